@@ -1,0 +1,1 @@
+//! Kafka clients over the same traits as the shell: producer, consumer, admin.

@@ -1,0 +1,81 @@
+//! Kafka's settings under Kafka's names.
+//!
+//! One table ([`keys::KEYS`]) holds every key this engine knows: name, scope, type, bounds, default, meaning. The
+//! typed structs ([`BrokerConfig`], [`TopicConfig`], [`ProducerConfig`], [`ConsumerConfig`]) are read out of it,
+//! so a default stands in one place. A key that is not in the table is an error, never ignored.
+
+pub mod keys;
+mod typed;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+pub use keys::{KEYS, Key, Kind, Scope};
+pub use typed::{BrokerConfig, ConsumerConfig, OffsetReset, Partitioner, ProducerConfig, TopicConfig};
+
+/// Settings by name, as text, as a properties file has them.
+pub type Properties = BTreeMap<String, String>;
+
+/// A value of a key, after its type was checked.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Value {
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A whole number, in the unit the key's name says.
+    Integer(i64),
+    /// One of a fixed set of words.
+    Word(String),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Boolean(value) => value.fmt(formatter),
+            Value::Integer(value) => value.fmt(formatter),
+            Value::Word(value) => value.fmt(formatter),
+        }
+    }
+}
+
+/// What is wrong with one setting.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// No key of that name exists for the scope.
+    #[error("unknown {scope} setting `{name}`")]
+    Unknown {
+        /// The scope it was looked up in.
+        scope: Scope,
+        /// The name as given.
+        name: String,
+    },
+    /// The value has the wrong type or lies out of bounds.
+    #[error("`{name}` = `{value}`: {problem}")]
+    Invalid {
+        /// The key.
+        name: String,
+        /// The value as given.
+        value: String,
+        /// What would be right.
+        problem: String,
+    },
+}
+
+/// The key `name` of `scope`.
+#[must_use]
+pub fn key(scope: Scope, name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.scope == scope && key.name == name)
+}
+
+/// Looks `name` up and checks `value` against its type and bounds.
+///
+/// # Errors
+/// [`ConfigError::Unknown`] or [`ConfigError::Invalid`].
+pub fn check(scope: Scope, name: &str, value: &str) -> Result<Value, ConfigError> {
+    let key =
+        key(scope, name).ok_or_else(|| ConfigError::Unknown { scope, name: name.to_owned() })?;
+    key.parse(value).map_err(|problem| ConfigError::Invalid {
+        name: name.to_owned(),
+        value: value.to_owned(),
+        problem,
+    })
+}

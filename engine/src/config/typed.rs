@@ -1,0 +1,309 @@
+//! Settings as typed structs, read out of the table.
+
+use super::{ConfigError, Properties, Scope, Value, check, key};
+use crate::message::Acks;
+use crate::record::Compression;
+use crate::time::Duration;
+
+/// Given properties over the table's defaults, for one scope.
+struct Lookup<'a> {
+    scope: Scope,
+    given: &'a Properties,
+}
+
+impl<'a> Lookup<'a> {
+    fn new(scope: Scope, given: &'a Properties) -> Result<Self, Vec<ConfigError>> {
+        let problems: Vec<ConfigError> =
+            given.iter().filter_map(|(name, value)| check(scope, name, value).err()).collect();
+        if problems.is_empty() { Ok(Lookup { scope, given }) } else { Err(problems) }
+    }
+
+    fn value(&self, name: &str) -> Value {
+        let key = key(self.scope, name).unwrap_or_else(|| panic!("{} setting {name} is not in the table", self.scope));
+        let text = self.given.get(name).map_or(key.effective_default(), String::as_str);
+        key.parse(text).unwrap_or_else(|problem| panic!("{name} = {text}: {problem}"))
+    }
+
+    fn integer(&self, name: &str) -> i64 {
+        match self.value(name) {
+            Value::Integer(number) => number,
+            other => panic!("{name} is not a number but {other}"),
+        }
+    }
+
+    fn count(&self, name: &str) -> usize {
+        usize::try_from(self.integer(name)).unwrap_or(usize::MAX)
+    }
+
+    fn int(&self, name: &str) -> i32 {
+        i32::try_from(self.integer(name)).unwrap_or(i32::MAX)
+    }
+
+    fn millis(&self, name: &str) -> Duration {
+        Duration::from_millis(u64::try_from(self.integer(name)).unwrap_or(0))
+    }
+
+    fn boolean(&self, name: &str) -> bool {
+        self.value(name) == Value::Boolean(true)
+    }
+
+    fn word(&self, name: &str) -> String {
+        self.value(name).to_string()
+    }
+}
+
+/// Settings of a broker or a controller; the fields are the keys with underscores.
+#[derive(Clone, PartialEq, Debug)]
+#[expect(missing_docs, reason = "each field is the Kafka key of its name; the table documents it")]
+pub struct BrokerConfig {
+    pub broker_heartbeat_interval: Duration,
+    pub broker_session_timeout: Duration,
+    pub controller_quorum_request_timeout: Duration,
+    pub default_replication_factor: i16,
+    pub num_partitions: i32,
+    pub replica_lag_time_max: Duration,
+    pub replica_fetch_wait_max: Duration,
+    pub replica_fetch_min_bytes: i32,
+    pub replica_fetch_max_bytes: i32,
+    pub replica_fetch_response_max_bytes: i32,
+    pub replica_fetch_backoff: Duration,
+    pub replica_socket_timeout: Duration,
+    pub socket_request_max_bytes: usize,
+    pub fetch_max_bytes: i32,
+    /// Defaults for topics that do not set their own.
+    pub topic_defaults: TopicConfig,
+}
+
+impl BrokerConfig {
+    /// Reads `server.properties`.
+    ///
+    /// # Errors
+    /// Every unknown name and every bad value.
+    pub fn from_properties(given: &Properties) -> Result<Self, Vec<ConfigError>> {
+        let lookup = Lookup::new(Scope::Broker, given)?;
+        Ok(BrokerConfig {
+            broker_heartbeat_interval: lookup.millis("broker.heartbeat.interval.ms"),
+            broker_session_timeout: lookup.millis("broker.session.timeout.ms"),
+            controller_quorum_request_timeout: lookup.millis("controller.quorum.request.timeout.ms"),
+            default_replication_factor: i16::try_from(lookup.integer("default.replication.factor")).unwrap_or(i16::MAX),
+            num_partitions: lookup.int("num.partitions"),
+            replica_lag_time_max: lookup.millis("replica.lag.time.max.ms"),
+            replica_fetch_wait_max: lookup.millis("replica.fetch.wait.max.ms"),
+            replica_fetch_min_bytes: lookup.int("replica.fetch.min.bytes"),
+            replica_fetch_max_bytes: lookup.int("replica.fetch.max.bytes"),
+            replica_fetch_response_max_bytes: lookup.int("replica.fetch.response.max.bytes"),
+            replica_fetch_backoff: lookup.millis("replica.fetch.backoff.ms"),
+            replica_socket_timeout: lookup.millis("replica.socket.timeout.ms"),
+            socket_request_max_bytes: lookup.count("socket.request.max.bytes"),
+            fetch_max_bytes: lookup.int("fetch.max.bytes"),
+            topic_defaults: TopicConfig {
+                min_insync_replicas: lookup.count("min.insync.replicas"),
+                unclean_leader_election_enable: lookup.boolean("unclean.leader.election.enable"),
+                segment_bytes: lookup.count("log.segment.bytes"),
+                max_message_bytes: lookup.count("message.max.bytes"),
+            },
+        })
+    }
+}
+
+/// Settings of a topic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "each field is the Kafka key of its name; the table documents it")]
+pub struct TopicConfig {
+    pub min_insync_replicas: usize,
+    pub unclean_leader_election_enable: bool,
+    pub segment_bytes: usize,
+    pub max_message_bytes: usize,
+}
+
+impl TopicConfig {
+    /// A topic's own settings over the broker's defaults.
+    ///
+    /// # Errors
+    /// Every unknown name and every bad value.
+    pub fn from_properties(given: &Properties, defaults: TopicConfig) -> Result<Self, Vec<ConfigError>> {
+        let lookup = Lookup::new(Scope::Topic, given)?;
+        let mut config = defaults;
+        for name in given.keys() {
+            match name.as_str() {
+                "min.insync.replicas" => config.min_insync_replicas = lookup.count(name),
+                "unclean.leader.election.enable" => config.unclean_leader_election_enable = lookup.boolean(name),
+                "segment.bytes" => config.segment_bytes = lookup.count(name),
+                "max.message.bytes" => config.max_message_bytes = lookup.count(name),
+                other => panic!("topic setting {other} is in the table but read nowhere"),
+            }
+        }
+        Ok(config)
+    }
+}
+
+/// How a producer picks a partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Partitioner {
+    /// By key hash (murmur2); without a key sticky to one partition for a batch (KIP-794).
+    Default,
+    /// One after the other.
+    RoundRobin,
+}
+
+/// Settings of a producer.
+#[derive(Clone, PartialEq, Debug)]
+#[expect(missing_docs, reason = "each field is the Kafka key of its name; the table documents it")]
+pub struct ProducerConfig {
+    pub acks: Acks,
+    pub batch_size: usize,
+    pub linger: Duration,
+    pub retries: u64,
+    pub retry_backoff: Duration,
+    pub retry_backoff_max: Duration,
+    pub max_in_flight_requests_per_connection: usize,
+    pub request_timeout: Duration,
+    pub delivery_timeout: Duration,
+    pub max_block: Duration,
+    pub max_request_size: usize,
+    pub buffer_memory: usize,
+    pub metadata_max_age: Duration,
+    pub reconnect_backoff: Duration,
+    pub reconnect_backoff_max: Duration,
+    pub compression: Compression,
+    pub partitioner: Partitioner,
+}
+
+impl ProducerConfig {
+    /// Reads `producer.properties`.
+    ///
+    /// # Errors
+    /// Every unknown name and every bad value, and a delivery.timeout.ms below linger.ms + request.timeout.ms,
+    /// which Kafka's producer refuses too.
+    pub fn from_properties(given: &Properties) -> Result<Self, Vec<ConfigError>> {
+        let lookup = Lookup::new(Scope::Producer, given)?;
+        let config = ProducerConfig {
+            acks: match lookup.word("acks").as_str() {
+                "0" => Acks::None,
+                "1" => Acks::Leader,
+                _ => Acks::All,
+            },
+            batch_size: lookup.count("batch.size"),
+            linger: lookup.millis("linger.ms"),
+            retries: u64::try_from(lookup.integer("retries")).unwrap_or(0),
+            retry_backoff: lookup.millis("retry.backoff.ms"),
+            retry_backoff_max: lookup.millis("retry.backoff.max.ms"),
+            max_in_flight_requests_per_connection: lookup.count("max.in.flight.requests.per.connection"),
+            request_timeout: lookup.millis("request.timeout.ms"),
+            delivery_timeout: lookup.millis("delivery.timeout.ms"),
+            max_block: lookup.millis("max.block.ms"),
+            max_request_size: lookup.count("max.request.size"),
+            buffer_memory: lookup.count("buffer.memory"),
+            metadata_max_age: lookup.millis("metadata.max.age.ms"),
+            reconnect_backoff: lookup.millis("reconnect.backoff.ms"),
+            reconnect_backoff_max: lookup.millis("reconnect.backoff.max.ms"),
+            compression: Compression::named(&lookup.word("compression.type")).unwrap_or(Compression::None),
+            partitioner: match lookup.word("partitioner.class").as_str() {
+                "" => Partitioner::Default,
+                _ => Partitioner::RoundRobin,
+            },
+        };
+        let least = config.linger + config.request_timeout;
+        if given.contains_key("delivery.timeout.ms") && config.delivery_timeout < least {
+            return Err(vec![ConfigError::Invalid {
+                name: "delivery.timeout.ms".to_owned(),
+                value: given["delivery.timeout.ms"].clone(),
+                problem: format!("must be at least linger.ms + request.timeout.ms = {}", least.as_millis()),
+            }]);
+        }
+        Ok(config)
+    }
+}
+
+/// Where a consumer starts without a position.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OffsetReset {
+    /// At the log start offset.
+    Earliest,
+    /// At the high watermark.
+    Latest,
+}
+
+/// Settings of a consumer.
+#[derive(Clone, PartialEq, Debug)]
+#[expect(missing_docs, reason = "each field is the Kafka key of its name; the table documents it")]
+pub struct ConsumerConfig {
+    pub auto_offset_reset: OffsetReset,
+    pub fetch_min_bytes: i32,
+    pub fetch_max_wait: Duration,
+    pub fetch_max_bytes: i32,
+    pub max_partition_fetch_bytes: i32,
+    pub max_poll_records: usize,
+    pub request_timeout: Duration,
+    pub retry_backoff: Duration,
+    pub retry_backoff_max: Duration,
+    pub reconnect_backoff: Duration,
+    pub reconnect_backoff_max: Duration,
+    pub metadata_max_age: Duration,
+}
+
+impl ConsumerConfig {
+    /// Reads `consumer.properties`.
+    ///
+    /// # Errors
+    /// Every unknown name and every bad value.
+    pub fn from_properties(given: &Properties) -> Result<Self, Vec<ConfigError>> {
+        let lookup = Lookup::new(Scope::Consumer, given)?;
+        Ok(ConsumerConfig {
+            auto_offset_reset: match lookup.word("auto.offset.reset").as_str() {
+                "earliest" => OffsetReset::Earliest,
+                _ => OffsetReset::Latest,
+            },
+            fetch_min_bytes: lookup.int("fetch.min.bytes"),
+            fetch_max_wait: lookup.millis("fetch.max.wait.ms"),
+            fetch_max_bytes: lookup.int("fetch.max.bytes"),
+            max_partition_fetch_bytes: lookup.int("max.partition.fetch.bytes"),
+            max_poll_records: lookup.count("max.poll.records"),
+            request_timeout: lookup.millis("request.timeout.ms"),
+            retry_backoff: lookup.millis("retry.backoff.ms"),
+            retry_backoff_max: lookup.millis("retry.backoff.max.ms"),
+            reconnect_backoff: lookup.millis("reconnect.backoff.ms"),
+            reconnect_backoff_max: lookup.millis("reconnect.backoff.max.ms"),
+            metadata_max_age: lookup.millis("metadata.max.age.ms"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::KEYS;
+
+    #[test]
+    fn every_default_of_the_table_can_be_read() {
+        let empty = Properties::new();
+        BrokerConfig::from_properties(&empty).expect("broker defaults");
+        ProducerConfig::from_properties(&empty).expect("producer defaults");
+        ConsumerConfig::from_properties(&empty).expect("consumer defaults");
+    }
+
+    #[test]
+    fn every_topic_key_is_read() {
+        let defaults = BrokerConfig::from_properties(&Properties::new()).expect("defaults").topic_defaults;
+        let all: Properties = KEYS
+            .iter()
+            .filter(|key| key.scope == Scope::Topic)
+            .map(|key| (key.name.to_owned(), key.effective_default().to_owned()))
+            .collect();
+        assert_eq!(TopicConfig::from_properties(&all, defaults), Ok(defaults));
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once() {
+        let given: Properties = [("acks", "2"), ("linger", "5"), ("retries", "-1")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        assert_eq!(ProducerConfig::from_properties(&given).expect_err("three problems").len(), 3);
+    }
+
+    #[test]
+    fn a_delivery_timeout_below_linger_and_request_timeout_is_refused() {
+        let given: Properties = [("delivery.timeout.ms".to_owned(), "1000".to_owned())].into();
+        assert!(ProducerConfig::from_properties(&given).is_err());
+    }
+}

@@ -1,0 +1,165 @@
+//! What machines tell about themselves: the trace of a run, the material of the loss chain.
+//!
+//! An event is a fact, not a log line. Each has one text form (`Display`), which is the trace line, so that two
+//! runs can be compared byte by byte. Emitting an event never changes what a machine does.
+
+use std::fmt;
+
+use crate::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
+use crate::id::{NodeId, TopicPartition};
+use crate::message::Acks;
+use crate::offset::Offset;
+
+/// Identity of a record batch in a log: where it lies, who wrote it, what it holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BatchId {
+    /// First offset.
+    pub base: Offset,
+    /// Last offset (inclusive).
+    pub last: Offset,
+    /// The leader epoch it was written in.
+    pub epoch: LeaderEpoch,
+    /// CRC-32C of its content.
+    pub crc: u32,
+}
+
+/// Why a log was cut.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TruncationReason {
+    /// The leader's log parts from ours at `end` of `epoch` (KIP-595).
+    DivergingEpoch {
+        /// The leader's largest epoch that is not above ours.
+        epoch: LeaderEpoch,
+        /// Where that epoch ends in the leader's log.
+        end: Offset,
+    },
+    /// To the follower's own high watermark: only in a planted bug.
+    ToHighWatermark,
+}
+
+/// Why a partition got the leader it has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ElectionReason {
+    /// The topic was created.
+    Created,
+    /// The leader was fenced or shut down; a member of the ISR took over.
+    LeaderLost,
+    /// A leaderless partition found an eligible replica again.
+    EligibleReplicaReturned,
+    /// No ISR member was alive and `unclean.leader.election.enable` is on.
+    Unclean,
+}
+
+/// A fact about one machine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "the fields are the field's words; the variants say what happened")]
+pub enum Event {
+    /// A replica took the leadership of a partition.
+    BecameLeader { partition: TopicPartition, epoch: LeaderEpoch, start: Offset, isr: Vec<NodeId> },
+    /// A replica follows a leader in a new epoch.
+    BecameFollower { partition: TopicPartition, epoch: LeaderEpoch, leader: Option<NodeId>, end: Offset },
+    /// A batch was taken into a log.
+    Appended { partition: TopicPartition, batch: BatchId, as_leader: bool },
+    /// A log was cut: records `to..from` are gone.
+    Truncated { partition: TopicPartition, from: Offset, to: Offset, reason: TruncationReason },
+    /// A replica's own view of the high watermark moved.
+    HighWatermark { partition: TopicPartition, high_watermark: Offset },
+    /// A leader asked the controller for another ISR.
+    IsrProposed { partition: TopicPartition, isr: Vec<NodeId> },
+    /// A leader learnt the ISR the controller committed.
+    IsrCommitted { partition: TopicPartition, isr: Vec<NodeId>, partition_epoch: PartitionEpoch },
+    /// A leader acknowledged records to a producer.
+    Acknowledged { partition: TopicPartition, base: Offset, last: Offset, epoch: LeaderEpoch, acks: Acks, isr: Vec<NodeId> },
+    /// The controller accepted a registration.
+    BrokerRegistered { broker: NodeId, broker_epoch: BrokerEpoch },
+    /// The controller fenced a broker.
+    BrokerFenced { broker: NodeId },
+    /// The controller unfenced a broker.
+    BrokerUnfenced { broker: NodeId },
+    /// The controller elected a leader, or none.
+    LeaderElected {
+        partition: TopicPartition,
+        leader: Option<NodeId>,
+        epoch: LeaderEpoch,
+        isr: Vec<NodeId>,
+        reason: ElectionReason,
+    },
+    /// The controller refused or accepted an AlterPartition.
+    IsrChanged { partition: TopicPartition, isr: Vec<NodeId>, partition_epoch: PartitionEpoch },
+    /// Recovery cut a damaged tail.
+    RecoveryCut { partition: TopicPartition, at: Offset, bytes: u64, reason: &'static str },
+    /// A log failed at the disk; the replica is offline.
+    StorageFailed { partition: TopicPartition },
+    /// A connection was closed by us.
+    ConnectionClosed { reason: String },
+}
+
+struct Isr<'a>(&'a [NodeId]);
+
+impl fmt::Display for Isr<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[")?;
+        for (index, broker) in self.0.iter().enumerate() {
+            write!(formatter, "{}{broker}", if index == 0 { "" } else { "," })?;
+        }
+        formatter.write_str("]")
+    }
+}
+
+struct Leader(Option<NodeId>);
+
+impl fmt::Display for Leader {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(broker) => write!(formatter, "{broker}"),
+            None => formatter.write_str("none"),
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::BecameLeader { partition, epoch, start, isr } => {
+                write!(f, "leader {partition} epoch={epoch} start={start} isr={}", Isr(isr))
+            }
+            Event::BecameFollower { partition, epoch, leader, end } => {
+                write!(f, "follower {partition} epoch={epoch} leader={} end={end}", Leader(*leader))
+            }
+            Event::Appended { partition, batch, as_leader } => {
+                let BatchId { base, last, epoch, crc } = batch;
+                let role = if *as_leader { "leader" } else { "follower" };
+                write!(f, "append {partition} @{base}..{last} epoch={epoch} crc={crc:08x} as={role}")
+            }
+            Event::Truncated { partition, from, to, reason } => {
+                write!(f, "truncate {partition} {from}->{to} ")?;
+                match reason {
+                    TruncationReason::DivergingEpoch { epoch, end } => write!(f, "diverging epoch={epoch} end={end}"),
+                    TruncationReason::ToHighWatermark => f.write_str("to-high-watermark"),
+                }
+            }
+            Event::HighWatermark { partition, high_watermark } => write!(f, "hw {partition} {high_watermark}"),
+            Event::IsrProposed { partition, isr } => write!(f, "isr-proposed {partition} {}", Isr(isr)),
+            Event::IsrCommitted { partition, isr, partition_epoch } => {
+                write!(f, "isr-committed {partition} {} pe={partition_epoch}", Isr(isr))
+            }
+            Event::Acknowledged { partition, base, last, epoch, acks, isr } => {
+                write!(f, "ack {partition} @{base}..{last} epoch={epoch} acks={acks} isr={}", Isr(isr))
+            }
+            Event::BrokerRegistered { broker, broker_epoch } => write!(f, "registered {broker} be={broker_epoch}"),
+            Event::BrokerFenced { broker } => write!(f, "fenced {broker}"),
+            Event::BrokerUnfenced { broker } => write!(f, "unfenced {broker}"),
+            Event::LeaderElected { partition, leader, epoch, isr, reason } => {
+                write!(f, "elected {partition} leader={} epoch={epoch} isr={} {reason:?}", Leader(*leader), Isr(isr))
+            }
+            Event::IsrChanged { partition, isr, partition_epoch } => {
+                write!(f, "isr-changed {partition} {} pe={partition_epoch}", Isr(isr))
+            }
+            Event::RecoveryCut { partition, at, bytes, reason } => {
+                write!(f, "recovery-cut {partition} at={at} {bytes}B {reason}")
+            }
+            Event::StorageFailed { partition } => write!(f, "storage-failed {partition}"),
+            Event::ConnectionClosed { reason } => write!(f, "closed {reason}"),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! A disk in memory for tests: everything succeeds, a sync is a no-op, nothing is ever lost.

@@ -1,0 +1,1 @@
+//! The wire: frames, headers, and the translation between our messages and every version of Kafka's.

@@ -1,0 +1,3 @@
+//! The command `tribunal`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The deterministic runtime: executor, clocks, network, disk.

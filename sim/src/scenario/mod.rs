@@ -1,0 +1,1 @@
+//! Scenario files: from TOML to a validated plan.
