@@ -58,6 +58,8 @@ pub enum Event {
     BecameLeader { partition: TopicPartition, epoch: LeaderEpoch, start: Offset, isr: Vec<NodeId> },
     /// A replica follows a leader in a new epoch.
     BecameFollower { partition: TopicPartition, epoch: LeaderEpoch, leader: Option<NodeId>, end: Offset },
+    /// A log was read back at boot; it ends at `end`.
+    Recovered { partition: TopicPartition, end: Offset },
     /// A batch was taken into a log.
     Appended { partition: TopicPartition, batch: BatchId, as_leader: bool },
     /// A log was cut: records `to..from` are gone.
@@ -84,7 +86,7 @@ pub enum Event {
         isr: Vec<NodeId>,
         reason: ElectionReason,
     },
-    /// The controller refused or accepted an AlterPartition.
+    /// The controller committed another ISR.
     IsrChanged { partition: TopicPartition, isr: Vec<NodeId>, partition_epoch: PartitionEpoch },
     /// Recovery cut a damaged tail.
     RecoveryCut { partition: TopicPartition, at: Offset, bytes: u64, reason: &'static str },
@@ -126,6 +128,7 @@ impl fmt::Display for Event {
             Event::BecameFollower { partition, epoch, leader, end } => {
                 write!(f, "follower {partition} epoch={epoch} leader={} end={end}", Leader(*leader))
             }
+            Event::Recovered { partition, end } => write!(f, "recovered {partition} end={end}"),
             Event::Appended { partition, batch, as_leader } => {
                 let BatchId { base, last, epoch, crc } = batch;
                 let role = if *as_leader { "leader" } else { "follower" };

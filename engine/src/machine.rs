@@ -113,6 +113,13 @@ pub enum Effect {
         /// How long to wait for the reply.
         timeout: Duration,
     },
+    /// Give up the connection to a process; a call in flight on it ends with [`CallError::Disconnected`].
+    Disconnect {
+        /// The process.
+        from: NodeId,
+        /// The lane.
+        lane: Lane,
+    },
     /// Perform a disk operation; operations of one directory in this order.
     Disk {
         /// Comes back with the outcome.

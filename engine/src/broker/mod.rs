@@ -1,1 +1,366 @@
-//! broker
+//! A broker: replicas, the requests about them, and what it says to the controller.
+//!
+//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `offsets`; so has each
+//! conversation of the broker's own: `lifecycle` (registration, heartbeats), `metadata_fetch` (the controller's
+//! log), `replication` (fetching from leaders), `isr` (AlterPartition). Replies that wait are parked here, in
+//! `produce` and `fetch`, and released by what they wait for: the shell makes no protocol decision.
+//!
+//! A broker that restarts forgets its metadata and reads the controller's log from the start; it serves clients
+//! when it has applied its own registration and the controller has unfenced it. Kafka's brokers keep a copy of the
+//! log on disk; without one a restart is slower and no less safe.
+
+mod fetch;
+mod isr;
+mod lifecycle;
+mod metadata;
+mod metadata_fetch;
+mod offsets;
+mod produce;
+mod replication;
+
+use std::collections::BTreeMap;
+
+use crate::config::BrokerConfig;
+use crate::error::ErrorCode;
+use crate::event::Event;
+use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicPartition};
+use crate::log::{LogCompletion, LogIo, LogSettings, PartitionLog};
+use crate::machine::{CallError, CallToken, Effect, Effects, Input, Lane, Machine, RequestContext, Wakeup};
+use crate::message::{ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse, Request, Response};
+use crate::metadata::{MetadataImage, PartitionImage, TopicImage};
+use crate::replica::{Replica, ReplicaSettings};
+use crate::storage::{DiskOutcome, DiskToken};
+use crate::time::{Duration, Instant, Now};
+use crate::variant::ProtocolVariant;
+use crate::wire::{Listener, advertised};
+
+/// What a broker is born with.
+#[derive(Clone, Debug)]
+pub struct BrokerSettings {
+    /// Its `node.id`.
+    pub node: NodeId,
+    /// The cluster's id.
+    pub cluster_id: String,
+    /// Where it listens, as clients and other brokers reach it.
+    pub endpoint: Endpoint,
+    /// Its rack.
+    pub rack: Option<String>,
+    /// This boot.
+    pub incarnation: IncarnationId,
+    /// The controller (`controller.quorum.voters`, one so far).
+    pub controller: (NodeId, Endpoint),
+    /// `server.properties`.
+    pub config: BrokerConfig,
+    /// The protocol's knobs.
+    pub variant: ProtocolVariant,
+}
+
+/// What the reply to a call means.
+#[derive(Debug)]
+enum Call {
+    Registration,
+    Heartbeat,
+    MetadataFetch,
+    AlterPartition(TopicPartition),
+    ReplicaFetch(NodeId),
+    CreateTopics(RequestContext, CreateTopicsRequest),
+}
+
+/// What the end of a disk operation means.
+#[derive(Debug)]
+enum DiskWait {
+    Log(TopicPartition, LogCompletion),
+    Fetch(fetch::ReadSlot),
+}
+
+/// A broker.
+#[derive(Debug)]
+pub struct Broker {
+    settings: BrokerSettings,
+    image: MetadataImage,
+    lifecycle: lifecycle::Lifecycle,
+    metadata_fetch: metadata_fetch::MetadataFetch,
+    /// Logs found at boot whose partitions metadata has not named yet.
+    recovered: BTreeMap<TopicPartition, PartitionLog>,
+    replicas: BTreeMap<TopicPartition, Replica>,
+    replication: replication::Replication,
+    isr: isr::IsrChecks,
+    produces: produce::ParkedProduces,
+    fetches: fetch::Fetches,
+    calls: BTreeMap<CallToken, Call>,
+    disk: BTreeMap<DiskToken, DiskWait>,
+    next_token: u64,
+}
+
+impl Broker {
+    /// A broker over the logs it recovered. Starts with its first step.
+    #[must_use]
+    pub fn new(settings: BrokerSettings, recovered: Vec<PartitionLog>) -> Broker {
+        Broker {
+            settings,
+            image: MetadataImage::default(),
+            lifecycle: lifecycle::Lifecycle::default(),
+            metadata_fetch: metadata_fetch::MetadataFetch::default(),
+            recovered: recovered.into_iter().map(|log| (log.partition().clone(), log)).collect(),
+            replicas: BTreeMap::new(),
+            replication: replication::Replication::default(),
+            isr: isr::IsrChecks::default(),
+            produces: produce::ParkedProduces::default(),
+            fetches: fetch::Fetches::default(),
+            calls: BTreeMap::new(),
+            disk: BTreeMap::new(),
+            next_token: 0,
+        }
+    }
+
+    /// Its replicas, for snapshots.
+    #[must_use]
+    pub fn replicas(&self) -> &BTreeMap<TopicPartition, Replica> {
+        &self.replicas
+    }
+
+    /// The metadata it has applied.
+    #[must_use]
+    pub fn image(&self) -> &MetadataImage {
+        &self.image
+    }
+
+    fn on_request(&mut self, now: Now, context: RequestContext, request: Request, effects: &mut Effects) {
+        match request {
+            Request::ApiVersions(_) => {
+                let response = ApiVersionsResponse { error: ErrorCode::None, apis: advertised(Listener::Broker) };
+                effects.respond(&context, response.into());
+            }
+            Request::Metadata(request) => effects.respond(&context, self.metadata_response(&request).into()),
+            Request::Produce(request) => self.on_produce(now, context, request, effects),
+            Request::Fetch(request) => self.on_fetch(now, context, request, effects),
+            Request::ListOffsets(request) => effects.respond(&context, self.list_offsets(&request).into()),
+            Request::OffsetForLeaderEpoch(request) => {
+                effects.respond(&context, self.offsets_for_epochs(&request).into());
+            }
+            Request::CreateTopics(request) => self.forward_create_topics(context, request, effects),
+            Request::AlterPartition(_) | Request::BrokerRegistration(_) | Request::BrokerHeartbeat(_) => {
+                let reason = "request that only controllers serve";
+                effects.push(Effect::Close { connection: context.connection, reason });
+            }
+        }
+    }
+
+    fn on_reply(&mut self, now: Now, token: CallToken, outcome: Result<Response, CallError>, effects: &mut Effects) {
+        match self.calls.remove(&token) {
+            Some(Call::Registration) => self.on_registered(now, outcome),
+            Some(Call::Heartbeat) => self.on_heartbeat(now, outcome),
+            Some(Call::MetadataFetch) => self.on_metadata(now, outcome, effects),
+            Some(Call::AlterPartition(partition)) => self.on_altered(now, &partition, outcome, effects),
+            Some(Call::ReplicaFetch(leader)) => self.on_fetched(now, leader, outcome, effects),
+            Some(Call::CreateTopics(context, request)) => on_topics_created(&context, &request, outcome, effects),
+            None => panic!("reply to a call that was never made"),
+        }
+    }
+
+    fn on_disk(&mut self, now: Now, token: DiskToken, outcome: DiskOutcome, effects: &mut Effects) {
+        match self.disk.remove(&token) {
+            Some(DiskWait::Log(partition, completion)) => {
+                let Some(replica) = self.replicas.get_mut(&partition) else { return };
+                let before = Marks::of(replica);
+                match outcome {
+                    Ok(_) => replica.complete(now, completion, effects),
+                    Err(_) => replica.fail(effects),
+                }
+                self.after_change(now, &partition, before, effects);
+            }
+            Some(DiskWait::Fetch(slot)) => self.on_read(slot, outcome, effects),
+            None => panic!("end of a disk operation that was never started"),
+        }
+    }
+
+    /// A partition of this broker in metadata: a new replica, or a new state of one.
+    fn apply_partition(&mut self, now: Now, partition: &TopicPartition, effects: &mut Effects) {
+        let Some(topic) = self.image.topics().get(&partition.topic).cloned() else { return };
+        let Some(image) = topic.partitions.get(&partition.partition).cloned() else { return };
+        if !image.replicas.contains(&self.settings.node) {
+            return;
+        }
+        let config = topic.config(self.settings.config.topic_defaults);
+        if !self.replicas.contains_key(partition) {
+            self.add_replica(partition, &topic, effects);
+        }
+        let Some(replica) = self.replicas.get_mut(partition) else { return };
+        let before = Marks::of(replica);
+        let mut io = LogIo::default();
+        replica.apply_metadata(now, &image, config, &mut io, effects);
+        replica.brokers_changed(now, &self.image, effects);
+        self.submit(partition, io, effects);
+        self.after_role_change(now, partition, &image, effects);
+        self.after_change(now, partition, before, effects);
+    }
+
+    fn add_replica(&mut self, partition: &TopicPartition, topic: &TopicImage, effects: &mut Effects) {
+        let config = topic.config(self.settings.config.topic_defaults);
+        let settings = LogSettings { segment_bytes: config.segment_bytes };
+        let log = self.recovered.remove(partition).unwrap_or_else(|| PartitionLog::new(partition.clone(), settings));
+        effects.note(Event::Recovered { partition: partition.clone(), end: log.end_offset() });
+        let settings = ReplicaSettings {
+            broker: self.settings.node,
+            lag_time_max: self.settings.config.replica_lag_time_max,
+            variant: self.settings.variant,
+        };
+        self.replicas.insert(partition.clone(), Replica::new(settings, topic.id, config, log));
+    }
+
+    fn after_role_change(&mut self, now: Now, partition: &TopicPartition, image: &PartitionImage, effects: &mut Effects) {
+        if image.leader == Some(self.settings.node) {
+            self.isr.schedule(now, self.settings.config.replica_lag_time_max);
+        } else {
+            self.fail_waiting(now, partition, effects);
+        }
+        self.replicate(now, effects);
+    }
+
+    /// Releases what waited for the change a replica has just made.
+    fn after_change(&mut self, now: Now, partition: &TopicPartition, before: Marks, effects: &mut Effects) {
+        let Some(replica) = self.replicas.get(partition) else { return };
+        let after = Marks::of(replica);
+        if after != before {
+            self.release_produces(partition, effects);
+            self.release_fetches(now, partition, effects);
+        }
+        self.propose_isr(now, partition, effects);
+        if self.replicas.get(partition).is_some_and(|replica| replica.follower().is_some()) {
+            self.replicate(now, effects);
+        }
+    }
+
+    fn submit(&mut self, partition: &TopicPartition, mut io: LogIo, effects: &mut Effects) {
+        for (op, completion) in io.drain() {
+            let token = self.disk_token();
+            self.disk.insert(token, DiskWait::Log(partition.clone(), completion));
+            effects.push(Effect::Disk { token, op });
+        }
+    }
+
+    fn disk_token(&mut self) -> DiskToken {
+        self.next_token += 1;
+        DiskToken(self.next_token)
+    }
+
+    fn call(&mut self, to: (NodeId, Endpoint), lane: Lane, call: Call, request: Request, timeout: Duration, effects: &mut Effects) {
+        self.next_token += 1;
+        let token = CallToken(self.next_token);
+        self.calls.insert(token, call);
+        effects.push(Effect::Call { to: to.0, endpoint: to.1, lane, token, request, timeout });
+    }
+
+    fn call_controller(&mut self, call: Call, request: impl Into<Request>, effects: &mut Effects) {
+        let timeout = self.settings.config.controller_quorum_request_timeout;
+        self.call(self.settings.controller.clone(), Lane::Control, call, request.into(), timeout, effects);
+    }
+
+    /// Admin requests reach the controller through any broker (KIP-590).
+    fn forward_create_topics(&mut self, context: RequestContext, request: CreateTopicsRequest, effects: &mut Effects) {
+        let call = Call::CreateTopics(context, request.clone());
+        self.call_controller(call, request, effects);
+    }
+
+    fn replica(&self, partition: &TopicPartition) -> Result<&Replica, ErrorCode> {
+        match self.replicas.get(partition) {
+            Some(replica) => Ok(replica),
+            None if self.image.partition(partition).is_some() => Err(ErrorCode::NotLeaderOrFollower),
+            None => Err(ErrorCode::UnknownTopicOrPartition),
+        }
+    }
+}
+
+/// What parked replies depend on; compared before and after a replica's step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Marks {
+    high_watermark: crate::offset::Offset,
+    submitted: crate::offset::Offset,
+    epoch: crate::epoch::LeaderEpoch,
+    offline: bool,
+}
+
+impl Marks {
+    fn of(replica: &Replica) -> Marks {
+        Marks {
+            high_watermark: replica.high_watermark(),
+            submitted: replica.log().progress().submitted(),
+            epoch: replica.leader_epoch(),
+            offline: matches!(replica.role(), crate::replica::Role::Offline),
+        }
+    }
+}
+
+fn on_topics_created(
+    context: &RequestContext,
+    request: &CreateTopicsRequest,
+    outcome: Result<Response, CallError>,
+    effects: &mut Effects,
+) {
+    let response = match outcome {
+        Ok(Response::CreateTopics(response)) => response,
+        // Whether the controller did it is unknown: the client must look before it tries again.
+        Ok(_) | Err(_) => CreateTopicsResponse {
+            topics: request
+                .topics
+                .iter()
+                .map(|topic| crate::message::CreatedTopic {
+                    name: topic.name.clone(),
+                    id: crate::id::TopicId::ZERO,
+                    error: ErrorCode::RequestTimedOut,
+                    error_message: Some("no answer from the controller".to_owned()),
+                    partitions: -1,
+                    replication_factor: -1,
+                })
+                .collect(),
+        },
+    };
+    effects.respond(context, response.into());
+}
+
+impl Machine for Broker {
+    fn step(&mut self, now: Now, input: Input, effects: &mut Effects) {
+        match input {
+            Input::Request { context, request } => self.on_request(now, context, request, effects),
+            Input::Reply { token, outcome } => self.on_reply(now, token, outcome, effects),
+            Input::Disk { token, outcome } => self.on_disk(now, token, outcome, effects),
+            Input::Closed { connection } => {
+                self.produces.forget(connection);
+                self.fetches.forget(connection);
+            }
+            Input::Tick => {}
+        }
+        self.live(now, effects);
+        self.fetch_metadata(now, effects);
+        self.check_isr(now, effects);
+        self.resume_replication(now, effects);
+        self.expire_produces(now, effects);
+        self.expire_fetches(now, effects);
+    }
+
+    fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
+        [
+            self.lifecycle.next_wakeup(),
+            self.metadata_fetch.next_wakeup(),
+            self.isr.next_wakeup(),
+            self.replication.next_wakeup(),
+            self.produces.next_deadline(),
+            self.fetches.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn invariants(&self) {
+        for replica in self.replicas.values() {
+            replica.invariants();
+        }
+        self.produces.invariants();
+    }
+}
+
+/// The partition of a request that names topic and index apart.
+fn partition_of(topic: &TopicImage, index: PartitionIndex) -> TopicPartition {
+    TopicPartition { topic: topic.name.clone(), partition: index }
+}

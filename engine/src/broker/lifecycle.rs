@@ -1,0 +1,108 @@
+//! Registration and heartbeats (KIP-631; Kafka's `BrokerLifecycleManager`).
+//!
+//! Unregistered: ask to be registered, again and again. Registered: tell the controller every
+//! `broker.heartbeat.interval.ms` how far metadata is applied. A controller that does not know this registration
+//! any more makes the broker register anew.
+
+use super::{Broker, Call};
+use crate::epoch::BrokerEpoch;
+use crate::error::ErrorCode;
+use crate::machine::{CallError, Effects, Wakeup};
+use crate::message::{
+    BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, Response,
+};
+use crate::offset::Offset;
+use crate::time::{Duration, Instant, Now};
+
+/// How long to wait before a registration is tried again.
+const REGISTRATION_BACKOFF: Duration = Duration::from_millis(100);
+
+/// Where the broker stands with the controller.
+#[derive(Debug)]
+pub(super) struct Lifecycle {
+    broker_epoch: Option<BrokerEpoch>,
+    in_flight: bool,
+    next: Instant,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Lifecycle { broker_epoch: None, in_flight: false, next: Instant::START }
+    }
+}
+
+impl Lifecycle {
+    /// The epoch of this registration.
+    pub(super) fn broker_epoch(&self) -> Option<BrokerEpoch> {
+        self.broker_epoch
+    }
+
+    pub(super) fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
+        (!self.in_flight).then_some((self.next, Wakeup::Heartbeat))
+    }
+}
+
+impl Broker {
+    /// Sends the registration or heartbeat that is due.
+    pub(super) fn live(&mut self, now: Now, effects: &mut Effects) {
+        if self.lifecycle.in_flight || now.mono < self.lifecycle.next {
+            return;
+        }
+        self.lifecycle.in_flight = true;
+        match self.lifecycle.broker_epoch {
+            None => {
+                let request = BrokerRegistrationRequest {
+                    broker: self.settings.node,
+                    cluster_id: self.settings.cluster_id.clone(),
+                    incarnation: self.settings.incarnation,
+                    endpoint: self.settings.endpoint.clone(),
+                    rack: self.settings.rack.clone(),
+                    previous_broker_epoch: BrokerEpoch::NONE,
+                };
+                self.call_controller(Call::Registration, request, effects);
+            }
+            Some(broker_epoch) => {
+                let request = BrokerHeartbeatRequest {
+                    broker: self.settings.node,
+                    broker_epoch,
+                    current_metadata_offset: self.metadata_fetch.applied().map_or(Offset::NONE, |offset| offset),
+                    want_fence: false,
+                    want_shut_down: false,
+                };
+                self.call_controller(Call::Heartbeat, request, effects);
+            }
+        }
+    }
+
+    pub(super) fn on_registered(&mut self, now: Now, outcome: Result<Response, CallError>) {
+        self.lifecycle.in_flight = false;
+        self.lifecycle.next = now.mono.after(REGISTRATION_BACKOFF);
+        if let Ok(Response::BrokerRegistration(BrokerRegistrationResponse { error: ErrorCode::None, broker_epoch })) = outcome {
+            self.lifecycle.broker_epoch = Some(broker_epoch);
+            self.lifecycle.next = now.mono;
+        }
+    }
+
+    pub(super) fn on_heartbeat(&mut self, now: Now, outcome: Result<Response, CallError>) {
+        self.lifecycle.in_flight = false;
+        let interval = self.settings.config.broker_heartbeat_interval;
+        self.lifecycle.next = now.mono.after(interval);
+        match outcome {
+            Ok(Response::BrokerHeartbeat(BrokerHeartbeatResponse { error: ErrorCode::None, is_fenced, .. })) => {
+                if is_fenced {
+                    // Not caught up yet: say so again soon, so that unfencing does not wait a whole interval.
+                    self.lifecycle.next = now.mono.after(REGISTRATION_BACKOFF.min(interval));
+                }
+            }
+            Ok(Response::BrokerHeartbeat(response)) => {
+                let forgotten = [ErrorCode::StaleBrokerEpoch, ErrorCode::BrokerIdNotRegistered];
+                if forgotten.contains(&response.error) {
+                    self.lifecycle.broker_epoch = None;
+                }
+                self.lifecycle.next = now.mono.after(REGISTRATION_BACKOFF);
+            }
+            // Heartbeats keep the session: a lost one is sent again at once, not an interval later.
+            Ok(_) | Err(_) => self.lifecycle.next = now.mono.after(REGISTRATION_BACKOFF),
+        }
+    }
+}

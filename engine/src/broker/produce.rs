@@ -1,0 +1,256 @@
+//! Produce: append to leaders, then wait for what `acks` asks.
+//!
+//! acks=0 is not answered. acks=1 waits until the leader's own log has the records in the page cache, acks=all
+//! until the high watermark has passed them. A leader that loses its epoch meanwhile answers
+//! NOT_LEADER_OR_FOLLOWER, which says nothing about the records' fate.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Broker;
+use crate::epoch::LeaderEpoch;
+use crate::error::ErrorCode;
+use crate::event::Event;
+use crate::id::{ConnectionId, TopicPartition};
+use crate::log::LogIo;
+use crate::machine::{Effect, Effects, RequestContext, Wakeup};
+use crate::message::{Acks, ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition};
+use crate::offset::Offset;
+use crate::record::RecordBatch;
+use crate::replica::Replica;
+use crate::time::{Instant, Now};
+
+/// Names a parked request.
+type ParkId = u64;
+
+/// Produce requests that wait.
+#[derive(Debug, Default)]
+pub(super) struct ParkedProduces {
+    next: ParkId,
+    waiting: BTreeMap<ParkId, Waiting>,
+    by_partition: BTreeMap<TopicPartition, BTreeSet<ParkId>>,
+    deadlines: BTreeSet<(Instant, ParkId)>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    context: RequestContext,
+    acks: Acks,
+    deadline: Instant,
+    partitions: Vec<PartitionOutcome>,
+}
+
+#[derive(Debug)]
+enum PartitionOutcome {
+    Known(ProducedPartition),
+    Waits(Appended),
+}
+
+/// Records appended and not yet acknowledged.
+#[derive(Clone, Debug)]
+struct Appended {
+    partition: TopicPartition,
+    epoch: LeaderEpoch,
+    base: Offset,
+    last: Offset,
+}
+
+impl ParkedProduces {
+    fn park(&mut self, waiting: Waiting) {
+        let id = self.next;
+        self.next += 1;
+        for outcome in &waiting.partitions {
+            if let PartitionOutcome::Waits(appended) = outcome {
+                self.by_partition.entry(appended.partition.clone()).or_default().insert(id);
+            }
+        }
+        self.deadlines.insert((waiting.deadline, id));
+        self.waiting.insert(id, waiting);
+    }
+
+    fn take(&mut self, id: ParkId) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&id)?;
+        self.deadlines.remove(&(waiting.deadline, id));
+        for ids in self.by_partition.values_mut() {
+            ids.remove(&id);
+        }
+        Some(waiting)
+    }
+
+    pub(super) fn forget(&mut self, connection: ConnectionId) {
+        let gone: Vec<ParkId> = self
+            .waiting
+            .iter()
+            .filter(|(_, waiting)| waiting.context.connection == connection)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in gone {
+            self.take(id);
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<(Instant, Wakeup)> {
+        self.deadlines.first().map(|(deadline, _)| (*deadline, Wakeup::Parked))
+    }
+
+    pub(super) fn invariants(&self) {
+        assert_eq!(self.waiting.len(), self.deadlines.len(), "every parked produce has one deadline");
+    }
+}
+
+impl Broker {
+    pub(super) fn on_produce(&mut self, now: Now, context: RequestContext, request: ProduceRequest, effects: &mut Effects) {
+        let Some(acks) = Acks::from_code(request.acks) else {
+            let refused = |part: ProducePartition| refused(part.partition, ErrorCode::InvalidRequiredAcks, None);
+            let partitions = request.partitions.into_iter().map(refused).collect();
+            return effects.respond(&context, ProduceResponse { partitions }.into());
+        };
+        let mut partitions = Vec::with_capacity(request.partitions.len());
+        for part in request.partitions {
+            let partition = part.partition.clone();
+            partitions.push(match self.append(now, acks, part, effects) {
+                Ok(appended) => PartitionOutcome::Waits(appended),
+                Err((error, message)) => PartitionOutcome::Known(refused(partition, error, message)),
+            });
+        }
+        if acks == Acks::None {
+            return finish_unacknowledged(context, &partitions, effects);
+        }
+        let waiting = Waiting { context, acks, deadline: now.mono.after(request.timeout), partitions };
+        self.produces.park(waiting);
+        let id = self.produces.next - 1;
+        self.try_release(id, effects);
+    }
+
+    /// Checks one batch and appends it to its leader.
+    fn append(
+        &mut self,
+        now: Now,
+        acks: Acks,
+        part: ProducePartition,
+        effects: &mut Effects,
+    ) -> Result<Appended, (ErrorCode, Option<String>)> {
+        let partition = part.partition;
+        let replica = self.replica(&partition).map_err(|error| (error, None))?;
+        replica.leader().map_err(|error| (error, None))?;
+        let records = part.records.ok_or((ErrorCode::InvalidRecord, Some("no records".to_owned())))?;
+        let bytes_max = replica.config().max_message_bytes;
+        if records.len() > bytes_max {
+            let message = format!("batch of {} bytes; max.message.bytes is {bytes_max}", records.len());
+            return Err((ErrorCode::MessageTooLarge, Some(message)));
+        }
+        let batch = RecordBatch::parse(records).map_err(|error| (error.error_code(), Some(error.to_string())))?;
+        if batch.is_control() {
+            return Err((ErrorCode::InvalidRecord, Some("clients may not write control records".to_owned())));
+        }
+        if acks == Acks::All && replica.is_under_min_isr() {
+            return Err((ErrorCode::NotEnoughReplicas, None));
+        }
+        self.append_to_leader(now, partition, batch, effects).map_err(|error| (error, None))
+    }
+
+    fn append_to_leader(
+        &mut self,
+        now: Now,
+        partition: TopicPartition,
+        batch: RecordBatch,
+        effects: &mut Effects,
+    ) -> Result<Appended, ErrorCode> {
+        let replica = self.replicas.get_mut(&partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        let mut io = LogIo::default();
+        let (base, last) = replica.append(now, batch, &mut io, effects)?;
+        let epoch = replica.leader_epoch();
+        self.submit(&partition, io, effects);
+        Ok(Appended { partition, epoch, base, last })
+    }
+
+    /// Looks at every request that waits for this partition.
+    pub(super) fn release_produces(&mut self, partition: &TopicPartition, effects: &mut Effects) {
+        let Some(ids) = self.produces.by_partition.get(partition) else { return };
+        for id in ids.iter().copied().collect::<Vec<_>>() {
+            self.try_release(id, effects);
+        }
+    }
+
+    fn try_release(&mut self, id: ParkId, effects: &mut Effects) {
+        let Some(waiting) = self.produces.waiting.get_mut(&id) else { return };
+        let acks = waiting.acks;
+        for outcome in &mut waiting.partitions {
+            let PartitionOutcome::Waits(appended) = outcome else { continue };
+            if let Some(known) = judge(self.replicas.get(&appended.partition), acks, appended, effects) {
+                *outcome = PartitionOutcome::Known(known);
+            }
+        }
+        if waiting.partitions.iter().all(|outcome| matches!(outcome, PartitionOutcome::Known(_))) {
+            self.respond_produce(id, ErrorCode::None, effects);
+        }
+    }
+
+    /// Answers a parked request; what is still waiting gets `error`.
+    fn respond_produce(&mut self, id: ParkId, error: ErrorCode, effects: &mut Effects) {
+        let Some(waiting) = self.produces.take(id) else { return };
+        let known = |outcome| match outcome {
+            PartitionOutcome::Known(known) => known,
+            PartitionOutcome::Waits(appended) => refused(appended.partition, error, None),
+        };
+        let partitions = waiting.partitions.into_iter().map(known).collect();
+        effects.respond(&waiting.context, ProduceResponse { partitions }.into());
+    }
+
+    pub(super) fn expire_produces(&mut self, now: Now, effects: &mut Effects) {
+        while let Some((deadline, id)) = self.produces.deadlines.first().copied() {
+            if deadline > now.mono {
+                break;
+            }
+            self.respond_produce(id, ErrorCode::RequestTimedOut, effects);
+        }
+    }
+}
+
+/// The outcome of appended records, once it is known.
+fn judge(replica: Option<&Replica>, acks: Acks, appended: &Appended, effects: &mut Effects) -> Option<ProducedPartition> {
+    let partition = appended.partition.clone();
+    let Some(replica) = replica else { return Some(refused(partition, ErrorCode::NotLeaderOrFollower, None)) };
+    let leader = match replica.leader() {
+        Ok(leader) if leader.epoch() == appended.epoch => leader,
+        Ok(_) => return Some(refused(partition, ErrorCode::NotLeaderOrFollower, None)),
+        Err(error) => return Some(refused(partition, error, None)),
+    };
+    let end = match acks {
+        Acks::All => replica.high_watermark(),
+        Acks::Leader | Acks::None => replica.log().progress().submitted(),
+    };
+    if end <= appended.last {
+        return None;
+    }
+    if acks == Acks::All && !replica.has_enough_replicas() {
+        return Some(refused(partition, ErrorCode::NotEnoughReplicasAfterAppend, None));
+    }
+    effects.note(Event::Acknowledged {
+        partition: partition.clone(),
+        base: appended.base,
+        last: appended.last,
+        epoch: appended.epoch,
+        acks,
+        isr: leader.isr().to_vec(),
+    });
+    Some(ProducedPartition {
+        partition,
+        error: ErrorCode::None,
+        base_offset: appended.base,
+        log_start_offset: replica.log().start_offset(),
+        error_message: None,
+    })
+}
+
+/// acks=0 has no answer; an error closes the connection, which is all the producer can be told (q25).
+fn finish_unacknowledged(context: RequestContext, partitions: &[PartitionOutcome], effects: &mut Effects) {
+    if partitions.iter().any(|outcome| matches!(outcome, PartitionOutcome::Known(_))) {
+        let reason = "acks=0 request failed";
+        return effects.push(Effect::Close { connection: context.connection, reason });
+    }
+    effects.push(Effect::Respond { context, response: None });
+}
+
+fn refused(partition: TopicPartition, error: ErrorCode, error_message: Option<String>) -> ProducedPartition {
+    ProducedPartition { partition, error, base_offset: Offset::NONE, log_start_offset: Offset::NONE, error_message }
+}

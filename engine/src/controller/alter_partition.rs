@@ -1,0 +1,111 @@
+//! AlterPartition: a leader proposes another ISR (KIP-497, KIP-841, KIP-903).
+//!
+//! The order of the checks is part of the protocol (`ReplicationControlManager.validateAlterPartitionData`): a
+//! leader must be able to tell "I am ahead of this controller" from "I am not the leader any more" from "this
+//! member may not join".
+
+use super::{Controller, Decision};
+use crate::error::ErrorCode;
+use crate::id::NodeId;
+use crate::message::{AlterPartitionRequest, AlterPartitionResponse, AlteredPartition, IsrMember, PartitionAlteration};
+use crate::metadata::{MetadataRecord, PartitionChange, PartitionImage};
+
+impl Controller {
+    pub(super) fn decide_alter_partition(&self, request: &AlterPartitionRequest) -> Decision {
+        let known = self.image.brokers().get(&request.broker);
+        if known.is_none_or(|broker| broker.epoch != request.broker_epoch) {
+            let error = ErrorCode::StaleBrokerEpoch;
+            return Decision::reply(AlterPartitionResponse { error, partitions: Vec::new() });
+        }
+        let mut records = Vec::new();
+        let mut partitions = Vec::new();
+        for alteration in &request.partitions {
+            match self.validate(request.broker, alteration) {
+                Ok(current) => {
+                    let change = change(alteration, current);
+                    partitions.push(altered(alteration, &change, current));
+                    records.push(MetadataRecord::PartitionChange(change));
+                }
+                Err(error) => partitions.push(refused(alteration, error)),
+            }
+        }
+        let response = AlterPartitionResponse { error: ErrorCode::None, partitions }.into();
+        Decision { records, response }
+    }
+
+    fn validate(&self, sender: NodeId, alteration: &PartitionAlteration) -> Result<&PartitionImage, ErrorCode> {
+        let topic = self.image.topic_by_id(alteration.topic).ok_or(ErrorCode::UnknownTopicId)?;
+        let current = topic.partitions.get(&alteration.partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        // A request from the future means that this controller is the stale side (KAFKA-14154).
+        if alteration.leader_epoch > current.leader_epoch || alteration.partition_epoch > current.partition_epoch {
+            return Err(ErrorCode::NotController);
+        }
+        if alteration.leader_epoch < current.leader_epoch {
+            return Err(ErrorCode::FencedLeaderEpoch);
+        }
+        if current.leader != Some(sender) {
+            return Err(ErrorCode::InvalidRequest);
+        }
+        if alteration.partition_epoch < current.partition_epoch {
+            return Err(ErrorCode::InvalidUpdateVersion);
+        }
+        let proposed: Vec<NodeId> = alteration.new_isr.iter().map(|member| member.broker).collect();
+        if !proposed.iter().all(|member| current.replicas.contains(member)) || !proposed.contains(&sender) {
+            return Err(ErrorCode::InvalidRequest);
+        }
+        if alteration.leader_recovery_state == 1 && proposed.len() > 1 {
+            return Err(ErrorCode::InvalidRequest);
+        }
+        if !alteration.new_isr.iter().all(|member| self.is_eligible(*member)) {
+            return Err(ErrorCode::IneligibleReplica);
+        }
+        Ok(current)
+    }
+
+    /// A member must be alive, and the boot the leader saw fetch must be the boot that is registered (KIP-903).
+    fn is_eligible(&self, member: IsrMember) -> bool {
+        let registered = self.image.brokers().get(&member.broker);
+        registered.is_some_and(|broker| {
+            !broker.fenced && (member.broker_epoch.0 == -1 || member.broker_epoch == broker.epoch)
+        })
+    }
+}
+
+fn change(alteration: &PartitionAlteration, current: &PartitionImage) -> PartitionChange {
+    let mut isr: Vec<NodeId> = alteration.new_isr.iter().map(|member| member.broker).collect();
+    isr.sort_unstable();
+    isr.dedup();
+    PartitionChange {
+        topic: alteration.topic,
+        partition: alteration.partition,
+        isr: Some(isr),
+        leader: None,
+        recovering: current.recovering && alteration.leader_recovery_state == 1,
+    }
+}
+
+fn altered(alteration: &PartitionAlteration, change: &PartitionChange, current: &PartitionImage) -> AlteredPartition {
+    AlteredPartition {
+        topic: alteration.topic,
+        partition: alteration.partition,
+        error: ErrorCode::None,
+        leader: current.leader.unwrap_or(NodeId::NONE),
+        leader_epoch: current.leader_epoch,
+        isr: change.isr.clone().unwrap_or_default(),
+        leader_recovery_state: i8::from(change.recovering),
+        partition_epoch: current.partition_epoch.next(),
+    }
+}
+
+fn refused(alteration: &PartitionAlteration, error: ErrorCode) -> AlteredPartition {
+    AlteredPartition {
+        topic: alteration.topic,
+        partition: alteration.partition,
+        error,
+        leader: NodeId::NONE,
+        leader_epoch: alteration.leader_epoch,
+        isr: Vec::new(),
+        leader_recovery_state: 0,
+        partition_epoch: alteration.partition_epoch,
+    }
+}

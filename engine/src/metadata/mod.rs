@@ -1,0 +1,11 @@
+//! The cluster's metadata: the records of the controller's log and the image they add up to.
+//!
+//! Controllers and brokers share it: the controller decides records and replays them, brokers fetch the same
+//! records and replay them. [`MetadataImage::replay`] is the only mutator, live and on recovery, so both sides
+//! hold the same state at the same offset.
+
+mod image;
+mod record;
+
+pub use image::{BrokerImage, MetadataImage, PartitionImage, TopicImage};
+pub use record::{MetadataRecord, PartitionChange, RecordError};
