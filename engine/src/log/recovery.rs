@@ -1,0 +1,209 @@
+//! Reading a log back at boot.
+//!
+//! Every batch of every segment is read and its CRC checked. The log ends before the first batch that is torn,
+//! damaged, not where the one before ended, or of an older epoch than the one before; the rest of that segment
+//! and all later segments are removed. What is left is synced, because the cursors then call it durable.
+//!
+//! The epoch cache is rebuilt from the batches. Since all of them are read they decide: an entry of the
+//! checkpoint file adds nothing to them but epochs that begin at the log's end, which Kafka cuts at boot too.
+//! A checkpoint that is missing, damaged or different is written anew.
+//!
+//! A clean-shutdown marker and a recovery point, which would spare the scan, do not exist yet.
+
+use bytes::{Bytes, BytesMut};
+
+use super::EPOCH_CHECKPOINT;
+use super::epoch_cache::EpochCache;
+use super::partition_log::{LogSettings, PartitionLog};
+use super::segment::Segment;
+use crate::id::TopicPartition;
+use crate::offset::Offset;
+use crate::record::{BatchError, OFFSET_MAX, RecordBatch, batches};
+use crate::storage::{Disk, DiskDone, DiskError, DiskOp, FileName, Progress};
+
+/// Bytes asked for at a time.
+const READ_BYTES: u64 = 1024 * 1024;
+
+const GAP: &str = "gap between batches";
+const OLD_EPOCH: &str = "older epoch than the batch before";
+const GAP_BETWEEN_SEGMENTS: &str = "gap between segments";
+
+/// What recovery removed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RecoveryCut {
+    /// The log end offset after the cut.
+    pub at: Offset,
+    /// How many bytes went, those of later segments included.
+    pub bytes: u64,
+    /// What was wrong with the first of them.
+    pub reason: &'static str,
+}
+
+impl PartitionLog {
+    /// Reads the log back. A partition without files is an empty log.
+    ///
+    /// # Errors
+    /// [`DiskError`] if the disk fails. Damaged content is no error: it is cut, and the cut is reported.
+    pub async fn recover<D: Disk>(
+        disk: &D,
+        partition: TopicPartition,
+        settings: LogSettings,
+    ) -> Result<(PartitionLog, Option<RecoveryCut>), DiskError> {
+        let mut log = PartitionLog::new(partition, settings);
+        let mut files: Vec<(Offset, u64)> = Vec::new();
+        for (name, length) in disk.list(&log.directory).await? {
+            files.extend(
+                Segment::base_of_name(&name).filter(|base| *base <= OFFSET_MAX).map(|base| (base, length)),
+            );
+        }
+        files.sort_unstable();
+        let Some((start, _)) = files.first() else {
+            log.restore_epochs(disk).await?;
+            return Ok((log, None));
+        };
+        log = PartitionLog::starting_at(log.partition, settings, *start);
+        let cut = log.scan_segments(disk, &files).await?;
+        for segment in &log.segments {
+            disk.execute(DiskOp::Sync { file: segment.file.clone() }).await?;
+        }
+        log.restore_epochs(disk).await?;
+        let end = log.segments.last().map_or(*start, Segment::end);
+        log.progress = Progress::recovered(end);
+        Ok((log, cut))
+    }
+
+    /// Reads the segments in order into the log; cuts at the first thing that is wrong.
+    async fn scan_segments<D: Disk>(
+        &mut self,
+        disk: &D,
+        files: &[(Offset, u64)],
+    ) -> Result<Option<RecoveryCut>, DiskError> {
+        let mut end = self.start_offset();
+        self.segments.clear();
+        for (index, (base, length)) in files.iter().enumerate() {
+            let later = files.get(index + 1..).unwrap_or_default();
+            if *base != end {
+                let bytes = self.delete_segments(disk, files.get(index..).unwrap_or_default()).await?;
+                return Ok(Some(RecoveryCut { at: end, bytes, reason: GAP_BETWEEN_SEGMENTS }));
+            }
+            let mut scan =
+                SegmentScan { segment: Segment::new(&self.directory, *base), epochs: &mut self.epochs };
+            let damage = scan.read(disk, *length).await?;
+            let segment = scan.segment;
+            let (file, kept) = (segment.file.clone(), segment.bytes());
+            end = segment.end();
+            self.segments.push(segment);
+            if let Some(reason) = damage {
+                let bytes = length.saturating_sub(kept) + self.delete_segments(disk, later).await?;
+                disk.execute(DiskOp::Truncate { file, length: kept }).await?;
+                return Ok(Some(RecoveryCut { at: end, bytes, reason }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Deletes segments, newest first; returns how many bytes they had.
+    async fn delete_segments<D: Disk>(&self, disk: &D, files: &[(Offset, u64)]) -> Result<u64, DiskError> {
+        let mut bytes = 0;
+        for (base, length) in files.iter().rev() {
+            disk.execute(DiskOp::Delete { file: Segment::new(&self.directory, *base).file }).await?;
+            bytes += length;
+        }
+        Ok(bytes)
+    }
+
+    /// Writes the epoch checkpoint anew if it does not say what the batches say.
+    async fn restore_epochs<D: Disk>(&self, disk: &D) -> Result<(), DiskError> {
+        let file = FileName::new(&self.directory, EPOCH_CHECKPOINT);
+        let stored = match read_bytes(disk, &file, 0, u64::MAX).await {
+            Ok(content) => EpochCache::decode(&content).ok(),
+            Err(DiskError::NotFound) => Some(EpochCache::new()),
+            Err(error) => return Err(error),
+        };
+        if stored.as_ref() != Some(&self.epochs) {
+            disk.execute(DiskOp::Replace { file, content: self.epochs.encode() }).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The scan of one segment file.
+struct SegmentScan<'a> {
+    segment: Segment,
+    epochs: &'a mut EpochCache,
+}
+
+impl SegmentScan<'_> {
+    /// Reads all batches of a file of `length` bytes; returns what ended the scan before the file's end.
+    async fn read<D: Disk>(&mut self, disk: &D, length: u64) -> Result<Option<&'static str>, DiskError> {
+        let mut want = READ_BYTES;
+        loop {
+            let position = self.segment.bytes();
+            if position >= length {
+                return Ok(None);
+            }
+            let content = read_bytes(disk, &self.segment.file, position, want.min(length - position)).await?;
+            let read = content.len() as u64;
+            if let Some(reason) = self.take(content) {
+                return Ok(Some(reason));
+            }
+            if self.segment.bytes() > position {
+                want = READ_BYTES;
+            } else if read < want || position + read >= length {
+                return Ok(Some(BatchError::Truncated { have: 0, need: 0 }.reason()));
+            } else {
+                // The batch is longer than what was read.
+                want = want.saturating_mul(2);
+            }
+        }
+    }
+
+    /// Takes the whole batches of `content`; returns what is wrong with the first that is.
+    fn take(&mut self, content: Bytes) -> Option<&'static str> {
+        for batch in batches(content) {
+            let wrong = match &batch {
+                Err(error) => Some(error.reason()),
+                Ok(batch) => self.accept(batch).err(),
+            };
+            if wrong.is_some() {
+                return wrong;
+            }
+        }
+        None
+    }
+
+    fn accept(&mut self, batch: &RecordBatch) -> Result<(), &'static str> {
+        if batch.base_offset() != self.segment.end() {
+            return Err(GAP);
+        }
+        let epoch = batch.leader_epoch();
+        if epoch.0 < 0 || self.epochs.latest().is_some_and(|latest| epoch < latest) {
+            return Err(OLD_EPOCH);
+        }
+        self.epochs.assign(epoch, batch.base_offset());
+        self.segment.push(batch);
+        Ok(())
+    }
+}
+
+/// Reads until `length` bytes are there or the file ends.
+async fn read_bytes<D: Disk>(
+    disk: &D,
+    file: &FileName,
+    position: u64,
+    length: u64,
+) -> Result<Bytes, DiskError> {
+    let mut content = BytesMut::new();
+    let mut left = length;
+    while left > 0 {
+        let position = position + content.len() as u64;
+        let op = DiskOp::Read { file: file.clone(), position, length: left };
+        let DiskDone::Read(part) = disk.execute(op).await? else { break };
+        if part.is_empty() {
+            break;
+        }
+        left = left.saturating_sub(part.len() as u64);
+        content.extend_from_slice(&part);
+    }
+    Ok(content.freeze())
+}
