@@ -71,7 +71,14 @@ pub enum Event {
     /// A leader learnt the ISR the controller committed.
     IsrCommitted { partition: TopicPartition, isr: Vec<NodeId>, partition_epoch: PartitionEpoch },
     /// A leader acknowledged records to a producer.
-    Acknowledged { partition: TopicPartition, base: Offset, last: Offset, epoch: LeaderEpoch, acks: Acks, isr: Vec<NodeId> },
+    Acknowledged {
+        partition: TopicPartition,
+        base: Offset,
+        last: Offset,
+        epoch: LeaderEpoch,
+        acks: Acks,
+        isr: Vec<NodeId>,
+    },
     /// The controller accepted a registration.
     BrokerRegistered { broker: NodeId, broker_epoch: BrokerEpoch },
     /// The controller fenced a broker.
@@ -137,11 +144,15 @@ impl fmt::Display for Event {
             Event::Truncated { partition, from, to, reason } => {
                 write!(f, "truncate {partition} {from}->{to} ")?;
                 match reason {
-                    TruncationReason::DivergingEpoch { epoch, end } => write!(f, "diverging epoch={epoch} end={end}"),
+                    TruncationReason::DivergingEpoch { epoch, end } => {
+                        write!(f, "diverging epoch={epoch} end={end}")
+                    }
                     TruncationReason::ToHighWatermark => f.write_str("to-high-watermark"),
                 }
             }
-            Event::HighWatermark { partition, high_watermark } => write!(f, "hw {partition} {high_watermark}"),
+            Event::HighWatermark { partition, high_watermark } => {
+                write!(f, "hw {partition} {high_watermark}")
+            }
             Event::IsrProposed { partition, isr } => write!(f, "isr-proposed {partition} {}", Isr(isr)),
             Event::IsrCommitted { partition, isr, partition_epoch } => {
                 write!(f, "isr-committed {partition} {} pe={partition_epoch}", Isr(isr))
@@ -149,11 +160,18 @@ impl fmt::Display for Event {
             Event::Acknowledged { partition, base, last, epoch, acks, isr } => {
                 write!(f, "ack {partition} @{base}..{last} epoch={epoch} acks={acks} isr={}", Isr(isr))
             }
-            Event::BrokerRegistered { broker, broker_epoch } => write!(f, "registered {broker} be={broker_epoch}"),
+            Event::BrokerRegistered { broker, broker_epoch } => {
+                write!(f, "registered {broker} be={broker_epoch}")
+            }
             Event::BrokerFenced { broker } => write!(f, "fenced {broker}"),
             Event::BrokerUnfenced { broker } => write!(f, "unfenced {broker}"),
             Event::LeaderElected { partition, leader, epoch, isr, reason } => {
-                write!(f, "elected {partition} leader={} epoch={epoch} isr={} {reason:?}", Leader(*leader), Isr(isr))
+                write!(
+                    f,
+                    "elected {partition} leader={} epoch={epoch} isr={} {reason:?}",
+                    Leader(*leader),
+                    Isr(isr)
+                )
             }
             Event::IsrChanged { partition, isr, partition_epoch } => {
                 write!(f, "isr-changed {partition} {} pe={partition_epoch}", Isr(isr))

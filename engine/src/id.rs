@@ -112,7 +112,9 @@ impl TopicName {
         }
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         match name.chars().find(|c| !legal(*c)) {
-            Some(c) => Err(format!("`{c}` is not allowed in a topic name; use letters, digits, `.`, `_`, `-`")),
+            Some(c) => {
+                Err(format!("`{c}` is not allowed in a topic name; use letters, digits, `.`, `_`, `-`"))
+            }
             None => Ok(()),
         }
     }

@@ -15,7 +15,8 @@ use crate::id::{ConnectionId, NodeId, TopicId, TopicPartition};
 use crate::log::ReadPlan;
 use crate::machine::{Effect, Effects, RequestContext, Wakeup};
 use crate::message::{
-    DivergingEpoch, FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, FetchedTopic, IsrMember,
+    DivergingEpoch, FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, FetchedTopic,
+    IsrMember,
 };
 use crate::metadata::TopicImage;
 use crate::offset::Offset;
@@ -95,9 +96,18 @@ impl Fetches {
 }
 
 impl Broker {
-    pub(super) fn on_fetch(&mut self, now: Now, context: RequestContext, request: FetchRequest, effects: &mut Effects) {
-        let diverging =
-            if request.replica == NodeId::NONE { BTreeMap::new() } else { self.note_follower(now, &request, effects) };
+    pub(super) fn on_fetch(
+        &mut self,
+        now: Now,
+        context: RequestContext,
+        request: FetchRequest,
+        effects: &mut Effects,
+    ) {
+        let diverging = if request.replica == NodeId::NONE {
+            BTreeMap::new()
+        } else {
+            self.note_follower(now, &request, effects)
+        };
         let deadline = now.mono.after(request.max_wait);
         self.serve_or_wait(now, WaitingFetch { context, request, deadline }, &diverging, effects);
     }
@@ -141,7 +151,11 @@ impl Broker {
     ) {
         let plan = self.plan_fetch(&fetch.request, verdicts);
         let min_bytes = usize::try_from(fetch.request.min_bytes).unwrap_or(0);
-        if plan.urgent || plan.bytes >= min_bytes || fetch.deadline <= now.mono || fetch.request.topics.is_empty() {
+        if plan.urgent
+            || plan.bytes >= min_bytes
+            || fetch.deadline <= now.mono
+            || fetch.request.topics.is_empty()
+        {
             return self.start_reads(fetch.context, plan, effects);
         }
         self.fetches.next += 1;
@@ -162,8 +176,14 @@ impl Broker {
         request: &FetchRequest,
         verdicts: &BTreeMap<TopicPartition, Result<DivergingEpoch, ErrorCode>>,
     ) -> Plan {
-        let mut plan = Plan { topics: Vec::with_capacity(request.topics.len()), reads: Vec::new(), bytes: 0, urgent: false };
-        let bytes_max = usize::try_from(request.max_bytes.min(self.settings.config.fetch_max_bytes)).unwrap_or(0);
+        let mut plan = Plan {
+            topics: Vec::with_capacity(request.topics.len()),
+            reads: Vec::new(),
+            bytes: 0,
+            urgent: false,
+        };
+        let bytes_max =
+            usize::try_from(request.max_bytes.min(self.settings.config.fetch_max_bytes)).unwrap_or(0);
         for topic in &request.topics {
             let image = resolve(self, topic);
             let mut partitions = Vec::with_capacity(topic.partitions.len());
@@ -173,7 +193,15 @@ impl Broker {
                     None => Err(unknown(topic)),
                     Some(image) => {
                         let partition = partition_of(image, fetch.partition);
-                        self.plan_partition(request, fetch, &partition, verdicts.get(&partition), bytes_max, &mut plan, position)
+                        self.plan_partition(
+                            request,
+                            fetch,
+                            &partition,
+                            verdicts.get(&partition),
+                            bytes_max,
+                            &mut plan,
+                            position,
+                        )
                     }
                 };
                 partitions.push(planned.unwrap_or_else(|error| {
@@ -186,7 +214,10 @@ impl Broker {
         plan
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one partition of one plan: the pieces have no life of their own")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one partition of one plan: the pieces have no life of their own"
+    )]
     fn plan_partition(
         &self,
         request: &FetchRequest,
@@ -210,10 +241,15 @@ impl Broker {
             }
             None => {}
         }
-        let up_to = if request.replica == NodeId::NONE { replica.high_watermark() } else { replica.log().end_offset() };
+        let up_to = if request.replica == NodeId::NONE {
+            replica.high_watermark()
+        } else {
+            replica.log().end_offset()
+        };
         let left = bytes_max.saturating_sub(plan.bytes);
         let wanted = usize::try_from(fetch.max_bytes).unwrap_or(0).min(left);
-        let read = replica.log().read(fetch.fetch_offset, wanted, up_to).map_err(|_| ErrorCode::OffsetOutOfRange)?;
+        let read =
+            replica.log().read(fetch.fetch_offset, wanted, up_to).map_err(|_| ErrorCode::OffsetOutOfRange)?;
         // The first batch of a response is returned whatever its size (KIP-74), later ones only if they fit (q7).
         if let Some(read) = read.filter(|read| plan.bytes == 0 || read.bytes <= left) {
             plan.bytes += read.bytes;
@@ -239,7 +275,8 @@ impl Broker {
 
     pub(super) fn on_read(&mut self, slot: ReadSlot, outcome: DiskOutcome, effects: &mut Effects) {
         let Some(reading) = self.fetches.reading.get_mut(&slot.fetch) else { return };
-        let fetched = reading.topics.get_mut(slot.topic).and_then(|topic| topic.partitions.get_mut(slot.partition));
+        let fetched =
+            reading.topics.get_mut(slot.topic).and_then(|topic| topic.partitions.get_mut(slot.partition));
         match (fetched, outcome) {
             (Some(fetched), Ok(DiskDone::Read(bytes))) => fetched.records = bytes,
             (Some(fetched), Ok(DiskDone::Done) | Err(_)) => fetched.error = ErrorCode::KafkaStorageError,

@@ -51,7 +51,11 @@ impl Broker {
     }
 
     fn leading(&self) -> Vec<TopicPartition> {
-        self.replicas.iter().filter(|(_, replica)| replica.leader().is_ok()).map(|(tp, _)| tp.clone()).collect()
+        self.replicas
+            .iter()
+            .filter(|(_, replica)| replica.leader().is_ok())
+            .map(|(tp, _)| tp.clone())
+            .collect()
     }
 
     /// Sends the partition's proposal, if it has one that is not on its way.
@@ -90,7 +94,9 @@ impl Broker {
     ) {
         let error = match outcome {
             Ok(Response::AlterPartition(response)) if response.error.is_error() => Some(response.error),
-            Ok(Response::AlterPartition(response)) => response.partitions.first().map(|altered| altered.error),
+            Ok(Response::AlterPartition(response)) => {
+                response.partitions.first().map(|altered| altered.error)
+            }
             Ok(_) | Err(_) => None,
         };
         if error == Some(ErrorCode::None) {

@@ -9,7 +9,8 @@ use crate::epoch::BrokerEpoch;
 use crate::error::ErrorCode;
 use crate::machine::{CallError, Effects, Wakeup};
 use crate::message::{
-    BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, Response,
+    BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
+    Response,
 };
 use crate::offset::Offset;
 use crate::time::{Duration, Instant, Now};
@@ -65,7 +66,10 @@ impl Broker {
                 let request = BrokerHeartbeatRequest {
                     broker: self.settings.node,
                     broker_epoch,
-                    current_metadata_offset: self.metadata_fetch.applied().map_or(Offset::NONE, |offset| offset),
+                    current_metadata_offset: self
+                        .metadata_fetch
+                        .applied()
+                        .map_or(Offset::NONE, |offset| offset),
                     want_fence: false,
                     want_shut_down: false,
                 };
@@ -77,7 +81,11 @@ impl Broker {
     pub(super) fn on_registered(&mut self, now: Now, outcome: Result<Response, CallError>) {
         self.lifecycle.in_flight = false;
         self.lifecycle.next = now.mono.after(REGISTRATION_BACKOFF);
-        if let Ok(Response::BrokerRegistration(BrokerRegistrationResponse { error: ErrorCode::None, broker_epoch })) = outcome {
+        if let Ok(Response::BrokerRegistration(BrokerRegistrationResponse {
+            error: ErrorCode::None,
+            broker_epoch,
+        })) = outcome
+        {
             self.lifecycle.broker_epoch = Some(broker_epoch);
             self.lifecycle.next = now.mono;
         }
@@ -88,7 +96,11 @@ impl Broker {
         let interval = self.settings.config.broker_heartbeat_interval;
         self.lifecycle.next = now.mono.after(interval);
         match outcome {
-            Ok(Response::BrokerHeartbeat(BrokerHeartbeatResponse { error: ErrorCode::None, is_fenced, .. })) => {
+            Ok(Response::BrokerHeartbeat(BrokerHeartbeatResponse {
+                error: ErrorCode::None,
+                is_fenced,
+                ..
+            })) => {
                 if is_fenced {
                     // Not caught up yet: say so again soon, so that unfencing does not wait a whole interval.
                     self.lifecycle.next = now.mono.after(REGISTRATION_BACKOFF.min(interval));

@@ -3,7 +3,9 @@
 use super::Broker;
 use crate::error::ErrorCode;
 use crate::id::{NodeId, PartitionIndex, TopicId, TopicName};
-use crate::message::{MetadataBroker, MetadataPartition, MetadataRequest, MetadataResponse, MetadataTopic, TopicRef};
+use crate::message::{
+    MetadataBroker, MetadataPartition, MetadataRequest, MetadataResponse, MetadataTopic, TopicRef,
+};
 use crate::metadata::{PartitionImage, TopicImage};
 
 impl Broker {
@@ -23,7 +25,11 @@ impl Broker {
     fn active_brokers(&self) -> Vec<MetadataBroker> {
         let active = self.image.brokers().iter().filter(|(_, broker)| !broker.fenced);
         active
-            .map(|(id, broker)| MetadataBroker { id: *id, endpoint: broker.endpoint.clone(), rack: broker.rack.clone() })
+            .map(|(id, broker)| MetadataBroker {
+                id: *id,
+                endpoint: broker.endpoint.clone(),
+                rack: broker.rack.clone(),
+            })
             .collect()
     }
 
@@ -50,7 +56,8 @@ impl Broker {
     }
 
     fn describe(&self, topic: &TopicImage) -> MetadataTopic {
-        let partitions = topic.partitions.iter().map(|(index, image)| self.describe_partition(*index, image)).collect();
+        let partitions =
+            topic.partitions.iter().map(|(index, image)| self.describe_partition(*index, image)).collect();
         MetadataTopic { error: ErrorCode::None, name: Some(topic.name.clone()), id: topic.id, partitions }
     }
 

@@ -71,14 +71,23 @@ impl Broker {
             min_bytes: 1,
             max_bytes: MAX_BYTES,
             isolation_level: 0,
-            topics: vec![FetchTopic { name: None, id: TopicId::CLUSTER_METADATA, partitions: vec![partition] }],
+            topics: vec![FetchTopic {
+                name: None,
+                id: TopicId::CLUSTER_METADATA,
+                partitions: vec![partition],
+            }],
         };
         let timeout = self.settings.config.controller_quorum_request_timeout + MAX_WAIT;
         let controller = self.settings.controller.clone();
         self.call(controller, Lane::Metadata, Call::MetadataFetch, request.into(), timeout, effects);
     }
 
-    pub(super) fn on_metadata(&mut self, now: Now, outcome: Result<Response, CallError>, effects: &mut Effects) {
+    pub(super) fn on_metadata(
+        &mut self,
+        now: Now,
+        outcome: Result<Response, CallError>,
+        effects: &mut Effects,
+    ) {
         self.metadata_fetch.in_flight = false;
         let records = match outcome {
             Ok(Response::Fetch(response)) => read_records(response),
@@ -115,8 +124,12 @@ impl Broker {
     }
 
     fn brokers_changed(&mut self, now: Now, effects: &mut Effects) {
-        let leading: Vec<TopicPartition> =
-            self.replicas.iter().filter(|(_, replica)| replica.leader().is_ok()).map(|(tp, _)| tp.clone()).collect();
+        let leading: Vec<TopicPartition> = self
+            .replicas
+            .iter()
+            .filter(|(_, replica)| replica.leader().is_ok())
+            .map(|(tp, _)| tp.clone())
+            .collect();
         for partition in leading {
             let Some(replica) = self.replicas.get_mut(&partition) else { continue };
             let before = super::Marks::of(replica);

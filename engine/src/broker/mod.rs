@@ -128,7 +128,8 @@ impl Broker {
     fn on_request(&mut self, now: Now, context: RequestContext, request: Request, effects: &mut Effects) {
         match request {
             Request::ApiVersions(_) => {
-                let response = ApiVersionsResponse { error: ErrorCode::None, apis: advertised(Listener::Broker) };
+                let response =
+                    ApiVersionsResponse { error: ErrorCode::None, apis: advertised(Listener::Broker) };
                 effects.respond(&context, response.into());
             }
             Request::Metadata(request) => effects.respond(&context, self.metadata_response(&request).into()),
@@ -146,14 +147,22 @@ impl Broker {
         }
     }
 
-    fn on_reply(&mut self, now: Now, token: CallToken, outcome: Result<Response, CallError>, effects: &mut Effects) {
+    fn on_reply(
+        &mut self,
+        now: Now,
+        token: CallToken,
+        outcome: Result<Response, CallError>,
+        effects: &mut Effects,
+    ) {
         match self.calls.remove(&token) {
             Some(Call::Registration) => self.on_registered(now, outcome),
             Some(Call::Heartbeat) => self.on_heartbeat(now, outcome),
             Some(Call::MetadataFetch) => self.on_metadata(now, outcome, effects),
             Some(Call::AlterPartition(partition)) => self.on_altered(now, &partition, outcome, effects),
             Some(Call::ReplicaFetch(leader)) => self.on_fetched(now, leader, outcome, effects),
-            Some(Call::CreateTopics(context, request)) => on_topics_created(&context, &request, outcome, effects),
+            Some(Call::CreateTopics(context, request)) => {
+                on_topics_created(&context, &request, outcome, effects)
+            }
             None => panic!("reply to a call that was never made"),
         }
     }
@@ -198,7 +207,10 @@ impl Broker {
     fn add_replica(&mut self, partition: &TopicPartition, topic: &TopicImage, effects: &mut Effects) {
         let config = topic.config(self.settings.config.topic_defaults);
         let settings = LogSettings { segment_bytes: config.segment_bytes };
-        let log = self.recovered.remove(partition).unwrap_or_else(|| PartitionLog::new(partition.clone(), settings));
+        let log = self
+            .recovered
+            .remove(partition)
+            .unwrap_or_else(|| PartitionLog::new(partition.clone(), settings));
         effects.note(Event::Recovered { partition: partition.clone(), end: log.end_offset() });
         let settings = ReplicaSettings {
             broker: self.settings.node,
@@ -208,7 +220,13 @@ impl Broker {
         self.replicas.insert(partition.clone(), Replica::new(settings, topic.id, config, log));
     }
 
-    fn after_role_change(&mut self, now: Now, partition: &TopicPartition, image: &PartitionImage, effects: &mut Effects) {
+    fn after_role_change(
+        &mut self,
+        now: Now,
+        partition: &TopicPartition,
+        image: &PartitionImage,
+        effects: &mut Effects,
+    ) {
         if image.leader == Some(self.settings.node) {
             self.isr.schedule(now, self.settings.config.replica_lag_time_max);
         } else {
@@ -244,7 +262,15 @@ impl Broker {
         DiskToken(self.next_token)
     }
 
-    fn call(&mut self, to: (NodeId, Endpoint), lane: Lane, call: Call, request: Request, timeout: Duration, effects: &mut Effects) {
+    fn call(
+        &mut self,
+        to: (NodeId, Endpoint),
+        lane: Lane,
+        call: Call,
+        request: Request,
+        timeout: Duration,
+        effects: &mut Effects,
+    ) {
         self.next_token += 1;
         let token = CallToken(self.next_token);
         self.calls.insert(token, call);
@@ -257,7 +283,12 @@ impl Broker {
     }
 
     /// Admin requests reach the controller through any broker (KIP-590).
-    fn forward_create_topics(&mut self, context: RequestContext, request: CreateTopicsRequest, effects: &mut Effects) {
+    fn forward_create_topics(
+        &mut self,
+        context: RequestContext,
+        request: CreateTopicsRequest,
+        effects: &mut Effects,
+    ) {
         let call = Call::CreateTopics(context, request.clone());
         self.call_controller(call, request, effects);
     }

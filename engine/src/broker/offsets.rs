@@ -23,28 +23,37 @@ impl Broker {
         ListOffsetsResponse { partitions: request.partitions.iter().map(answer).collect() }
     }
 
-    fn find_offset(&self, query: &ListOffsetsPartition) -> Result<(Offset, Timestamp, LeaderEpoch), ErrorCode> {
+    fn find_offset(
+        &self,
+        query: &ListOffsetsPartition,
+    ) -> Result<(Offset, Timestamp, LeaderEpoch), ErrorCode> {
         let replica = self.replica(&query.partition)?;
         let leader = replica.leader()?;
         replica.check_epoch(query.current_leader_epoch)?;
         let epoch = replica.leader_epoch();
         match query.spec {
             // A new leader's high watermark may lie below what was acknowledged: better no answer than a wrong one.
-            OffsetSpec::Latest if replica.high_watermark() < leader.start() => Err(ErrorCode::OffsetNotAvailable),
+            OffsetSpec::Latest if replica.high_watermark() < leader.start() => {
+                Err(ErrorCode::OffsetNotAvailable)
+            }
             OffsetSpec::Latest => Ok((replica.high_watermark(), Timestamp::NONE, epoch)),
             OffsetSpec::Earliest => Ok((replica.log().start_offset(), Timestamp::NONE, epoch)),
             OffsetSpec::Timestamp(at) if at.0 < 0 => Err(ErrorCode::UnsupportedVersion),
             OffsetSpec::Timestamp(at) => {
                 let found = replica.log().offset_for_timestamp(at);
                 let visible = found.filter(|(offset, _)| *offset < replica.high_watermark());
-                Ok(visible.map_or((Offset::NONE, Timestamp::NONE, LeaderEpoch::NONE), |(offset, timestamp)| {
-                    (offset, timestamp, epoch)
-                }))
+                Ok(visible
+                    .map_or((Offset::NONE, Timestamp::NONE, LeaderEpoch::NONE), |(offset, timestamp)| {
+                        (offset, timestamp, epoch)
+                    }))
             }
         }
     }
 
-    pub(super) fn offsets_for_epochs(&self, request: &OffsetForLeaderEpochRequest) -> OffsetForLeaderEpochResponse {
+    pub(super) fn offsets_for_epochs(
+        &self,
+        request: &OffsetForLeaderEpochRequest,
+    ) -> OffsetForLeaderEpochResponse {
         let answer = |query: &PartitionEpochQuery| {
             let (error, leader_epoch, end_offset) = match self.end_of_epoch(query) {
                 Ok(Some((epoch, end))) => (ErrorCode::None, epoch, end),

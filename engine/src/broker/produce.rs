@@ -98,9 +98,16 @@ impl ParkedProduces {
 }
 
 impl Broker {
-    pub(super) fn on_produce(&mut self, now: Now, context: RequestContext, request: ProduceRequest, effects: &mut Effects) {
+    pub(super) fn on_produce(
+        &mut self,
+        now: Now,
+        context: RequestContext,
+        request: ProduceRequest,
+        effects: &mut Effects,
+    ) {
         let Some(acks) = Acks::from_code(request.acks) else {
-            let refused = |part: ProducePartition| refused(part.partition, ErrorCode::InvalidRequiredAcks, None);
+            let refused =
+                |part: ProducePartition| refused(part.partition, ErrorCode::InvalidRequiredAcks, None);
             let partitions = request.partitions.into_iter().map(refused).collect();
             return effects.respond(&context, ProduceResponse { partitions }.into());
         };
@@ -138,7 +145,8 @@ impl Broker {
             let message = format!("batch of {} bytes; max.message.bytes is {bytes_max}", records.len());
             return Err((ErrorCode::MessageTooLarge, Some(message)));
         }
-        let batch = RecordBatch::parse(records).map_err(|error| (error.error_code(), Some(error.to_string())))?;
+        let batch =
+            RecordBatch::parse(records).map_err(|error| (error.error_code(), Some(error.to_string())))?;
         if batch.is_control() {
             return Err((ErrorCode::InvalidRecord, Some("clients may not write control records".to_owned())));
         }
@@ -207,9 +215,16 @@ impl Broker {
 }
 
 /// The outcome of appended records, once it is known.
-fn judge(replica: Option<&Replica>, acks: Acks, appended: &Appended, effects: &mut Effects) -> Option<ProducedPartition> {
+fn judge(
+    replica: Option<&Replica>,
+    acks: Acks,
+    appended: &Appended,
+    effects: &mut Effects,
+) -> Option<ProducedPartition> {
     let partition = appended.partition.clone();
-    let Some(replica) = replica else { return Some(refused(partition, ErrorCode::NotLeaderOrFollower, None)) };
+    let Some(replica) = replica else {
+        return Some(refused(partition, ErrorCode::NotLeaderOrFollower, None));
+    };
     let leader = match replica.leader() {
         Ok(leader) if leader.epoch() == appended.epoch => leader,
         Ok(_) => return Some(refused(partition, ErrorCode::NotLeaderOrFollower, None)),
@@ -252,5 +267,11 @@ fn finish_unacknowledged(context: RequestContext, partitions: &[PartitionOutcome
 }
 
 fn refused(partition: TopicPartition, error: ErrorCode, error_message: Option<String>) -> ProducedPartition {
-    ProducedPartition { partition, error, base_offset: Offset::NONE, log_start_offset: Offset::NONE, error_message }
+    ProducedPartition {
+        partition,
+        error,
+        base_offset: Offset::NONE,
+        log_start_offset: Offset::NONE,
+        error_message,
+    }
 }

@@ -30,7 +30,10 @@ struct Fetcher {
 impl Replication {
     pub(super) fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
         let idle = self.fetchers.values().filter(|fetcher| fetcher.asked.is_none());
-        idle.map(|fetcher| fetcher.pause_until).filter(|at| *at > Instant::START).min().map(|at| (at, Wakeup::Retry))
+        idle.map(|fetcher| fetcher.pause_until)
+            .filter(|at| *at > Instant::START)
+            .min()
+            .map(|at| (at, Wakeup::Retry))
     }
 }
 
@@ -61,7 +64,11 @@ impl Broker {
     }
 
     /// Where to read each partition on; `None` while one of them is still writing.
-    fn positions(&self, now: Now, partitions: &[&TopicPartition]) -> Option<Vec<(TopicPartition, FetchPosition)>> {
+    fn positions(
+        &self,
+        now: Now,
+        partitions: &[&TopicPartition],
+    ) -> Option<Vec<(TopicPartition, FetchPosition)>> {
         let mut positions = Vec::with_capacity(partitions.len());
         for partition in partitions {
             let replica = self.replicas.get(*partition)?;
@@ -83,8 +90,16 @@ impl Broker {
         }
     }
 
-    fn start_fetch(&mut self, leader: NodeId, positions: Vec<(TopicPartition, FetchPosition)>, effects: &mut Effects) {
-        let (Some(endpoint), Some(replica_epoch)) = (self.endpoint(leader), self.lifecycle.broker_epoch()) else { return };
+    fn start_fetch(
+        &mut self,
+        leader: NodeId,
+        positions: Vec<(TopicPartition, FetchPosition)>,
+        effects: &mut Effects,
+    ) {
+        let (Some(endpoint), Some(replica_epoch)) = (self.endpoint(leader), self.lifecycle.broker_epoch())
+        else {
+            return;
+        };
         if positions.is_empty() {
             return self.pause(leader);
         }
@@ -106,7 +121,9 @@ impl Broker {
             topics: topics.into_values().collect(),
         };
         let timeout = config.replica_socket_timeout;
-        self.replication.fetchers.insert(leader, Fetcher { asked: Some(positions), pause_until: Instant::START });
+        self.replication
+            .fetchers
+            .insert(leader, Fetcher { asked: Some(positions), pause_until: Instant::START });
         let call = Call::ReplicaFetch(leader);
         self.call((leader, endpoint), Lane::Replication, call, request.into(), timeout, effects);
     }
@@ -114,7 +131,10 @@ impl Broker {
     /// Every partition of this leader is paused: try again when the first pause ends.
     fn pause(&mut self, leader: NodeId) {
         let followers = self.replicas.values().filter_map(|replica| replica.follower());
-        let next = followers.filter(|follower| follower.leader() == Some(leader)).map(|follower| follower.pause_until()).min();
+        let next = followers
+            .filter(|follower| follower.leader() == Some(leader))
+            .map(|follower| follower.pause_until())
+            .min();
         if let Some(pause_until) = next {
             self.replication.fetchers.insert(leader, Fetcher { asked: None, pause_until });
         }

@@ -71,8 +71,7 @@ pub fn key(scope: Scope, name: &str) -> Option<&'static Key> {
 /// # Errors
 /// [`ConfigError::Unknown`] or [`ConfigError::Invalid`].
 pub fn check(scope: Scope, name: &str, value: &str) -> Result<Value, ConfigError> {
-    let key =
-        key(scope, name).ok_or_else(|| ConfigError::Unknown { scope, name: name.to_owned() })?;
+    let key = key(scope, name).ok_or_else(|| ConfigError::Unknown { scope, name: name.to_owned() })?;
     key.parse(value).map_err(|problem| ConfigError::Invalid {
         name: name.to_owned(),
         value: value.to_owned(),

@@ -19,7 +19,8 @@ impl<'a> Lookup<'a> {
     }
 
     fn value(&self, name: &str) -> Value {
-        let key = key(self.scope, name).unwrap_or_else(|| panic!("{} setting {name} is not in the table", self.scope));
+        let key = key(self.scope, name)
+            .unwrap_or_else(|| panic!("{} setting {name} is not in the table", self.scope));
         let text = self.given.get(name).map_or(key.effective_default(), String::as_str);
         key.parse(text).unwrap_or_else(|problem| panic!("{name} = {text}: {problem}"))
     }
@@ -85,7 +86,8 @@ impl BrokerConfig {
             broker_heartbeat_interval: lookup.millis("broker.heartbeat.interval.ms"),
             broker_session_timeout: lookup.millis("broker.session.timeout.ms"),
             controller_quorum_request_timeout: lookup.millis("controller.quorum.request.timeout.ms"),
-            default_replication_factor: i16::try_from(lookup.integer("default.replication.factor")).unwrap_or(i16::MAX),
+            default_replication_factor: i16::try_from(lookup.integer("default.replication.factor"))
+                .unwrap_or(i16::MAX),
             num_partitions: lookup.int("num.partitions"),
             replica_lag_time_max: lookup.millis("replica.lag.time.max.ms"),
             replica_fetch_wait_max: lookup.millis("replica.fetch.wait.max.ms"),
@@ -127,7 +129,9 @@ impl TopicConfig {
         for name in given.keys() {
             match name.as_str() {
                 "min.insync.replicas" => config.min_insync_replicas = lookup.count(name),
-                "unclean.leader.election.enable" => config.unclean_leader_election_enable = lookup.boolean(name),
+                "unclean.leader.election.enable" => {
+                    config.unclean_leader_election_enable = lookup.boolean(name)
+                }
                 "segment.bytes" => config.segment_bytes = lookup.count(name),
                 "max.message.bytes" => config.max_message_bytes = lookup.count(name),
                 other => panic!("topic setting {other} is in the table but read nowhere"),

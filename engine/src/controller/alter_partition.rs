@@ -7,7 +7,9 @@
 use super::{Controller, Decision};
 use crate::error::ErrorCode;
 use crate::id::NodeId;
-use crate::message::{AlterPartitionRequest, AlterPartitionResponse, AlteredPartition, IsrMember, PartitionAlteration};
+use crate::message::{
+    AlterPartitionRequest, AlterPartitionResponse, AlteredPartition, IsrMember, PartitionAlteration,
+};
 use crate::metadata::{MetadataRecord, PartitionChange, PartitionImage};
 
 impl Controller {
@@ -33,11 +35,18 @@ impl Controller {
         Decision { records, response }
     }
 
-    fn validate(&self, sender: NodeId, alteration: &PartitionAlteration) -> Result<&PartitionImage, ErrorCode> {
+    fn validate(
+        &self,
+        sender: NodeId,
+        alteration: &PartitionAlteration,
+    ) -> Result<&PartitionImage, ErrorCode> {
         let topic = self.image.topic_by_id(alteration.topic).ok_or(ErrorCode::UnknownTopicId)?;
-        let current = topic.partitions.get(&alteration.partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        let current =
+            topic.partitions.get(&alteration.partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
         // A request from the future means that this controller is the stale side (KAFKA-14154).
-        if alteration.leader_epoch > current.leader_epoch || alteration.partition_epoch > current.partition_epoch {
+        if alteration.leader_epoch > current.leader_epoch
+            || alteration.partition_epoch > current.partition_epoch
+        {
             return Err(ErrorCode::NotController);
         }
         if alteration.leader_epoch < current.leader_epoch {
@@ -84,7 +93,11 @@ fn change(alteration: &PartitionAlteration, current: &PartitionImage) -> Partiti
     }
 }
 
-fn altered(alteration: &PartitionAlteration, change: &PartitionChange, current: &PartitionImage) -> AlteredPartition {
+fn altered(
+    alteration: &PartitionAlteration,
+    change: &PartitionChange,
+    current: &PartitionImage,
+) -> AlteredPartition {
     AlteredPartition {
         topic: alteration.topic,
         partition: alteration.partition,

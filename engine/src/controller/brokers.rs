@@ -16,7 +16,8 @@ impl Controller {
     /// Accepts a broker that is unknown, fenced or the same boot again. Another boot of a broker whose session
     /// still lives must wait for its end: two processes may claim one id.
     pub(super) fn decide_registration(&mut self, now: Now, request: &BrokerRegistrationRequest) -> Decision {
-        let refuse = |error| Decision::reply(BrokerRegistrationResponse { error, broker_epoch: BrokerEpoch::NONE });
+        let refuse =
+            |error| Decision::reply(BrokerRegistrationResponse { error, broker_epoch: BrokerEpoch::NONE });
         if request.cluster_id != self.settings.cluster_id {
             return refuse(ErrorCode::InconsistentClusterId);
         }

@@ -40,8 +40,14 @@ impl Controller {
         Decision { records, response: CreateTopicsResponse { topics }.into() }
     }
 
-    #[expect(clippy::type_complexity, reason = "the three parts of one plan, taken apart at once by the caller")]
-    fn plan_topic(&mut self, topic: &NewTopic) -> Result<(TopicId, Vec<Vec<NodeId>>, Vec<MetadataRecord>), Refusal> {
+    #[expect(
+        clippy::type_complexity,
+        reason = "the three parts of one plan, taken apart at once by the caller"
+    )]
+    fn plan_topic(
+        &mut self,
+        topic: &NewTopic,
+    ) -> Result<(TopicId, Vec<Vec<NodeId>>, Vec<MetadataRecord>), Refusal> {
         TopicName::check(&topic.name).map_err(|problem| (ErrorCode::InvalidTopicException, problem))?;
         let name = TopicName::new(&topic.name);
         if self.image.topics().contains_key(&name) {
@@ -64,8 +70,14 @@ impl Controller {
         Ok((id, replicas, records))
     }
 
-    fn new_partition(&self, topic: TopicId, partition: PartitionIndex, replicas: &[NodeId]) -> MetadataRecord {
-        let mut isr: Vec<NodeId> = replicas.iter().copied().filter(|broker| self.image.is_active(*broker)).collect();
+    fn new_partition(
+        &self,
+        topic: TopicId,
+        partition: PartitionIndex,
+        replicas: &[NodeId],
+    ) -> MetadataRecord {
+        let mut isr: Vec<NodeId> =
+            replicas.iter().copied().filter(|broker| self.image.is_active(*broker)).collect();
         let leader = isr.first().copied();
         isr.sort_unstable();
         MetadataRecord::Partition {
@@ -85,19 +97,31 @@ impl Controller {
         }
         let config = &self.settings.config;
         let partitions = if topic.partitions == -1 { config.num_partitions } else { topic.partitions };
-        let replication =
-            if topic.replication_factor == -1 { config.default_replication_factor } else { topic.replication_factor };
-        let Some(partitions) = usize::try_from(partitions).ok().filter(|count| *count >= 1) else {
-            return Err((ErrorCode::InvalidPartitions, format!("{partitions} partitions; at least 1 is needed")));
+        let replication = if topic.replication_factor == -1 {
+            config.default_replication_factor
+        } else {
+            topic.replication_factor
         };
-        let active: Vec<NodeId> =
-            self.image.brokers().iter().filter(|(_, image)| !image.fenced).map(|(broker, _)| *broker).collect();
+        let Some(partitions) = usize::try_from(partitions).ok().filter(|count| *count >= 1) else {
+            return Err((
+                ErrorCode::InvalidPartitions,
+                format!("{partitions} partitions; at least 1 is needed"),
+            ));
+        };
+        let active: Vec<NodeId> = self
+            .image
+            .brokers()
+            .iter()
+            .filter(|(_, image)| !image.fenced)
+            .map(|(broker, _)| *broker)
+            .collect();
         match usize::try_from(replication) {
             Ok(count) if count >= 1 && count <= active.len() => {
                 Ok(place(&active, partitions, count, &mut self.settings.rng))
             }
             _ => {
-                let problem = format!("replication factor {replication}, but {} brokers are alive", active.len());
+                let problem =
+                    format!("replication factor {replication}, but {} brokers are alive", active.len());
                 Err((ErrorCode::InvalidReplicationFactor, problem))
             }
         }
@@ -111,7 +135,11 @@ impl Controller {
         }
         let mut assignments = topic.assignments.clone();
         assignments.sort();
-        if !assignments.iter().map(|(index, _)| index.0).eq(0..i32::try_from(assignments.len()).unwrap_or(i32::MAX)) {
+        if !assignments
+            .iter()
+            .map(|(index, _)| index.0)
+            .eq(0..i32::try_from(assignments.len()).unwrap_or(i32::MAX))
+        {
             return refuse("partitions must be numbered from 0 without gaps");
         }
         for (_, replicas) in &assignments {
@@ -141,7 +169,9 @@ fn created(topic: &NewTopic, id: TopicId, replicas: &[Vec<NodeId>]) -> CreatedTo
         error: ErrorCode::None,
         error_message: None,
         partitions: i32::try_from(replicas.len()).unwrap_or(i32::MAX),
-        replication_factor: replicas.first().map_or(-1, |first| i16::try_from(first.len()).unwrap_or(i16::MAX)),
+        replication_factor: replicas
+            .first()
+            .map_or(-1, |first| i16::try_from(first.len()).unwrap_or(i16::MAX)),
     }
 }
 

@@ -14,7 +14,9 @@ impl Controller {
         let touched = self.image.partitions().filter(|(_, _, partition)| {
             partition.leader == Some(lost) || (partition.isr.contains(&lost) && partition.isr.len() > 1)
         });
-        touched.map(|(topic, index, partition)| self.election_without(lost, topic, index, partition)).collect()
+        touched
+            .map(|(topic, index, partition)| self.election_without(lost, topic, index, partition))
+            .collect()
     }
 
     fn election_without(
@@ -26,15 +28,21 @@ impl Controller {
     ) -> MetadataRecord {
         let remaining: Vec<NodeId> = partition.isr.iter().copied().filter(|member| *member != lost).collect();
         let alive = |broker: &NodeId| *broker != lost && self.image.is_active(*broker);
-        let mut change =
-            PartitionChange { topic: topic.id, partition: index, isr: None, leader: None, recovering: partition.recovering };
+        let mut change = PartitionChange {
+            topic: topic.id,
+            partition: index,
+            isr: None,
+            leader: None,
+            recovering: partition.recovering,
+        };
         if !remaining.is_empty() {
             change.isr = Some(remaining.clone());
         }
         if partition.leader != Some(lost) {
             return MetadataRecord::PartitionChange(change);
         }
-        let clean = partition.replicas.iter().copied().find(|replica| remaining.contains(replica) && alive(replica));
+        let clean =
+            partition.replicas.iter().copied().find(|replica| remaining.contains(replica) && alive(replica));
         change.leader = Some(clean);
         if clean.is_none() && self.unclean_allowed(topic) {
             elect_uncleanly(&mut change, partition.replicas.iter().copied().find(|replica| alive(replica)));

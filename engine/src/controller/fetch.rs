@@ -45,7 +45,13 @@ impl ParkedFetches {
 }
 
 impl Controller {
-    pub(super) fn on_fetch(&mut self, now: Now, context: RequestContext, request: &FetchRequest, effects: &mut Effects) {
+    pub(super) fn on_fetch(
+        &mut self,
+        now: Now,
+        context: RequestContext,
+        request: &FetchRequest,
+        effects: &mut Effects,
+    ) {
         let topic = request.topics.iter().find(|topic| topic.id == TopicId::CLUSTER_METADATA);
         let Some(partition) = topic.and_then(|topic| topic.partitions.first()) else {
             let reason = "fetch of something that is not the metadata log";
@@ -74,13 +80,16 @@ impl Controller {
             Ok(Some(ReadPlan { op, .. })) => {
                 let token = self.token();
                 let high_watermark = self.quorum.high_watermark();
-                self.disk.insert(token, DiskWait::Fetch(PlannedFetch { context: fetch.context, high_watermark }));
+                self.disk
+                    .insert(token, DiskWait::Fetch(PlannedFetch { context: fetch.context, high_watermark }));
                 effects.push(Effect::Disk { token, op });
             }
             Ok(None) if fetch.deadline > now.mono => {
                 self.fetches.waiting.insert(fetch.context.connection, fetch);
             }
-            Ok(None) => respond(&fetch.context, ErrorCode::None, self.quorum.high_watermark(), Bytes::new(), effects),
+            Ok(None) => {
+                respond(&fetch.context, ErrorCode::None, self.quorum.high_watermark(), Bytes::new(), effects)
+            }
             Err(_) => {
                 let error = ErrorCode::OffsetOutOfRange;
                 respond(&fetch.context, error, self.quorum.high_watermark(), Bytes::new(), effects);
@@ -99,7 +108,13 @@ impl Controller {
     }
 }
 
-fn respond(context: &RequestContext, error: ErrorCode, high_watermark: Offset, records: Bytes, effects: &mut Effects) {
+fn respond(
+    context: &RequestContext,
+    error: ErrorCode,
+    high_watermark: Offset,
+    records: Bytes,
+    effects: &mut Effects,
+) {
     let partition = FetchedPartition {
         partition: PartitionIndex(0),
         error,

@@ -94,7 +94,11 @@ enum DiskWait {
 impl Controller {
     /// A controller over what it recovered. Starts with its first step.
     #[must_use]
-    pub fn new(settings: ControllerSettings, quorum: Quorum, records: &[(Offset, MetadataRecord)]) -> Controller {
+    pub fn new(
+        settings: ControllerSettings,
+        quorum: Quorum,
+        records: &[(Offset, MetadataRecord)],
+    ) -> Controller {
         let mut image = MetadataImage::default();
         for (offset, record) in records {
             image.replay(*offset, record);
@@ -214,14 +218,24 @@ impl Controller {
         }
     }
 
-    fn note(&self, offset: Offset, record: &MetadataRecord, touched: Option<TopicPartition>, effects: &mut Effects) {
+    fn note(
+        &self,
+        offset: Offset,
+        record: &MetadataRecord,
+        touched: Option<TopicPartition>,
+        effects: &mut Effects,
+    ) {
         match record {
             MetadataRecord::RegisterBroker { broker, .. } => {
                 let broker_epoch = BrokerEpoch(offset.0);
                 effects.note(Event::BrokerRegistered { broker: *broker, broker_epoch });
             }
-            MetadataRecord::FenceBroker { broker, .. } => effects.note(Event::BrokerFenced { broker: *broker }),
-            MetadataRecord::UnfenceBroker { broker, .. } => effects.note(Event::BrokerUnfenced { broker: *broker }),
+            MetadataRecord::FenceBroker { broker, .. } => {
+                effects.note(Event::BrokerFenced { broker: *broker })
+            }
+            MetadataRecord::UnfenceBroker { broker, .. } => {
+                effects.note(Event::BrokerUnfenced { broker: *broker })
+            }
             MetadataRecord::Topic { .. } | MetadataRecord::TopicSetting { .. } => {}
             MetadataRecord::Partition { .. } => self.note_election(touched, ElectionReason::Created, effects),
             MetadataRecord::PartitionChange(change) if change.leader.is_some() => {
@@ -229,7 +243,9 @@ impl Controller {
                 self.note_election(touched, reason, effects);
             }
             MetadataRecord::PartitionChange(_) => {
-                if let Some((partition, image)) = touched.and_then(|tp| Some((tp.clone(), self.image.partition(&tp)?))) {
+                if let Some((partition, image)) =
+                    touched.and_then(|tp| Some((tp.clone(), self.image.partition(&tp)?)))
+                {
                     let (isr, partition_epoch) = (image.isr.clone(), image.partition_epoch);
                     effects.note(Event::IsrChanged { partition, isr, partition_epoch });
                 }
@@ -279,7 +295,10 @@ impl Machine for Controller {
         for (topic, index, partition) in self.image.partitions() {
             let name = &topic.name;
             let PartitionImage { replicas, isr, leader, .. } = partition;
-            assert!(isr.iter().all(|member| replicas.contains(member)), "{name}/{index}: ISR outside the replicas");
+            assert!(
+                isr.iter().all(|member| replicas.contains(member)),
+                "{name}/{index}: ISR outside the replicas"
+            );
             assert!(!isr.is_empty(), "{name}/{index}: empty ISR");
             if let Some(leader) = leader {
                 assert!(isr.contains(leader), "{name}/{index}: leader {leader} outside the ISR");

@@ -9,12 +9,19 @@ use crate::rng::Rng;
 /// The replicas of `partitions` partitions, the first of each being its preferred leader.
 ///
 /// `brokers` must hold at least `replication` of them.
-pub(super) fn place(brokers: &[NodeId], partitions: usize, replication: usize, rng: &mut Rng) -> Vec<Vec<NodeId>> {
+pub(super) fn place(
+    brokers: &[NodeId],
+    partitions: usize,
+    replication: usize,
+    rng: &mut Rng,
+) -> Vec<Vec<NodeId>> {
     assert!(replication >= 1 && replication <= brokers.len(), "cannot place {replication} replicas");
     let count = brokers.len();
     let start = usize::try_from(rng.below(count as u64)).unwrap_or(0);
     let replica = |partition: usize, index: usize| brokers[(start + partition + index) % count];
-    (0..partitions).map(|partition| (0..replication).map(|index| replica(partition, index)).collect()).collect()
+    (0..partitions)
+        .map(|partition| (0..replication).map(|index| replica(partition, index)).collect())
+        .collect()
 }
 
 #[cfg(test)]

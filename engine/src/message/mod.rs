@@ -10,14 +10,15 @@ mod data;
 pub use control::{
     AlterPartitionRequest, AlterPartitionResponse, AlteredPartition, ApiRange, ApiVersionsRequest,
     ApiVersionsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
-    BrokerRegistrationResponse, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, IsrMember, MetadataBroker,
-    MetadataPartition, MetadataRequest, MetadataResponse, MetadataTopic, NewTopic, PartitionAlteration, TopicRef,
+    BrokerRegistrationResponse, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, IsrMember,
+    MetadataBroker, MetadataPartition, MetadataRequest, MetadataResponse, MetadataTopic, NewTopic,
+    PartitionAlteration, TopicRef,
 };
 pub use data::{
-    Acks, DivergingEpoch, EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition,
-    FetchedTopic, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListedOffset, OffsetForLeaderEpochRequest,
-    OffsetForLeaderEpochResponse, OffsetSpec, PartitionEpochQuery, ProducePartition, ProduceRequest, ProduceResponse,
-    ProducedPartition,
+    Acks, DivergingEpoch, EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
+    FetchedPartition, FetchedTopic, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse,
+    ListedOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetSpec, PartitionEpochQuery,
+    ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition,
 };
 
 /// The APIs this engine speaks, with Kafka's keys.

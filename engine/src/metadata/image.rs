@@ -105,9 +105,9 @@ impl MetadataImage {
 
     /// Every partition, by topic name and index.
     pub fn partitions(&self) -> impl Iterator<Item = (&TopicImage, PartitionIndex, &PartitionImage)> {
-        self.topics
-            .values()
-            .flat_map(|topic| topic.partitions.iter().map(move |(index, partition)| (topic, *index, partition)))
+        self.topics.values().flat_map(|topic| {
+            topic.partitions.iter().map(move |(index, partition)| (topic, *index, partition))
+        })
     }
 
     /// Applies a record that lies at `offset` of the metadata log; returns the partition it touched.
@@ -149,7 +149,15 @@ impl MetadataImage {
                 self.topic_mut(*topic).settings.insert(name.clone(), value.clone());
                 None
             }
-            MetadataRecord::Partition { topic, partition, replicas, isr, leader, leader_epoch, partition_epoch } => {
+            MetadataRecord::Partition {
+                topic,
+                partition,
+                replicas,
+                isr,
+                leader,
+                leader_epoch,
+                partition_epoch,
+            } => {
                 let image = PartitionImage {
                     replicas: replicas.clone(),
                     isr: isr.clone(),
@@ -186,7 +194,8 @@ impl MetadataImage {
     }
 
     fn broker_mut(&mut self, broker: NodeId, epoch: BrokerEpoch) -> &mut BrokerImage {
-        let image = self.brokers.get_mut(&broker).unwrap_or_else(|| panic!("record about unknown broker {broker}"));
+        let image =
+            self.brokers.get_mut(&broker).unwrap_or_else(|| panic!("record about unknown broker {broker}"));
         assert_eq!(image.epoch, epoch, "record about another registration of broker {broker}");
         image
     }

@@ -97,7 +97,15 @@ impl MetadataRecord {
                 put_text(&mut out, name);
                 put_text(&mut out, value);
             }
-            MetadataRecord::Partition { topic, partition, replicas, isr, leader, leader_epoch, partition_epoch } => {
+            MetadataRecord::Partition {
+                topic,
+                partition,
+                replicas,
+                isr,
+                leader,
+                leader_epoch,
+                partition_epoch,
+            } => {
                 out.put_u8(5);
                 out.put_u128(topic.0.as_u128());
                 out.put_i32(partition.0);
@@ -138,8 +146,13 @@ impl MetadataRecord {
                 endpoint: Endpoint::new(&input.text()?, input.u16()?),
                 rack: if input.flag()? { Some(input.text()?) } else { None },
             },
-            1 => MetadataRecord::FenceBroker { broker: input.node()?, broker_epoch: BrokerEpoch(input.i64()?) },
-            2 => MetadataRecord::UnfenceBroker { broker: input.node()?, broker_epoch: BrokerEpoch(input.i64()?) },
+            1 => {
+                MetadataRecord::FenceBroker { broker: input.node()?, broker_epoch: BrokerEpoch(input.i64()?) }
+            }
+            2 => MetadataRecord::UnfenceBroker {
+                broker: input.node()?,
+                broker_epoch: BrokerEpoch(input.i64()?),
+            },
             3 => MetadataRecord::Topic { name: TopicName::new(&input.text()?), id: TopicId(input.uuid()?) },
             4 => MetadataRecord::TopicSetting {
                 topic: TopicId(input.uuid()?),

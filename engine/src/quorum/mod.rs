@@ -53,8 +53,12 @@ impl Quorum {
         let (log, _cut) = PartitionLog::recover(disk, TopicPartition::cluster_metadata(), settings).await?;
         let mut records = Vec::new();
         let mut position = log.start_offset();
-        while let Some(plan) = log.read(position, READ_BYTES, log.end_offset()).map_err(|_| DiskError::NotFound)? {
-            let DiskDone::Read(bytes) = disk.execute(plan.op).await? else { return Err(DiskError::Io.into()) };
+        while let Some(plan) =
+            log.read(position, READ_BYTES, log.end_offset()).map_err(|_| DiskError::NotFound)?
+        {
+            let DiskDone::Read(bytes) = disk.execute(plan.op).await? else {
+                return Err(DiskError::Io.into());
+            };
             for batch in batches(bytes) {
                 let batch = batch?;
                 position = batch.next_offset();
@@ -121,7 +125,10 @@ impl Quorum {
     /// Panics on a bug of ours.
     pub fn invariants(&self) {
         self.log.invariants();
-        assert!(self.high_watermark() <= self.end_offset(), "high watermark beyond the end of the metadata log");
+        assert!(
+            self.high_watermark() <= self.end_offset(),
+            "high watermark beyond the end of the metadata log"
+        );
     }
 }
 
@@ -129,7 +136,10 @@ impl Quorum {
 ///
 /// # Errors
 /// If the batch or a record in it is damaged.
-pub fn decode_batch(batch: &RecordBatch, records: &mut Vec<(Offset, MetadataRecord)>) -> Result<(), QuorumError> {
+pub fn decode_batch(
+    batch: &RecordBatch,
+    records: &mut Vec<(Offset, MetadataRecord)>,
+) -> Result<(), QuorumError> {
     for record in batch.records()? {
         let record = record?;
         let value = record.value.unwrap_or_else(Bytes::new);

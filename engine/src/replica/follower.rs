@@ -111,13 +111,19 @@ impl Replica {
             return self.on_divergence(diverging, io, effects);
         }
         for batch in batches(fetched.records.clone()) {
-            let appended = batch.map_err(|_| ()).and_then(|batch| self.log.append_as_follower(batch, io).map_err(|_| ()));
+            let appended = batch
+                .map_err(|_| ())
+                .and_then(|batch| self.log.append_as_follower(batch, io).map_err(|_| ()));
             let Ok(id) = appended else {
                 // The leader sent something that does not fit: ask again later rather than guess.
                 self.pause_fetching(now.mono.after(backoff));
                 return;
             };
-            effects.note(Event::Appended { partition: self.partition().clone(), batch: id, as_leader: false });
+            effects.note(Event::Appended {
+                partition: self.partition().clone(),
+                batch: id,
+                as_leader: false,
+            });
         }
         // A follower's high watermark follows its leader's, also back (kafka.md 3.1).
         let high_watermark = fetched.high_watermark.min(self.log.end_offset()).max(self.log.start_offset());

@@ -84,7 +84,12 @@ pub enum FollowerFetch {
 }
 
 impl Leader {
-    pub(super) fn elected(settings: &ReplicaSettings, image: &PartitionImage, start: Offset, now: Instant) -> Leader {
+    pub(super) fn elected(
+        settings: &ReplicaSettings,
+        image: &PartitionImage,
+        start: Offset,
+        now: Instant,
+    ) -> Leader {
         let others = image.replicas.iter().copied().filter(|replica| *replica != settings.broker);
         let progress = |replica| Progress::new(image.isr.contains(&replica).then_some(now));
         Leader {
@@ -204,7 +209,13 @@ impl Replica {
     ///
     /// # Errors
     /// NOT_LEADER_OR_FOLLOWER or KAFKA_STORAGE_ERROR.
-    pub fn append(&mut self, now: Now, batch: RecordBatch, io: &mut LogIo, effects: &mut Effects) -> Result<(Offset, Offset), ErrorCode> {
+    pub fn append(
+        &mut self,
+        now: Now,
+        batch: RecordBatch,
+        io: &mut LogIo,
+        effects: &mut Effects,
+    ) -> Result<(Offset, Offset), ErrorCode> {
         let epoch = self.leader()?.epoch;
         let id = self.log.append_as_leader(batch, epoch, io);
         effects.note(Event::Appended { partition: self.partition().clone(), batch: id, as_leader: true });
@@ -229,7 +240,9 @@ impl Replica {
         self.check_epoch(fetch.current_leader_epoch)?;
         let registered = metadata.brokers().get(&follower.broker);
         // A fetch of an earlier boot of the follower says nothing about its log of today (KIP-903).
-        if registered.is_none_or(|known| follower.broker_epoch.0 != -1 && known.epoch != follower.broker_epoch) {
+        if registered
+            .is_none_or(|known| follower.broker_epoch.0 != -1 && known.epoch != follower.broker_epoch)
+        {
             return Err(ErrorCode::NotLeaderOrFollower);
         }
         if fetch.last_fetched_epoch != LeaderEpoch::NONE {
@@ -272,14 +285,21 @@ impl Replica {
         Ok(())
     }
 
-    fn maybe_expand_isr(&mut self, now: Now, follower: IsrMember, metadata: &MetadataImage, effects: &mut Effects) {
+    fn maybe_expand_isr(
+        &mut self,
+        now: Now,
+        follower: IsrMember,
+        metadata: &MetadataImage,
+        effects: &mut Effects,
+    ) {
         let high_watermark = self.high_watermark;
         let partition = self.partition().clone();
         let Ok(leader) = self.leader_mut() else { return };
-        let caught_up = leader.followers.get(&follower.broker).and_then(|progress| progress.end).is_some_and(|end| {
-            // The second condition matters while our own high watermark is stale (KAFKA-7128).
-            end >= high_watermark && end >= leader.start
-        });
+        let caught_up =
+            leader.followers.get(&follower.broker).and_then(|progress| progress.end).is_some_and(|end| {
+                // The second condition matters while our own high watermark is stale (KAFKA-7128).
+                end >= high_watermark && end >= leader.start
+            });
         if leader.proposal.is_some()
             || leader.isr.contains(&follower.broker)
             || !caught_up
@@ -322,7 +342,8 @@ impl Replica {
     /// Brokers were fenced or unfenced.
     pub fn brokers_changed(&mut self, now: Now, metadata: &MetadataImage, effects: &mut Effects) {
         if let Ok(leader) = self.leader_mut() {
-            leader.fenced = leader.replicas.iter().copied().filter(|broker| !metadata.is_active(*broker)).collect();
+            leader.fenced =
+                leader.replicas.iter().copied().filter(|broker| !metadata.is_active(*broker)).collect();
             self.maybe_advance_high_watermark(now, effects);
         }
     }
@@ -368,9 +389,14 @@ impl Leader {
     fn members(&self, metadata: &MetadataImage) -> Vec<IsrMember> {
         let epoch = |broker: &NodeId| {
             let fetched = self.followers.get(broker).map(|progress| progress.broker_epoch);
-            fetched.filter(|epoch| epoch.0 != -1).or_else(|| metadata.brokers().get(broker).map(|known| known.epoch))
+            fetched
+                .filter(|epoch| epoch.0 != -1)
+                .or_else(|| metadata.brokers().get(broker).map(|known| known.epoch))
         };
-        let member = |broker: &NodeId| IsrMember { broker: *broker, broker_epoch: epoch(broker).unwrap_or(BrokerEpoch::NONE) };
+        let member = |broker: &NodeId| IsrMember {
+            broker: *broker,
+            broker_epoch: epoch(broker).unwrap_or(BrokerEpoch::NONE),
+        };
         self.isr.iter().map(member).collect()
     }
 
@@ -380,7 +406,8 @@ impl Leader {
             HighWatermarkQuorum::MaximalIsr => self.maximal_isr(),
             HighWatermarkQuorum::CommittedIsr => self.isr.clone(),
             HighWatermarkQuorum::IgnoreOneMember => {
-                let ignored = self.maximal_isr().into_iter().filter(|member| *member != settings.broker).max();
+                let ignored =
+                    self.maximal_isr().into_iter().filter(|member| *member != settings.broker).max();
                 self.maximal_isr().into_iter().filter(|member| Some(*member) != ignored).collect()
             }
         };
@@ -393,9 +420,17 @@ impl Leader {
 
     /// Followers outside the maximal ISR that have caught up: the high watermark waits for them, or a busy leader
     /// would move it on just before each of their fetches and they could never join.
-    fn joining(&self, leader_end: Offset, now: Instant, lag_time_max: Duration, quorum: &[NodeId]) -> Vec<NodeId> {
-        let outside =
-            self.followers.iter().filter(|(broker, _)| !quorum.contains(broker) && !self.fenced.contains(broker));
+    fn joining(
+        &self,
+        leader_end: Offset,
+        now: Instant,
+        lag_time_max: Duration,
+        quorum: &[NodeId],
+    ) -> Vec<NodeId> {
+        let outside = self
+            .followers
+            .iter()
+            .filter(|(broker, _)| !quorum.contains(broker) && !self.fenced.contains(broker));
         outside
             .filter(|(_, progress)| {
                 let fetched = progress.end.is_some_and(|end| end >= self.start);

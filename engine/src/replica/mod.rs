@@ -68,7 +68,12 @@ pub struct Replica {
 impl Replica {
     /// A replica over its log, following nobody until metadata says whom.
     #[must_use]
-    pub fn new(settings: ReplicaSettings, topic_id: TopicId, config: TopicConfig, log: PartitionLog) -> Replica {
+    pub fn new(
+        settings: ReplicaSettings,
+        topic_id: TopicId,
+        config: TopicConfig,
+        log: PartitionLog,
+    ) -> Replica {
         // The high watermark is not kept on disk: it starts at the log start and comes back from the leader, or
         // with the first fetches of the followers.
         let high_watermark = log.start_offset();
@@ -174,7 +179,14 @@ impl Replica {
 
     /// Takes the partition's state from metadata: the only place where roles change. State that is not newer than
     /// what the replica knows is ignored.
-    pub fn apply_metadata(&mut self, now: Now, image: &PartitionImage, config: TopicConfig, io: &mut LogIo, effects: &mut Effects) {
+    pub fn apply_metadata(
+        &mut self,
+        now: Now,
+        image: &PartitionImage,
+        config: TopicConfig,
+        io: &mut LogIo,
+        effects: &mut Effects,
+    ) {
         self.config = config;
         if image.partition_epoch <= self.partition_epoch || matches!(self.role, Role::Offline) {
             return;
@@ -190,12 +202,20 @@ impl Replica {
         }
     }
 
-    fn lead(&mut self, now: Now, image: &PartitionImage, new_epoch: bool, io: &mut LogIo, effects: &mut Effects) {
+    fn lead(
+        &mut self,
+        now: Now,
+        image: &PartitionImage,
+        new_epoch: bool,
+        io: &mut LogIo,
+        effects: &mut Effects,
+    ) {
         match &mut self.role {
             Role::Leader(leader) if !new_epoch => leader.isr_committed(image),
             _ => {
                 self.log.start_epoch(image.leader_epoch, io);
-                self.role = Role::Leader(Leader::elected(&self.settings, image, self.log.end_offset(), now.mono));
+                self.role =
+                    Role::Leader(Leader::elected(&self.settings, image, self.log.end_offset(), now.mono));
                 let (partition, epoch) = (self.partition().clone(), image.leader_epoch);
                 let (start, isr) = (self.log.end_offset(), image.isr.clone());
                 effects.note(Event::BecameLeader { partition, epoch, start, isr });
@@ -251,7 +271,15 @@ impl Replica {
     /// Panics on a bug of ours.
     pub fn invariants(&self) {
         self.log.invariants();
-        assert!(self.log.start_offset() <= self.high_watermark, "{}: log start above the high watermark", self.partition());
-        assert!(self.high_watermark <= self.log.end_offset(), "{}: high watermark above the log end", self.partition());
+        assert!(
+            self.log.start_offset() <= self.high_watermark,
+            "{}: log start above the high watermark",
+            self.partition()
+        );
+        assert!(
+            self.high_watermark <= self.log.end_offset(),
+            "{}: high watermark above the log end",
+            self.partition()
+        );
     }
 }

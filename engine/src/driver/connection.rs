@@ -1,0 +1,96 @@
+//! Accepted connections: frames in, answers out, one request at a time.
+//!
+//! Like Kafka's `SocketServer`, a connection is not read while a request of it is being served: answers go out in
+//! the order of the requests, and a slow request holds back only its own connection. A frame that is too long,
+//! malformed or of an unknown API closes the connection and touches nothing else.
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::mailbox::Mailbox;
+use super::node::Mail;
+use crate::id::ConnectionId;
+use crate::machine::{Input, RequestContext};
+use crate::message::Response;
+use crate::wire::{self, DecodeError, Listener, RequestHeader};
+
+/// First size of a connection's read buffer, in bytes; it grows to the largest frame.
+const READ_BUFFER_BYTES: usize = 16 * 1024;
+
+/// What the loop tells a connection about the request it is serving.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// Send this, then read on.
+    Response(Response),
+    /// Send nothing, read on (acks=0).
+    Nothing,
+    /// Close.
+    Close(&'static str),
+}
+
+pub(super) struct Connection<S> {
+    pub(super) id: ConnectionId,
+    pub(super) stream: S,
+    pub(super) inbox: Mailbox<Mail>,
+    pub(super) answers: Mailbox<Answer>,
+    pub(super) listener: Listener,
+    pub(super) frame_bytes_max: usize,
+}
+
+impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<S> {
+    /// Serves the connection to its end and tells the loop that it is over.
+    pub(super) async fn serve(mut self) {
+        let reason = self.serve_requests().await;
+        self.inbox.send(Mail::ConnectionClosed { connection: self.id, reason });
+    }
+
+    async fn serve_requests(&mut self) -> Option<String> {
+        let mut received = BytesMut::with_capacity(READ_BUFFER_BYTES);
+        let mut reply = BytesMut::new();
+        loop {
+            let frame = match wire::split_frame(&mut received, self.frame_bytes_max) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => match self.stream.read_buf(&mut received).await {
+                    Ok(0) | Err(_) => return None,
+                    Ok(_) => continue,
+                },
+                Err(error) => return Some(error.to_string()),
+            };
+            let bytes = frame.len();
+            match wire::decode_request(frame) {
+                Ok((header, request)) => {
+                    let context = RequestContext {
+                        connection: self.id,
+                        correlation: header.correlation,
+                        api_version: header.version,
+                    };
+                    self.inbox.send(Mail::Input { input: Input::Request { context, request }, bytes });
+                    if let Err(reason) = self.answer(&header, &mut reply).await {
+                        return reason;
+                    }
+                }
+                Err(DecodeError::UnsupportedVersion { key, correlation, .. })
+                    if key == crate::message::ApiKey::ApiVersions.code() =>
+                {
+                    let answer = wire::unsupported_api_versions_reply(correlation, self.listener);
+                    if self.stream.write_all(&answer).await.is_err() {
+                        return None;
+                    }
+                }
+                Err(error) => return Some(error.to_string()),
+            }
+        }
+    }
+
+    async fn answer(&mut self, header: &RequestHeader, reply: &mut BytesMut) -> Result<(), Option<String>> {
+        match self.answers.receive().await {
+            Answer::Response(response) => {
+                reply.clear();
+                wire::encode_response(header.key, header.version, header.correlation, &response, reply);
+                self.stream.write_all(reply).await.map_err(|_| None)
+            }
+            Answer::Nothing => Ok(()),
+            Answer::Close(reason) => Err(Some(reason.to_owned())),
+        }
+    }
+}
