@@ -1,1 +1,5 @@
-//! Tests of the engine, one binary.
+//! Tests of the engine from outside, one binary: golden dialogues over a small cluster, and the rules of the tree.
+
+mod dialogue;
+mod mini_cluster;
+mod tidy;

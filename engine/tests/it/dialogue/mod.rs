@@ -1,0 +1,112 @@
+//! Golden dialogues: a script of commands, and what the machines do, as text.
+//!
+//! A line that starts with `$` is a command, the lines below it are the answer; other lines are prose. Run with
+//! `UPDATE_EXPECT=1` to write the answers anew, then read the diff like code.
+//!
+//! Commands: `start N|controller`, `crash N`, `cut A B`, `heal`, `create orders replicas=1,2,3 [key=value ...]`,
+//! `produce N acks=all|1|0 VALUE...`, `settle`, `advance DURATION`, `quietly COMMAND`, `same-log A B`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use expect_test::{ExpectFile, expect_file};
+use tribunal_engine::id::{NodeId, PartitionIndex};
+use tribunal_engine::message::{CreateTopicsRequest, NewTopic};
+use tribunal_engine::time::Duration;
+use tribunal_engine::variant::ProtocolVariant;
+
+use crate::mini_cluster::{CONTROLLER, MiniCluster};
+
+fn run(name: &str, golden: &ExpectFile, variant: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/dialogue").join(name);
+    let script = std::fs::read_to_string(&path).expect("the dialogue's file");
+    let variant = ProtocolVariant::named(variant).expect("a named variant");
+    let properties = [("broker.session.timeout.ms", "6000"), ("replica.lag.time.max.ms", "10000")];
+    let mut cluster = MiniCluster::new(3, &properties, variant);
+    let mut answered = String::new();
+    let mut in_answer = false;
+    for line in script.lines() {
+        if let Some(command) = line.strip_prefix("$ ") {
+            writeln!(answered, "{line}").expect("a string takes everything");
+            obey(&mut cluster, command);
+            answered.push_str(&std::mem::take(&mut cluster.transcript));
+            in_answer = true;
+        } else if !(in_answer && line.starts_with("  ")) {
+            in_answer = false;
+            writeln!(answered, "{line}").expect("a string takes everything");
+        }
+    }
+    golden.assert_eq(&answered);
+}
+
+fn obey(cluster: &mut MiniCluster, command: &str) {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let node = |word: &str| if word == "controller" { CONTROLLER } else { word.parse().expect("a node") };
+    match words.as_slice() {
+        ["quietly", rest @ ..] => {
+            obey(cluster, &rest.join(" "));
+            cluster.transcript.clear();
+        }
+        ["start", id] => cluster.start(node(id)),
+        ["crash", id] => cluster.crash(node(id)),
+        ["cut", one, other] => cluster.cut(node(one), node(other)),
+        ["heal"] => cluster.heal(),
+        ["settle"] => cluster.settle(),
+        ["advance", duration] => {
+            let millis = duration.strip_suffix("ms").expect("a duration in ms").parse().expect("a number");
+            cluster.advance(Duration::from_millis(millis));
+        }
+        ["create", name, replicas, configs @ ..] => create(cluster, name, replicas, configs),
+        ["produce", id, acks, values @ ..] => {
+            let acks = match *acks {
+                "acks=all" => -1,
+                "acks=1" => 1,
+                "acks=0" => 0,
+                other => panic!("unknown {other}"),
+            };
+            cluster.produce(node(id), acks, values);
+        }
+        ["same-log", one, other] => {
+            let same = cluster.log_bytes(node(one)) == cluster.log_bytes(node(other));
+            writeln!(cluster.transcript, "  {}", if same { "yes" } else { "no" })
+                .expect("a string takes everything");
+        }
+        _ => panic!("unknown command {command}"),
+    }
+}
+
+fn create(cluster: &mut MiniCluster, name: &str, replicas: &str, configs: &[&str]) {
+    let replicas = replicas.strip_prefix("replicas=").expect("replicas=1,2,3").split(',');
+    let replicas: Vec<NodeId> = replicas.map(|id| NodeId(id.parse().expect("a broker"))).collect();
+    let configs: BTreeMap<String, Option<String>> = configs
+        .iter()
+        .map(|config| config.split_once('=').expect("key=value"))
+        .map(|(key, value)| (key.to_owned(), Some(value.to_owned())))
+        .collect();
+    let topic = NewTopic {
+        name: name.to_owned(),
+        partitions: -1,
+        replication_factor: -1,
+        assignments: vec![(PartitionIndex(0), replicas)],
+        configs,
+    };
+    let timeout = Duration::from_secs(30);
+    cluster.request(1, CreateTopicsRequest { topics: vec![topic], timeout, validate_only: false }.into());
+}
+
+macro_rules! dialogues {
+    ($($name:ident $file:literal $variant:literal;)*) => {
+        $(#[test]
+        fn $name() {
+            run($file, &expect_file![$file], $variant);
+        })*
+    };
+}
+
+dialogues! {
+    produce_with_acks_all_waits_for_every_in_sync_replica "produce_acks_all.txt" "safe";
+    a_follower_that_lags_leaves_the_isr_and_comes_back "isr_shrink_and_expand.txt" "safe";
+    a_failover_truncates_what_the_old_leader_alone_had "leader_failover_truncates.txt" "safe";
+    acks_all_is_refused_below_min_insync_replicas "below_min_isr.txt" "safe";
+    planted_bug_truncation_to_the_high_watermark_loses_a_record "truncate_to_high_watermark.txt" "truncate-to-high-watermark";
+}

@@ -1,0 +1,370 @@
+//! Brokers and a controller as bare machines: no socket, no task, no runtime. Messages are delivered in order,
+//! disk operations end at once, time moves only when told. What the machines do is written down as text.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use tribunal_engine::broker::{Broker, BrokerSettings};
+use tribunal_engine::config::{BrokerConfig, Properties};
+use tribunal_engine::controller::{Controller, ControllerSettings};
+use tribunal_engine::id::{ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, TopicPartition};
+use tribunal_engine::log::{LogSettings, PartitionLog};
+use tribunal_engine::machine::{CallError, CallToken, Effect, Effects, Input, Machine, RequestContext};
+use tribunal_engine::message::{ProducePartition, ProduceRequest, Request, Response};
+use tribunal_engine::quorum::Quorum;
+use tribunal_engine::record::{BatchBuilder, Compression};
+use tribunal_engine::rng::Rng;
+use tribunal_engine::storage::mem::MemoryDisk;
+use tribunal_engine::time::{Duration, Instant, Now, Timestamp};
+use tribunal_engine::variant::ProtocolVariant;
+
+/// The controller's node id.
+pub(crate) const CONTROLLER: i32 = 100;
+/// Connections of clients are numbered from here; below are those between the machines.
+const CLIENT_CONNECTIONS: u64 = 1_000_000;
+
+enum Process {
+    Broker(Box<Broker>),
+    Controller(Box<Controller>),
+}
+
+struct Host {
+    process: Option<Process>,
+    disk: MemoryDisk,
+    boot: u128,
+}
+
+struct PendingCall {
+    from: i32,
+    to: i32,
+    boot: u128,
+    token: CallToken,
+    deadline: Instant,
+}
+
+/// The cluster.
+pub(crate) struct MiniCluster {
+    now: Instant,
+    hosts: BTreeMap<i32, Host>,
+    queue: VecDeque<(i32, u128, Input)>,
+    calls: BTreeMap<u64, PendingCall>,
+    cut: BTreeSet<(i32, i32)>,
+    next_connection: u64,
+    properties: Properties,
+    variant: ProtocolVariant,
+    /// What happened since it was last taken.
+    pub(crate) transcript: String,
+}
+
+impl MiniCluster {
+    /// `brokers` brokers and a controller, not started.
+    pub(crate) fn new(brokers: i32, properties: &[(&str, &str)], variant: ProtocolVariant) -> MiniCluster {
+        let host = || Host { process: None, disk: MemoryDisk::new(), boot: 0 };
+        let mut hosts: BTreeMap<i32, Host> = (1..=brokers).map(|id| (id, host())).collect();
+        hosts.insert(CONTROLLER, host());
+        MiniCluster {
+            now: Instant::from_nanos(1_000_000_000),
+            hosts,
+            queue: VecDeque::new(),
+            calls: BTreeMap::new(),
+            cut: BTreeSet::new(),
+            next_connection: 0,
+            properties: properties
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            variant,
+            transcript: String::new(),
+        }
+    }
+
+    /// Boots a process over what its disk holds.
+    pub(crate) fn start(&mut self, id: i32) {
+        let config = BrokerConfig::from_properties(&self.properties).expect("test properties are valid");
+        let endpoint = |id: i32| Endpoint::new(&format!("host-{id}"), 9092);
+        let host = self.hosts.get_mut(&id).expect("a host of the cluster");
+        host.boot += 1;
+        let process = if id == CONTROLLER {
+            let (quorum, records) = block_on(Quorum::recover(&host.disk)).expect("a readable metadata log");
+            let settings = ControllerSettings {
+                node: NodeId(id),
+                cluster_id: "mini".to_owned(),
+                config,
+                rng: Rng::from_seed(1),
+            };
+            Process::Controller(Box::new(Controller::new(settings, quorum, &records)))
+        } else {
+            let settings = BrokerSettings {
+                node: NodeId(id),
+                cluster_id: "mini".to_owned(),
+                endpoint: endpoint(id),
+                rack: None,
+                incarnation: IncarnationId(uuid::Uuid::from_u128(
+                    (u128::from(id.unsigned_abs()) << 64) | host.boot,
+                )),
+                controller: (NodeId(CONTROLLER), endpoint(CONTROLLER)),
+                config,
+                variant: self.variant,
+            };
+            let log_settings = LogSettings { segment_bytes: 1 << 30 };
+            let partition = TopicPartition::new("orders", 0);
+            let (log, _) =
+                block_on(PartitionLog::recover(&host.disk, partition, log_settings)).expect("a readable log");
+            Process::Broker(Box::new(Broker::new(settings, vec![log])))
+        };
+        host.process = Some(process);
+        let boot = host.boot;
+        self.queue.push_back((id, boot, Input::Tick));
+    }
+
+    /// Ends a process; what it wrote stays.
+    pub(crate) fn crash(&mut self, id: i32) {
+        self.hosts.get_mut(&id).expect("a host of the cluster").process = None;
+        let lost: Vec<u64> =
+            self.calls.iter().filter(|(_, call)| call.to == id).map(|(key, _)| *key).collect();
+        for key in lost {
+            self.fail_call(key, CallError::Disconnected);
+        }
+    }
+
+    /// Loses every message between two processes, both ways.
+    pub(crate) fn cut(&mut self, one: i32, other: i32) {
+        self.cut.extend([(one, other), (other, one)]);
+    }
+
+    /// Ends every cut.
+    pub(crate) fn heal(&mut self) {
+        self.cut.clear();
+    }
+
+    /// Sends a request from a client.
+    pub(crate) fn request(&mut self, to: i32, request: Request) {
+        self.next_connection += 1;
+        let connection = ConnectionId(CLIENT_CONNECTIONS + self.next_connection);
+        let context = RequestContext { connection, correlation: CorrelationId(0), api_version: 0 };
+        let boot = self.hosts[&to].boot;
+        self.queue.push_back((to, boot, Input::Request { context, request }));
+    }
+
+    /// Produces one batch with these values to `orders/0`.
+    pub(crate) fn produce(&mut self, to: i32, acks: i16, values: &[&str]) {
+        let mut batch = BatchBuilder::new(Compression::None);
+        for value in values {
+            batch.push(Timestamp(0), None, Some(value.as_bytes()), &[]);
+        }
+        let partition = TopicPartition::new("orders", 0);
+        let partitions = vec![ProducePartition { partition, records: Some(batch.build()) }];
+        let request = ProduceRequest { acks, timeout: Duration::from_secs(30), partitions };
+        self.request(to, request.into());
+    }
+
+    /// The broker, if it runs.
+    pub(crate) fn broker(&self, id: i32) -> Option<&Broker> {
+        match self.hosts[&id].process.as_ref()? {
+            Process::Broker(broker) => Some(broker),
+            Process::Controller(_) => None,
+        }
+    }
+
+    /// The bytes of a broker's log of `orders/0`.
+    pub(crate) fn log_bytes(&self, id: i32) -> Bytes {
+        self.hosts[&id].disk.content("orders-0", "00000000000000000000.log").unwrap_or_default()
+    }
+
+    /// Delivers messages until none is left. Time stands still.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..100_000 {
+            let Some((to, boot, input)) = self.queue.pop_front() else { return };
+            if self.hosts[&to].boot == boot {
+                self.step(to, input);
+            }
+        }
+        panic!("the cluster never comes to rest");
+    }
+
+    /// Lets time pass, with everything that falls due.
+    pub(crate) fn advance(&mut self, duration: Duration) {
+        let end = self.now.after(duration);
+        loop {
+            self.settle();
+            let wakeup = self
+                .hosts
+                .iter()
+                .filter_map(|(id, host)| Some((next_wakeup(host.process.as_ref()?)?, *id)))
+                .min();
+            let timeout = self.calls.iter().map(|(key, call)| (call.deadline, *key)).min();
+            let due = wakeup.map(|(at, _)| at).into_iter().chain(timeout.map(|(at, _)| at)).min();
+            let Some(at) = due.filter(|at| *at <= end) else { break };
+            self.now = self.now.max(at);
+            match (wakeup, timeout) {
+                (_, Some((deadline, key))) if deadline == at => self.fail_call(key, CallError::TimedOut),
+                (Some((_, id)), _) => {
+                    let boot = self.hosts[&id].boot;
+                    self.queue.push_back((id, boot, Input::Tick));
+                }
+                (None, _) => {}
+            }
+        }
+        self.now = end;
+        self.settle();
+    }
+
+    fn fail_call(&mut self, key: u64, error: CallError) {
+        if let Some(call) = self.calls.remove(&key) {
+            self.queue.push_back((
+                call.from,
+                call.boot,
+                Input::Reply { token: call.token, outcome: Err(error) },
+            ));
+        }
+    }
+
+    fn step(&mut self, id: i32, input: Input) {
+        let now = Now { mono: self.now, wall: Timestamp(0) };
+        let mut effects = Effects::default();
+        let Some(process) = self.hosts.get_mut(&id).and_then(|host| host.process.as_mut()) else { return };
+        match process {
+            Process::Broker(broker) => {
+                broker.step(now, input, &mut effects);
+                broker.invariants();
+            }
+            Process::Controller(controller) => {
+                controller.step(now, input, &mut effects);
+                controller.invariants();
+            }
+        }
+        for effect in effects.drain().collect::<Vec<_>>() {
+            self.perform(id, effect);
+        }
+    }
+
+    fn perform(&mut self, id: i32, effect: Effect) {
+        let boot = self.hosts[&id].boot;
+        match effect {
+            Effect::Respond { context, response } => self.respond(id, &context, response),
+            Effect::Close { connection, reason } => self.line(id, &format!("close {connection}: {reason}")),
+            Effect::Call { to, token, request, timeout, .. } => {
+                self.next_connection += 1;
+                let key = self.next_connection;
+                let deadline = self.now.after(timeout);
+                self.describe_call(id, to.0, &request);
+                self.calls.insert(key, PendingCall { from: id, to: to.0, boot, token, deadline });
+                if self.hosts[&to.0].process.is_none() {
+                    return self.fail_call(key, CallError::Unreachable);
+                }
+                if !self.cut.contains(&(id, to.0)) {
+                    let connection = ConnectionId(key);
+                    let context =
+                        RequestContext { connection, correlation: CorrelationId(0), api_version: 0 };
+                    let boot = self.hosts[&to.0].boot;
+                    self.queue.push_back((to.0, boot, Input::Request { context, request }));
+                }
+            }
+            Effect::Disconnect { from, .. } => {
+                let lost = self
+                    .calls
+                    .iter()
+                    .find(|(_, call)| call.from == id && call.to == from.0)
+                    .map(|(key, _)| *key);
+                if let Some(key) = lost {
+                    self.fail_call(key, CallError::Disconnected);
+                }
+            }
+            Effect::Disk { token, op } => {
+                if op.file().directory.starts_with("orders")
+                    && !matches!(op, tribunal_engine::storage::DiskOp::Read { .. })
+                {
+                    self.line(id, &format!("disk {op}"));
+                }
+                let outcome = self.hosts[&id].disk.perform(op);
+                self.queue.push_back((id, boot, Input::Disk { token, outcome }));
+            }
+            Effect::Note(event) => self.line(id, &event.to_string()),
+        }
+    }
+
+    fn respond(&mut self, id: i32, context: &RequestContext, response: Option<Response>) {
+        if context.connection.0 >= CLIENT_CONNECTIONS {
+            let text = match &response {
+                Some(Response::Produce(produced)) => produced
+                    .partitions
+                    .iter()
+                    .map(|part| {
+                        format!("produced {} base={} {}", part.partition, part.base_offset, part.error)
+                    })
+                    .collect(),
+                Some(Response::CreateTopics(created)) => created
+                    .topics
+                    .iter()
+                    .map(|topic| format!("created {} {}", topic.name, topic.error))
+                    .collect(),
+                other => format!("{other:?}"),
+            };
+            return self.line(id, &format!("to client: {text}"));
+        }
+        let (Some(call), Some(response)) = (self.calls.remove(&context.connection.0), response) else {
+            return;
+        };
+        if self.cut.contains(&(id, call.from)) {
+            // Lost on the way back: the caller will time out.
+            self.calls.insert(context.connection.0, call);
+            return;
+        }
+        self.queue.push_back((
+            call.from,
+            call.boot,
+            Input::Reply { token: call.token, outcome: Ok(response) },
+        ));
+    }
+
+    fn describe_call(&mut self, id: i32, to: i32, request: &Request) {
+        match request {
+            Request::Fetch(fetch) if to != CONTROLLER => {
+                for part in fetch.topics.iter().flat_map(|topic| &topic.partitions) {
+                    let (offset, last) = (part.fetch_offset, part.last_fetched_epoch);
+                    let epoch = part.current_leader_epoch;
+                    self.line(id, &format!("fetch from {to} @{offset} epoch={epoch} last={last}"));
+                }
+            }
+            Request::AlterPartition(request) => {
+                for part in &request.partitions {
+                    let isr: Vec<String> =
+                        part.new_isr.iter().map(|member| member.broker.to_string()).collect();
+                    let (epoch, partition_epoch) = (part.leader_epoch, part.partition_epoch);
+                    self.line(
+                        id,
+                        &format!(
+                            "alter-partition isr=[{}] epoch={epoch} pe={partition_epoch}",
+                            isr.join(",")
+                        ),
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn line(&mut self, id: i32, text: &str) {
+        let name = if id == CONTROLLER { "c".to_owned() } else { id.to_string() };
+        writeln!(self.transcript, "  {name}> {text}").expect("a string takes everything");
+    }
+}
+
+fn next_wakeup(process: &Process) -> Option<Instant> {
+    match process {
+        Process::Broker(broker) => broker.next_wakeup(),
+        Process::Controller(controller) => controller.next_wakeup(),
+    }
+    .map(|(at, _)| at)
+}
+
+/// Runs a future that never waits.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(output) => output,
+        std::task::Poll::Pending => panic!("a memory disk never waits"),
+    }
+}
