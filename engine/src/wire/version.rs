@@ -1,0 +1,139 @@
+//! Which versions of each API we speak, and what we tell others about it.
+//!
+//! One table. The ranges are those in which every mainstream client finds a version of its own; a version is
+//! in the table only if our messages can carry what it means.
+
+use std::ops::RangeInclusive;
+
+use crate::message::{ApiKey, ApiRange, ApiVersionsResponse};
+
+/// Who listens on a socket, and so which APIs it serves.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Listener {
+    /// A broker, for clients and other brokers.
+    Broker,
+    /// A controller, for brokers and other controllers.
+    Controller,
+}
+
+/// What a broker serves.
+///
+/// | API | from | to | why not less, why not more |
+/// |---|---|---|---|
+/// | Produce | 3 | 11 | 3 is the first with record batches v2; 12 is KIP-890, 13 topic ids |
+/// | Fetch | 4 | 16 | 4 likewise; 13 carries topic ids, 15 the replica's epoch; 17 needs directory ids |
+/// | ListOffsets | 1 | 7 | 0 answers with many offsets; 8 is tiered storage |
+/// | Metadata | 1 | 12 | 0 cannot name the controller or ask for no topic; 13 is KIP-1102 |
+/// | CreateTopics | 2 | 7 | the lowest of Kafka 4 |
+/// | OffsetForLeaderEpoch | 2 | 4 | the lowest of Kafka 4 |
+/// | AlterPartition | 2 | 3 | 2 names topics by id; 3 brings broker epochs (KIP-903) |
+#[must_use]
+pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
+    match key {
+        ApiKey::Produce => 3..=11,
+        ApiKey::Fetch => 4..=16,
+        ApiKey::ListOffsets => 1..=7,
+        ApiKey::Metadata => 1..=12,
+        ApiKey::ApiVersions => 0..=4,
+        ApiKey::CreateTopics => 2..=7,
+        ApiKey::OffsetForLeaderEpoch => 2..=4,
+        ApiKey::AlterPartition => 2..=3,
+        ApiKey::BrokerRegistration => 0..=4,
+        ApiKey::BrokerHeartbeat => 0..=1,
+    }
+}
+
+/// Whether a version has compact lengths and tagged fields (KIP-482).
+pub(super) fn is_flexible(key: ApiKey, version: i16) -> bool {
+    let first = match key {
+        ApiKey::Produce | ApiKey::Metadata => 9,
+        ApiKey::Fetch => 12,
+        ApiKey::ListOffsets => 6,
+        ApiKey::ApiVersions => 3,
+        ApiKey::CreateTopics => 5,
+        ApiKey::OffsetForLeaderEpoch => 4,
+        ApiKey::AlterPartition | ApiKey::BrokerRegistration | ApiKey::BrokerHeartbeat => 0,
+    };
+    version >= first
+}
+
+/// The version to speak with a broker: the highest both know, or `None` if there is none.
+///
+/// Without an answer to ApiVersions it is the version our own brokers use among each other, our highest.
+/// Fetch from version 13 on names topics by id only: a caller that does not know the id must stay at 12.
+#[must_use]
+pub fn client_version(key: ApiKey, broker: Option<&ApiVersionsResponse>) -> Option<i16> {
+    let ours = supported_versions(key);
+    let Some(broker) = broker else { return Some(*ours.end()) };
+    let theirs = broker.apis.iter().find(|api| api.key == key.code())?;
+    let highest = theirs.max.min(*ours.end());
+    (highest >= theirs.min && ours.contains(&highest)).then_some(highest)
+}
+
+/// The answer of a listener to "which versions do you speak?", ascending by key.
+///
+/// Produce is told from 0 though served from 3: librdkafka before 2.11.1 takes a higher start for a broker
+/// without record batches v2, and never sends the old versions (KAFKA-18659).
+#[must_use]
+pub fn advertised(listener: Listener) -> Vec<ApiRange> {
+    let serves = |key: &ApiKey| match key {
+        ApiKey::Fetch | ApiKey::ApiVersions | ApiKey::CreateTopics => true,
+        ApiKey::Produce | ApiKey::ListOffsets | ApiKey::Metadata | ApiKey::OffsetForLeaderEpoch => {
+            listener == Listener::Broker
+        }
+        ApiKey::AlterPartition | ApiKey::BrokerRegistration | ApiKey::BrokerHeartbeat => {
+            listener == Listener::Controller
+        }
+    };
+    let range = |key: ApiKey| {
+        let (min, max) = supported_versions(key).into_inner();
+        ApiRange { key: key.code(), min: if key == ApiKey::Produce { 0 } else { min }, max }
+    };
+    ApiKey::ALL.into_iter().filter(serves).map(range).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+
+    fn broker(key: ApiKey, min: i16, max: i16) -> ApiVersionsResponse {
+        ApiVersionsResponse { error: ErrorCode::None, apis: vec![ApiRange { key: key.code(), min, max }] }
+    }
+
+    #[test]
+    fn the_client_speaks_the_highest_version_both_know() {
+        let version = |min, max| client_version(ApiKey::Fetch, Some(&broker(ApiKey::Fetch, min, max)));
+        assert_eq!(version(0, 11), Some(11));
+        assert_eq!(version(4, 99), Some(16));
+        assert_eq!(version(16, 99), Some(16));
+    }
+
+    #[test]
+    fn without_a_common_version_there_is_none() {
+        let version = |min, max| client_version(ApiKey::Fetch, Some(&broker(ApiKey::Fetch, min, max)));
+        assert_eq!(version(0, 3), None);
+        assert_eq!(version(17, 18), None);
+        assert_eq!(version(9, 5), None);
+        assert_eq!(client_version(ApiKey::Produce, Some(&broker(ApiKey::Fetch, 0, 9))), None);
+    }
+
+    #[test]
+    fn without_an_answer_it_is_our_highest() {
+        for key in ApiKey::ALL {
+            assert_eq!(client_version(key, None), Some(*supported_versions(key).end()));
+        }
+    }
+
+    #[test]
+    fn between_them_the_listeners_serve_every_api() {
+        let mut keys: Vec<i16> = [Listener::Broker, Listener::Controller]
+            .into_iter()
+            .flat_map(advertised)
+            .map(|range| range.key)
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys, ApiKey::ALL.map(ApiKey::code));
+    }
+}
