@@ -3,7 +3,7 @@
 //! Owns only the split. It never reserves room for a length it was told; the reader's buffer grows as bytes
 //! arrive.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use thiserror::Error;
 
 /// Largest frame a broker takes: Kafka's default of `socket.request.max.bytes`, in bytes.
@@ -49,6 +49,16 @@ pub fn split_frame(buffer: &mut BytesMut, bytes_max: usize) -> Result<Option<Byt
     }
     buffer.advance(PREFIX_BYTES);
     Ok(Some(buffer.split_to(length).freeze()))
+}
+
+/// Appends a frame: what `body` writes, behind its length.
+pub(super) fn put_frame(out: &mut BytesMut, body: impl FnOnce(&mut BytesMut)) {
+    let start = out.len();
+    out.put_i32(0);
+    body(out);
+    let length = out.len() - start - PREFIX_BYTES;
+    let length = i32::try_from(length).expect("a message is bounded by the request and fetch size limits");
+    out[start..start + PREFIX_BYTES].copy_from_slice(&length.to_be_bytes());
 }
 
 #[cfg(test)]

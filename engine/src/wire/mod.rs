@@ -26,8 +26,9 @@ pub use frame::{FRAME_BYTES_MAX, FrameError, split_frame};
 pub use header::RequestHeader;
 pub use version::{Listener, advertised, client_version, supported_versions};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
+use self::frame::put_frame;
 use crate::error::ErrorCode;
 use crate::id::CorrelationId;
 use crate::message::{ApiKey, ApiVersionsResponse, Request, Response};
@@ -67,9 +68,10 @@ pub fn decode_response(
 pub fn encode_request(header: &RequestHeader, request: &Request, out: &mut BytesMut) {
     assert_eq!(header.key, request.key(), "a header must name the API of its request");
     assert!(supported_versions(header.key).contains(&header.version), "the version must be one we speak");
-    let mut head = BytesMut::new();
-    header::write_request_header(header, &mut head);
-    convert::write_request(request, header.version, &head, out);
+    put_frame(out, |out| {
+        header::write_request_header(header, out);
+        convert::write_request(request, header.version, out);
+    });
 }
 
 /// Appends a response to `out`, with its length prefix.
@@ -87,9 +89,10 @@ pub fn encode_response(
 ) {
     assert_eq!(key, response.key(), "a response must answer its request");
     assert!(supported_versions(key).contains(&version), "the version must be one we speak");
-    let mut head = BytesMut::new();
-    header::write_response_header(key, version, correlation, &mut head);
-    convert::write_response(response, version, &head, out);
+    put_frame(out, |out| {
+        header::write_response_header(key, version, correlation, out);
+        convert::write_response(response, version, out);
+    });
 }
 
 /// The whole answer (with its length prefix) to ApiVersions in a version we do not know.
@@ -103,15 +106,4 @@ pub fn unsupported_api_versions_reply(correlation: CorrelationId, listener: List
     let mut out = BytesMut::new();
     encode_response(ApiKey::ApiVersions, 0, correlation, &response.into(), &mut out);
     out.freeze()
-}
-
-/// Appends a length prefix, `head` and what `body` writes; `body_bytes` is what it will write.
-fn put_frame(out: &mut BytesMut, head: &[u8], body_bytes: usize, body: impl FnOnce(&mut BytesMut)) {
-    let length = head.len() + body_bytes;
-    out.reserve(4 + length);
-    out.put_i32(i32::try_from(length).expect("a message is bounded by the request and fetch size limits"));
-    let start = out.len();
-    out.put_slice(head);
-    body(out);
-    assert_eq!(out.len() - start, length, "the length prefix must be true");
 }

@@ -1,1 +1,85 @@
 //! Scenario files: from TOML to a validated plan.
+//!
+//! ```text
+//! text -> tree (every syntax error at once) -> variants of the matrix -> Plan (every problem at once)
+//! ```
+//!
+//! [`load`] and [`parse`] answer with a [`Scenario`] and its warnings, or with every problem of the file: code,
+//! line, column, the offending text and what would be right. What the format defines and this version cannot do is
+//! refused by name, never ignored. A plan is data: nothing here runs anything, draws random numbers or knows the
+//! simulation. `scenarios/README.md` describes the format for people who write files.
+
+pub mod codes;
+pub mod diagnostic;
+pub mod distribution;
+pub mod expect;
+pub mod expr;
+pub mod guarantee;
+mod lexer;
+mod matrix;
+pub mod plan;
+pub mod profile;
+mod read;
+mod render;
+mod schema;
+pub mod seeds;
+mod settings;
+pub mod target;
+mod tree;
+pub mod units;
+mod validate;
+
+use std::path::Path;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use guarantee::Guarantee;
+pub use plan::{Plan, Scenario};
+
+use diagnostic::{Sink, Span, TextProblem};
+
+/// Largest scenario file, in bytes.
+pub const FILE_MAX: u64 = 1 << 20;
+
+/// Reads the scenario in the file at `path`. The answer carries the warnings.
+///
+/// # Errors
+/// Every problem of the file; one problem if it cannot be read.
+pub fn load(path: &Path) -> Result<(Scenario, Vec<Diagnostic>), Diagnostics> {
+    let name = path.display().to_string();
+    let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    if size > FILE_MAX {
+        return Err(unreadable(&name, "", 0, "the file is larger than 1 MiB"));
+    }
+    let bytes = std::fs::read(path).map_err(|error| unreadable(&name, "", 0, &error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        unreadable(&name, &String::from_utf8_lossy(error.as_bytes()), good, "this byte is not UTF-8")
+    })?;
+    parse(&name, &text)
+}
+
+/// Reads a scenario from `text`; `file_name` is what problems call it.
+///
+/// # Errors
+/// Every problem of the text.
+pub fn parse(file_name: &str, text: &str) -> Result<(Scenario, Vec<Diagnostic>), Diagnostics> {
+    let mut sink = Sink::new(text);
+    let root = tree::parse(text, &mut sink);
+    let scenario = validate::scenario(&mut sink, &root, file_name, text);
+    let failed = sink.has_errors();
+    let diagnostics = sink.finish(file_name);
+    match scenario {
+        Some(scenario) if !failed => Ok((scenario, diagnostics.problems)),
+        _ => {
+            assert!(failed, "a scenario was refused without a reason");
+            Err(diagnostics)
+        }
+    }
+}
+
+fn unreadable(name: &str, text: &str, at: usize, why: &str) -> Diagnostics {
+    let mut sink = Sink::new(text);
+    let problem = TextProblem::new(codes::FILE, 0..0, format!("cannot read the scenario: {why}")).label("here");
+    sink.push(Span { start: at, end: at + 1 }, problem);
+    sink.finish(name)
+}

@@ -1,1 +1,4 @@
 //! Tests of the simulation, one binary.
+
+mod diagnostics;
+mod scenario_text;

@@ -53,13 +53,11 @@ fn read<M: Translate>(version: i16, mut body: Bytes) -> Result<M, DecodeError> {
     M::from_wire(wire, version)
 }
 
-/// Appends a frame of a head and an encoded body.
-fn write<M: Translate>(message: &M, version: i16, head: &[u8], out: &mut BytesMut) {
+/// Appends an encoded body. Room is made once, so that record bytes are copied once.
+fn write<M: Translate>(message: &M, version: i16, out: &mut BytesMut) {
     let wire = message.to_wire(version);
-    let size = wire.compute_size(version).expect("a translation sets only what its version carries");
-    super::put_frame(out, head, size, |out| {
-        wire.encode(out, version).expect("a translation sets only what its version carries");
-    });
+    out.reserve(wire.compute_size(version).expect("a translation sets only what its version carries"));
+    wire.encode(out, version).expect("a translation sets only what its version carries");
 }
 
 macro_rules! dispatch {
@@ -74,14 +72,14 @@ macro_rules! dispatch {
             match key { $(ApiKey::$key => read(version, body).map(Response::$key),)* }
         }
 
-        /// Appends a request to `out`: prefix, `head`, body.
-        pub(super) fn write_request(request: &Request, version: i16, head: &[u8], out: &mut BytesMut) {
-            match request { $(Request::$key(request) => write(request, version, head, out),)* }
+        /// Appends the body of a request.
+        pub(super) fn write_request(request: &Request, version: i16, out: &mut BytesMut) {
+            match request { $(Request::$key(request) => write(request, version, out),)* }
         }
 
-        /// Appends a response to `out`: prefix, `head`, body.
-        pub(super) fn write_response(response: &Response, version: i16, head: &[u8], out: &mut BytesMut) {
-            match response { $(Response::$key(response) => write(response, version, head, out),)* }
+        /// Appends the body of a response.
+        pub(super) fn write_response(response: &Response, version: i16, out: &mut BytesMut) {
+            match response { $(Response::$key(response) => write(response, version, out),)* }
         }
     };
 }

@@ -1,0 +1,285 @@
+//! Requests of a consumer and their answers (Kafka's `Fetcher` and `OffsetFetcher`).
+
+use std::collections::BTreeMap;
+
+use tokio::sync::oneshot::error::TryRecvError;
+
+use super::assignment::{Assigned, Position};
+use super::{Consumer, ConsumerEvent, State, sooner};
+use crate::client::backoff::Backoff;
+use crate::client::cluster::{Leader, Route};
+use crate::client::connection::{Call, CallError, ConnectionError, Reply};
+use crate::client::offsets;
+use crate::client::outcome::is_stale_metadata;
+use crate::config::OffsetReset;
+use crate::driver::Platform;
+use crate::epoch::{BrokerEpoch, LeaderEpoch};
+use crate::error::ErrorCode;
+use crate::id::{NodeId, TopicPartition};
+use crate::message::{
+    FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, ListedOffset, OffsetSpec, Request,
+    Response,
+};
+use crate::offset::Offset;
+use crate::time::Instant;
+
+/// A partition a request asks about, and the generation of its position.
+type Asked = (TopicPartition, u64);
+
+/// What a request is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Fetch,
+    Reset,
+}
+
+/// A request under way.
+pub(super) struct InFlight {
+    broker: NodeId,
+    purpose: Purpose,
+    call: Call,
+    asked: Vec<Asked>,
+}
+
+/// Partitions of one leader to ask about.
+type ByLeader = BTreeMap<NodeId, Vec<(TopicPartition, LeaderEpoch)>>;
+
+impl<P: Platform> Consumer<P> {
+    /// Takes in every answer that has come.
+    pub(super) fn take_answers(&self, state: &mut State, now: Instant) {
+        let mut place = 0;
+        while let Some(request) = state.in_flight.get_mut(place) {
+            let reply = match request.call.try_recv() {
+                Ok(reply) => reply,
+                Err(TryRecvError::Closed) => Err(CallError { why: ConnectionError::Closed, sent: true }),
+                Err(TryRecvError::Empty) => {
+                    place += 1;
+                    continue;
+                }
+            };
+            let request = state.in_flight.remove(place);
+            self.take_answer(state, now, request, reply);
+        }
+    }
+
+    fn take_answer(&self, state: &mut State, now: Instant, request: InFlight, reply: Reply) {
+        let mut asked = request.asked;
+        asked.retain(|(partition, generation)| {
+            let current = state.assignment.current(partition, *generation);
+            current.map(|assigned| assigned.busy = false).is_some()
+        });
+        match reply {
+            Ok(Some(Response::Fetch(response))) if !response.error.is_error() => {
+                self.take_fetch(state, now, asked, response);
+            }
+            Ok(Some(Response::ListOffsets(response))) => {
+                for (partition, _) in asked {
+                    let answer = response.partitions.iter().find(|answer| answer.partition == partition);
+                    self.take_reset(state, now, &partition, answer);
+                }
+            }
+            Ok(Some(Response::Fetch(_)) | None) | Ok(Some(_)) | Err(_) => {
+                self.cluster.request_update();
+                for (partition, _) in asked {
+                    self.retry_later(state, now, &partition);
+                }
+            }
+        }
+    }
+
+    fn take_fetch(&self, state: &mut State, now: Instant, asked: Vec<Asked>, response: FetchResponse) {
+        let mut answers: BTreeMap<TopicPartition, FetchedPartition> = BTreeMap::new();
+        for topic in response.topics {
+            let by_id = || {
+                let metadata = self.cluster.metadata();
+                let mut names = asked.iter().map(|(partition, _)| &partition.topic);
+                names.find(|name| metadata.topic_id(name) == topic.id).cloned()
+            };
+            let Some(name) = topic.name.or_else(by_id) else { continue };
+            for fetched in topic.partitions {
+                let partition = TopicPartition { topic: name.clone(), partition: fetched.partition };
+                answers.insert(partition, fetched);
+            }
+        }
+        for (partition, _) in asked {
+            match answers.remove(&partition) {
+                Some(fetched) if fetched.error.is_error() => {
+                    self.take_fetch_error(state, now, &partition, fetched.error);
+                }
+                Some(fetched) => match state.assignment.take_in(&partition, fetched.records) {
+                    Ok(()) => {
+                        if let Some(assigned) = state.assignment.get_mut(&partition) {
+                            assigned.failures = 0;
+                        }
+                    }
+                    Err(problem) => self.take_fetch_error(state, now, &partition, problem.error_code()),
+                },
+                None => self.retry_later(state, now, &partition),
+            }
+        }
+    }
+
+    fn take_fetch_error(&self, state: &mut State, now: Instant, partition: &TopicPartition, error: ErrorCode) {
+        if error == ErrorCode::OffsetOutOfRange {
+            let lost = state.assignment.get(partition).and_then(|assigned| assigned.position);
+            state.assignment.seek(partition, None, now);
+            if let Some(assigned) = state.assignment.get_mut(partition) {
+                assigned.lost = lost.map(|position| position.offset);
+            }
+            return;
+        }
+        if is_stale_metadata(error) {
+            self.cluster.request_update();
+        } else {
+            state.events.push(ConsumerEvent::FetchFailed { partition: partition.clone(), error });
+        }
+        self.retry_later(state, now, partition);
+    }
+
+    fn take_reset(
+        &self,
+        state: &mut State,
+        now: Instant,
+        partition: &TopicPartition,
+        answer: Option<&ListedOffset>,
+    ) {
+        let found = answer.filter(|answer| !answer.error.is_error() && answer.offset != Offset::NONE);
+        let Some(found) = found else {
+            self.cluster.request_update();
+            self.retry_later(state, now, partition);
+            return;
+        };
+        if let Some(assigned) = state.assignment.get_mut(partition) {
+            let from = assigned.lost.take();
+            assigned.failures = 0;
+            assigned.position = Some(Position { offset: found.offset, leader_epoch: found.leader_epoch });
+            state.events.push(ConsumerEvent::Reset { partition: partition.clone(), from, to: found.offset });
+        }
+    }
+
+    fn retry_later(&self, state: &mut State, now: Instant, partition: &TopicPartition) {
+        let backoff = Backoff { base: self.config.retry_backoff, max: self.config.retry_backoff_max };
+        if let Some(assigned) = state.assignment.get_mut(partition) {
+            assigned.not_before = now.after(backoff.after(assigned.failures, &mut state.rng));
+            assigned.failures = assigned.failures.saturating_add(1);
+        }
+    }
+
+    /// Sends what can be sent. Gives when more can be, unless something happens before.
+    pub(super) fn send_requests(&self, state: &mut State, now: Instant) -> Option<Instant> {
+        state.turns = state.turns.wrapping_add(1);
+        let mut next = None;
+        let resets = self.by_leader(state, now, Assigned::needs_reset, &mut next);
+        self.send(state, resets, Purpose::Reset, &mut next);
+        let fetches = self.by_leader(state, now, |assigned| assigned.fetch_offset().is_some(), &mut next);
+        self.send(state, fetches, Purpose::Fetch, &mut next);
+        next
+    }
+
+    fn by_leader(
+        &self,
+        state: &State,
+        now: Instant,
+        wanted: impl Fn(&Assigned) -> bool,
+        next: &mut Option<Instant>,
+    ) -> ByLeader {
+        let mut leaders = ByLeader::new();
+        let mut leaderless = false;
+        let metadata = self.cluster.metadata();
+        for (partition, assigned) in state.assignment.iter().filter(|(_, assigned)| wanted(assigned)) {
+            match metadata.leader(partition) {
+                _ if assigned.not_before > now => sooner(next, assigned.not_before),
+                Some(Leader { broker, epoch }) => {
+                    leaders.entry(broker).or_default().push((partition.clone(), epoch));
+                }
+                None => leaderless = true,
+            }
+        }
+        drop(metadata);
+        if leaderless {
+            self.cluster.request_update();
+        }
+        leaders
+    }
+
+    fn send(&self, state: &mut State, leaders: ByLeader, purpose: Purpose, next: &mut Option<Instant>) {
+        for (broker, mut partitions) in leaders {
+            let same = |request: &InFlight| request.broker == broker && request.purpose == purpose;
+            if state.in_flight.iter().any(same) {
+                continue;
+            }
+            let connection = match self.cluster.route(broker) {
+                Some(Route::Open(connection)) => connection,
+                Some(Route::Opening(_)) => continue,
+                Some(Route::Backoff(until, _)) => {
+                    sooner(next, until);
+                    continue;
+                }
+                None => {
+                    self.cluster.request_update();
+                    continue;
+                }
+            };
+            // Another partition comes first each time: an answer is filled in the order of the request.
+            let first = state.turns % partitions.len().max(1);
+            partitions.rotate_left(first);
+            let request = match purpose {
+                Purpose::Fetch => self.fetch_request(state, &partitions),
+                Purpose::Reset => self.reset_request(&partitions),
+            };
+            let mut asked = Vec::with_capacity(partitions.len());
+            for (partition, _) in partitions {
+                if let Some(assigned) = state.assignment.get_mut(&partition) {
+                    assigned.busy = true;
+                    asked.push((partition, assigned.generation));
+                }
+            }
+            let call = connection.call(&request, self.config.request_timeout);
+            state.in_flight.push(InFlight { broker, purpose, call, asked });
+        }
+    }
+
+    fn fetch_request(&self, state: &State, partitions: &[(TopicPartition, LeaderEpoch)]) -> Request {
+        let metadata = self.cluster.metadata();
+        let mut topics: Vec<FetchTopic> = Vec::new();
+        for (partition, current_leader_epoch) in partitions {
+            let assigned = state.assignment.get(partition);
+            let Some(fetch_offset) = assigned.and_then(Assigned::fetch_offset) else { continue };
+            let wanted = FetchPartition {
+                partition: partition.partition,
+                current_leader_epoch: *current_leader_epoch,
+                fetch_offset,
+                last_fetched_epoch: LeaderEpoch::NONE,
+                log_start_offset: Offset::NONE,
+                max_bytes: self.config.max_partition_fetch_bytes,
+            };
+            match topics.iter_mut().find(|topic| topic.name.as_ref() == Some(&partition.topic)) {
+                Some(topic) => topic.partitions.push(wanted),
+                None => topics.push(FetchTopic {
+                    name: Some(partition.topic.clone()),
+                    id: metadata.topic_id(&partition.topic),
+                    partitions: vec![wanted],
+                }),
+            }
+        }
+        Request::Fetch(FetchRequest {
+            replica: NodeId::NONE,
+            replica_epoch: BrokerEpoch::NONE,
+            max_wait: self.config.fetch_max_wait,
+            min_bytes: self.config.fetch_min_bytes,
+            max_bytes: self.config.fetch_max_bytes,
+            isolation_level: 0,
+            topics,
+        })
+    }
+
+    fn reset_request(&self, partitions: &[(TopicPartition, LeaderEpoch)]) -> Request {
+        let spec = match self.config.auto_offset_reset {
+            OffsetReset::Earliest => OffsetSpec::Earliest,
+            OffsetReset::Latest => OffsetSpec::Latest,
+        };
+        let questions = partitions.iter();
+        let questions = questions.map(|(partition, epoch)| offsets::question(partition.clone(), *epoch, spec));
+        Request::ListOffsets(offsets::request(questions.collect()))
+    }
+}

@@ -1,0 +1,199 @@
+//! A consumer with assigned partitions, with Kafka's semantics and settings.
+//!
+//! It works inside [`Consumer::poll`], as Kafka's does: poll returns what was fetched, and before it returns it sends
+//! the next fetches, so that they are under way while the caller works. A partition is fetched again only when all
+//! that was fetched of it is returned; that bounds memory by `max.partition.fetch.bytes` a partition. There is at
+//! most one fetch under way a broker.
+//!
+//! It reads uncommitted records. Groups, committed offsets and fetch sessions are not here.
+
+mod assignment;
+mod fetcher;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use self::assignment::Assignment;
+pub use self::assignment::Position;
+use self::fetcher::InFlight;
+use super::cluster::{Cluster, ClusterConfig};
+use super::offsets::list_offsets;
+use super::outcome::Outcome;
+use super::signal::{Alarm, Signal, earlier};
+use crate::config::ConsumerConfig;
+use crate::driver::Platform;
+use crate::epoch::LeaderEpoch;
+use crate::error::ErrorCode;
+use crate::id::{Endpoint, TopicPartition};
+use crate::message::{ListedOffset, OffsetSpec};
+use crate::offset::Offset;
+use crate::rng::Rng;
+use crate::time::{Duration, Instant, Timestamp};
+
+/// A record that was read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConsumedRecord {
+    /// Its partition.
+    pub partition: TopicPartition,
+    /// Its offset.
+    pub offset: Offset,
+    /// The leader epoch it was written in.
+    pub leader_epoch: LeaderEpoch,
+    /// Its timestamp.
+    pub timestamp: Timestamp,
+    /// Its key.
+    pub key: Option<Bytes>,
+    /// Its value.
+    pub value: Option<Bytes>,
+}
+
+/// Something a consumer went through that its records do not tell.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ConsumerEvent {
+    /// `auto.offset.reset` moved a position.
+    Reset {
+        /// The partition.
+        partition: TopicPartition,
+        /// The position that was out of range; `None` if there was none.
+        from: Option<Offset>,
+        /// The new position.
+        to: Offset,
+    },
+    /// A fetch failed with an error that metadata and patience may not cure. It is tried again.
+    FetchFailed {
+        /// The partition.
+        partition: TopicPartition,
+        /// The error; CORRUPT_MESSAGE if the batch could not be read.
+        error: ErrorCode,
+    },
+}
+
+struct State {
+    assignment: Assignment,
+    in_flight: Vec<InFlight>,
+    events: Vec<ConsumerEvent>,
+    turns: usize,
+    rng: Rng,
+}
+
+/// A consumer. Its methods may be called while no poll is under way; a poll may be dropped at any time.
+pub struct Consumer<P: Platform> {
+    cluster: Cluster<P>,
+    config: ConsumerConfig,
+    signal: Rc<Signal>,
+    state: RefCell<State>,
+}
+
+impl<P: Platform> Drop for Consumer<P> {
+    fn drop(&mut self) {
+        self.cluster.close();
+    }
+}
+
+impl<P: Platform> Consumer<P> {
+    /// Starts a consumer: one metadata task. It connects at once.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "the consumer owns its platform and its stream of randomness")]
+    pub fn start(
+        platform: P,
+        bootstrap: Vec<Endpoint>,
+        client_id: &str,
+        config: ConsumerConfig,
+        rng: Rng,
+    ) -> Self {
+        let signal = Rc::new(Signal::default());
+        let settings = ClusterConfig::from(&config);
+        let cluster = Cluster::start(&platform, bootstrap, client_id, settings, &rng, signal.clone());
+        let state = State {
+            assignment: Assignment::new(),
+            in_flight: Vec::new(),
+            events: Vec::new(),
+            turns: 0,
+            rng: rng.fork("retry"),
+        };
+        Consumer { cluster, config, signal, state: RefCell::new(state) }
+    }
+
+    /// Replaces the assigned partitions. Those that stay keep their position; new ones start as
+    /// `auto.offset.reset` says unless [`Consumer::seek`] comes first.
+    pub fn assign(&self, partitions: Vec<TopicPartition>) {
+        for partition in &partitions {
+            self.cluster.want(&partition.topic);
+        }
+        self.state.borrow_mut().assignment.assign(&partitions, self.cluster.now());
+        self.signal.raise();
+    }
+
+    /// Reads `partition` from `offset` on. False if it is not assigned.
+    pub fn seek(&self, partition: &TopicPartition, offset: Offset) -> bool {
+        let position = Position { offset, leader_epoch: LeaderEpoch::NONE };
+        let sought = self.state.borrow_mut().assignment.seek(partition, Some(position), self.cluster.now());
+        self.signal.raise();
+        sought
+    }
+
+    /// Where the next record of `partition` is read; `None` if that is not known yet.
+    pub fn position(&self, partition: &TopicPartition) -> Option<Position> {
+        self.state.borrow().assignment.get(partition)?.position
+    }
+
+    /// Up to `max.poll.records` records, as soon as there is one; none after `max_wait`.
+    pub async fn poll(&self, max_wait: Duration) -> Vec<ConsumedRecord> {
+        let deadline = self.cluster.now().after(max_wait);
+        let mut alarm = Alarm::new(self.cluster.platform().clock().clone());
+        loop {
+            let now = self.cluster.now();
+            let (records, next) = self.turn(now);
+            if !records.is_empty() || now >= deadline {
+                return records;
+            }
+            alarm.set(earlier(next, Some(deadline)));
+            alarm.wait(&self.signal).await;
+        }
+    }
+
+    /// Takes in what was answered, takes out what was fetched, asks for more; and when to look again.
+    fn turn(&self, now: Instant) -> (Vec<ConsumedRecord>, Option<Instant>) {
+        let state = &mut *self.state.borrow_mut();
+        self.take_answers(state, now);
+        let records = state.assignment.take(self.config.max_poll_records);
+        (records, self.send_requests(state, now))
+    }
+
+    /// What happened since the last call.
+    pub fn take_events(&self) -> Vec<ConsumerEvent> {
+        std::mem::take(&mut self.state.borrow_mut().events)
+    }
+
+    /// The end of each partition as consumers see it.
+    pub async fn end_offsets(&self, partitions: Vec<TopicPartition>) -> BTreeMap<TopicPartition, Outcome<Offset>> {
+        self.offsets(partitions, OffsetSpec::Latest).await
+    }
+
+    /// The log start offset of each partition.
+    pub async fn beginning_offsets(
+        &self,
+        partitions: Vec<TopicPartition>,
+    ) -> BTreeMap<TopicPartition, Outcome<Offset>> {
+        self.offsets(partitions, OffsetSpec::Earliest).await
+    }
+
+    async fn offsets(
+        &self,
+        partitions: Vec<TopicPartition>,
+        spec: OffsetSpec,
+    ) -> BTreeMap<TopicPartition, Outcome<Offset>> {
+        let questions = partitions.into_iter().map(|partition| (partition, spec));
+        let listed = list_offsets(&self.cluster, questions).await;
+        let outcome = |result| Outcome::of_read(result).map(|listed: ListedOffset| listed.offset);
+        listed.into_iter().map(|(partition, result)| (partition, outcome(result))).collect()
+    }
+}
+
+/// The earliest of several times to look again.
+fn sooner(next: &mut Option<Instant>, other: Instant) {
+    *next = earlier(*next, Some(other));
+}

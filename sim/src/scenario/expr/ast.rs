@@ -1,0 +1,366 @@
+//! The tree of an expression, and its canonical text.
+//!
+//! Display and [`parse`](super::parse) are inverse: what is printed reads back as the same tree.
+
+use std::fmt;
+use std::time::Duration;
+
+use tribunal_engine::id::TopicPartition;
+
+use crate::scenario::guarantee::Guarantee;
+use crate::scenario::units::show;
+
+/// A condition on what happens in a run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Expr {
+    /// Both.
+    And(Box<Expr>, Box<Expr>),
+    /// At least one.
+    Or(Box<Expr>, Box<Expr>),
+    /// The opposite.
+    Not(Box<Expr>),
+    /// A comparison of two terms of one type.
+    Compare {
+        /// Left side.
+        left: Term,
+        /// How they compare.
+        comparison: Comparison,
+        /// Right side.
+        right: Term,
+    },
+    /// The condition over a part of the run only.
+    Within(Box<Expr>, Window),
+}
+
+/// One side of a comparison.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Term {
+    /// A constant.
+    Constant(Value),
+    /// Something the run says.
+    Quantity(Quantity),
+}
+
+/// A value of one of the two types.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
+pub enum Value {
+    /// A number of records, brokers, epochs.
+    Count(u64),
+    /// A time.
+    Duration(Duration),
+}
+
+/// Type of a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ValueType {
+    /// A plain number.
+    Count,
+    /// A number with a unit of time.
+    Duration,
+}
+
+/// How two values compare.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Comparison {
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `>=`
+    GreaterOrEqual,
+    /// `>`
+    Greater,
+}
+
+/// Something the run says.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Quantity {
+    /// Virtual time since load began.
+    Time,
+    /// Records handed to producers so far.
+    Sent,
+    /// Records acknowledged so far.
+    Acked,
+    /// Records returned to consumers so far.
+    Consumed,
+    /// Members of the partition's committed ISR.
+    Isr(TopicPartition),
+    /// Records of the partition the leader has and its slowest in-sync follower lacks.
+    Unreplicated(TopicPartition),
+    /// Records cut from the partition's replicas when they followed a new leader.
+    Truncated(TopicPartition),
+    /// Leader epoch of the partition.
+    Epoch(TopicPartition),
+    /// From the start of the fault to the first acknowledgement after it.
+    Rto(String),
+    /// Longest time without an acknowledgement from the partition.
+    Unavailable(TopicPartition),
+    /// Acknowledged records that cannot be read at the end.
+    Lost,
+    /// Time between the first and the last acknowledgement of a lost record.
+    LostWindow,
+    /// A percentile of a latency, in hundredths of a percent: `p99.9(produce)` is 9990.
+    Percentile(u16, Metric),
+    /// The largest value something had.
+    Max(MaxOf),
+    /// Violations of a guarantee.
+    Violations(Guarantee),
+}
+
+/// What `max(...)` is taken of.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum MaxOf {
+    /// The slowest operation.
+    Metric(Metric),
+    /// The largest value of a quantity, over the run and over all seeds.
+    Quantity(Box<Quantity>),
+}
+
+/// A latency that is measured.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Metric {
+    /// From the intended start of a send to its acknowledgement.
+    Produce,
+}
+
+/// A part of the run.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Window {
+    /// While no fault is active.
+    OutsideFaults,
+    /// While this fault is active.
+    During(String),
+}
+
+impl Quantity {
+    /// Type of its value.
+    #[must_use]
+    pub fn value_type(&self) -> ValueType {
+        match self {
+            Quantity::Time
+            | Quantity::Rto(_)
+            | Quantity::Unavailable(_)
+            | Quantity::LostWindow
+            | Quantity::Percentile(..)
+            | Quantity::Max(MaxOf::Metric(_)) => ValueType::Duration,
+            Quantity::Max(MaxOf::Quantity(quantity)) => quantity.value_type(),
+            Quantity::Sent
+            | Quantity::Acked
+            | Quantity::Consumed
+            | Quantity::Isr(_)
+            | Quantity::Unreplicated(_)
+            | Quantity::Truncated(_)
+            | Quantity::Epoch(_)
+            | Quantity::Lost
+            | Quantity::Violations(_) => ValueType::Count,
+        }
+    }
+
+    /// Whether the cluster knows it while the run goes on, so that a trigger can use it.
+    #[must_use]
+    pub fn is_known_at_run_time(&self) -> bool {
+        match self {
+            Quantity::Time
+            | Quantity::Sent
+            | Quantity::Acked
+            | Quantity::Isr(_)
+            | Quantity::Unreplicated(_)
+            | Quantity::Truncated(_)
+            | Quantity::Epoch(_) => true,
+            Quantity::Consumed
+            | Quantity::Rto(_)
+            | Quantity::Unavailable(_)
+            | Quantity::Lost
+            | Quantity::LostWindow
+            | Quantity::Percentile(..)
+            | Quantity::Max(_)
+            | Quantity::Violations(_) => false,
+        }
+    }
+
+    /// Whether it can be measured over a part of the run.
+    #[must_use]
+    pub fn can_be_windowed(&self) -> bool {
+        matches!(self, Quantity::Percentile(..) | Quantity::Max(MaxOf::Metric(_)))
+    }
+
+    /// The partition it is about.
+    #[must_use]
+    pub fn partition(&self) -> Option<&TopicPartition> {
+        match self {
+            Quantity::Isr(partition)
+            | Quantity::Unreplicated(partition)
+            | Quantity::Truncated(partition)
+            | Quantity::Epoch(partition)
+            | Quantity::Unavailable(partition) => Some(partition),
+            Quantity::Max(MaxOf::Quantity(quantity)) => quantity.partition(),
+            _ => None,
+        }
+    }
+}
+
+impl Comparison {
+    /// As it is written.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Comparison::Less => "<",
+            Comparison::LessOrEqual => "<=",
+            Comparison::Equal => "==",
+            Comparison::NotEqual => "!=",
+            Comparison::GreaterOrEqual => ">=",
+            Comparison::Greater => ">",
+        }
+    }
+}
+
+impl Value {
+    /// Its type.
+    #[must_use]
+    pub fn value_type(self) -> ValueType {
+        match self {
+            Value::Count(_) => ValueType::Count,
+            Value::Duration(_) => ValueType::Duration,
+        }
+    }
+}
+
+impl Expr {
+    /// Every quantity of the expression with the window it is measured in, from left to right.
+    #[must_use]
+    pub fn quantities(&self) -> Vec<(&Quantity, Option<&Window>)> {
+        let mut found = Vec::new();
+        self.collect(None, &mut found);
+        found
+    }
+
+    fn collect<'e>(&'e self, window: Option<&'e Window>, found: &mut Vec<(&'e Quantity, Option<&'e Window>)>) {
+        match self {
+            Expr::And(left, right) | Expr::Or(left, right) => {
+                left.collect(window, found);
+                right.collect(window, found);
+            }
+            Expr::Not(inner) => inner.collect(window, found),
+            Expr::Within(inner, window) => inner.collect(Some(window), found),
+            Expr::Compare { left, right, .. } => {
+                for term in [left, right] {
+                    if let Term::Quantity(quantity) = term {
+                        found.push((quantity, window));
+                    }
+                }
+            }
+        }
+    }
+
+    /// How tightly the expression binds; a looser one inside a tighter one needs parentheses.
+    fn tightness(&self) -> u8 {
+        match self {
+            Expr::Or(..) => 0,
+            Expr::And(..) => 1,
+            Expr::Not(_) => 2,
+            Expr::Within(..) => 3,
+            Expr::Compare { .. } => 4,
+        }
+    }
+
+    fn inside(&self, formatter: &mut fmt::Formatter<'_>, tightness: u8) -> fmt::Result {
+        if self.tightness() < tightness { write!(formatter, "({self})") } else { write!(formatter, "{self}") }
+    }
+}
+
+impl fmt::Display for Expr {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Both operators group to the left, so only the right side needs parentheses at equal tightness.
+            Expr::And(left, right) => {
+                left.inside(formatter, 1)?;
+                formatter.write_str(" and ")?;
+                right.inside(formatter, 2)
+            }
+            Expr::Or(left, right) => {
+                left.inside(formatter, 0)?;
+                formatter.write_str(" or ")?;
+                right.inside(formatter, 1)
+            }
+            Expr::Not(inner) => {
+                formatter.write_str("not ")?;
+                inner.inside(formatter, 2)
+            }
+            Expr::Within(inner, window) => {
+                inner.inside(formatter, 4)?;
+                write!(formatter, " {window}")
+            }
+            Expr::Compare { left, comparison, right } => write!(formatter, "{left} {} {right}", comparison.symbol()),
+        }
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Term::Constant(value) => value.fmt(formatter),
+            Term::Quantity(quantity) => quantity.fmt(formatter),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Count(count) => count.fmt(formatter),
+            Value::Duration(duration) => formatter.write_str(&show(*duration)),
+        }
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Window::OutsideFaults => formatter.write_str("outside faults"),
+            Window::During(fault) => write!(formatter, "during {fault}"),
+        }
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Metric::Produce => formatter.write_str("produce"),
+        }
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Quantity::Time => formatter.write_str("time"),
+            Quantity::Sent => formatter.write_str("sent"),
+            Quantity::Acked => formatter.write_str("acked"),
+            Quantity::Consumed => formatter.write_str("consumed"),
+            Quantity::Isr(partition) => write!(formatter, "isr({partition})"),
+            Quantity::Unreplicated(partition) => write!(formatter, "unreplicated({partition})"),
+            Quantity::Truncated(partition) => write!(formatter, "truncated({partition})"),
+            Quantity::Epoch(partition) => write!(formatter, "epoch({partition})"),
+            Quantity::Rto(fault) => write!(formatter, "rto({fault})"),
+            Quantity::Unavailable(partition) => write!(formatter, "unavailable({partition})"),
+            Quantity::Lost => formatter.write_str("lost"),
+            Quantity::LostWindow => formatter.write_str("lost-window"),
+            Quantity::Percentile(hundredths, metric) => {
+                write!(formatter, "p{}", hundredths / 100)?;
+                match hundredths % 100 {
+                    0 => {}
+                    fraction if fraction % 10 == 0 => write!(formatter, ".{}", fraction / 10)?,
+                    fraction => write!(formatter, ".{fraction:02}")?,
+                }
+                write!(formatter, "({metric})")
+            }
+            Quantity::Max(MaxOf::Metric(metric)) => write!(formatter, "max({metric})"),
+            Quantity::Max(MaxOf::Quantity(quantity)) => write!(formatter, "max({quantity})"),
+            Quantity::Violations(guarantee) => write!(formatter, "count({guarantee})"),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! `[topic.X]`, `[producer.X]`, `[consumer.X]`.
+
+use tribunal_engine::config::{ConsumerConfig, ProducerConfig, Scope, TopicConfig};
+use tribunal_engine::id::TopicName;
+
+use super::super::codes;
+use super::super::diagnostic::{Sink, TextProblem, suggest};
+use super::super::plan::{ClusterPlan, ConsumerPlan, Origin, ProducerPlan, Setting, TopicPlan};
+use super::super::read::Section;
+use super::super::schema;
+use super::super::settings::Given;
+use super::super::tree::{Entry, Kind, Node, Table, shorten};
+use super::super::units::{self, Rate, SizeRange};
+use super::{Marks, check_name};
+
+const PARTITIONS_MAX: i64 = 1_000;
+const CLIENTS_MAX: i64 = 1_000;
+const KEYS_MAX: i64 = 10_000_000;
+/// Most records per second of one client.
+const RATE_MAX: f64 = 1_000_000.0;
+/// Size of a record's value if the scenario says nothing.
+const VALUE_SIZE_DEFAULT: SizeRange = SizeRange { min: 100, max: 100 };
+/// Largest value of a record: what `max.request.size` can be at most.
+const VALUE_SIZE_MAX: u64 = 64 << 20;
+
+/// What is produced and read, and every name that was defined, right or wrong.
+#[derive(Debug, Default)]
+pub(super) struct Load {
+    pub(super) topics: Vec<TopicPlan>,
+    pub(super) producers: Vec<ProducerPlan>,
+    pub(super) consumers: Vec<ConsumerPlan>,
+    pub(super) topic_names: Vec<String>,
+    pub(super) producer_names: Vec<String>,
+    pub(super) consumer_names: Vec<String>,
+}
+
+pub(super) fn load(
+    sink: &mut Sink<'_>,
+    top: &Section<'_>,
+    cluster: &Option<ClusterPlan>,
+    marks: &mut Marks,
+    settings: &mut Vec<Setting>,
+) -> Load {
+    let mut load = Load::default();
+    let [topics, producers, consumers] = ["topic", "producer", "consumer"].map(|key| top.objects(sink, key));
+    let names = |entries: &[&Entry]| entries.iter().map(|entry| entry.key.clone()).collect::<Vec<_>>();
+    load.topic_names = names(&topics);
+    load.producer_names = names(&producers);
+    load.consumer_names = names(&consumers);
+    if top.entry("topic").is_none() {
+        let head = super::super::diagnostic::Span::default();
+        let problem = TextProblem::new(codes::MISSING, 0..0, "the scenario has no topic").label("`topic` is missing");
+        sink.push(head, problem.help("add a table like: [topic.orders] with partitions = 1"));
+    }
+    for entry in topics {
+        marks.insert(format!("topic.{}", entry.key), entry.key_span);
+        let plan = with_section("topic", entry, |section| topic(sink, section, &entry.key, cluster.as_ref(), marks, settings));
+        load.topics.extend(plan.flatten());
+    }
+    for entry in producers {
+        check_name(sink, entry, "a producer");
+        let plan = with_section("producer", entry, |section| producer(sink, section, entry, &load.topic_names, marks, settings));
+        load.producers.extend(plan.flatten());
+    }
+    for entry in consumers {
+        check_name(sink, entry, "a consumer");
+        let plan = with_section("consumer", entry, |section| consumer(sink, section, entry, &load.topic_names, settings));
+        load.consumers.extend(plan.flatten());
+    }
+    load
+}
+
+fn with_section<T>(kind: &str, entry: &Entry, read: impl FnOnce(&Section<'_>) -> T) -> Option<T> {
+    let table: &Table = entry.node.table()?;
+    let path = format!("{kind}.{}", entry.key);
+    Some(read(&Section { path: &path, table, head: entry.key_span }))
+}
+
+fn topic(
+    sink: &mut Sink<'_>,
+    section: &Section<'_>,
+    name: &str,
+    cluster: Option<&ClusterPlan>,
+    marks: &mut Marks,
+    settings: &mut Vec<Setting>,
+) -> Option<TopicPlan> {
+    section.check_keys(sink, schema::TOPIC);
+    if let Err(problem) = TopicName::check(name) {
+        let message = format!("`{}` cannot be the name of a topic", shorten(name));
+        sink.push(section.head, TextProblem::new(codes::BAD_NAME, 0..0, message).label("not a topic name").help(problem));
+    }
+    let partitions = match section.entry("partitions") {
+        Some(_) => section.integer(sink, "partitions", 1, PARTITIONS_MAX),
+        None => Some(cluster.map_or(1, |cluster| i64::from(cluster.config.num_partitions))),
+    };
+    let replication = match section.entry("replication") {
+        Some(_) => section.integer(sink, "replication", 1, i64::from(i16::MAX)),
+        None => Some(cluster.map_or(1, |cluster| i64::from(cluster.config.default_replication_factor))),
+    };
+    if let Some((replicas, cluster)) = replication.zip(cluster)
+        && replicas > i64::from(cluster.brokers)
+    {
+        let span = section.node("replication").map_or(section.head, |node| node.span);
+        let message = format!("`{}` needs {replicas} brokers, the cluster has {}", section.path, cluster.brokers);
+        let problem = TextProblem::new(codes::IMPOSSIBLE_REPLICATION, 0..0, message)
+            .label(format!("at most {} replicas", cluster.brokers))
+            .help(match section.entry("replication") {
+                Some(_) => format!("raise `brokers` in [cluster] or write replication = {}", cluster.brokers),
+                None => "the number comes from default.replication.factor; write replication = ...".to_owned(),
+            });
+        sink.push(span, problem);
+    }
+    let given = Given::read(sink, section, Scope::Topic);
+    if let Some(span) = given.span("min.insync.replicas") {
+        marks.insert(format!("topic.{name}.config.min.insync.replicas"), span);
+    }
+    let defaults = cluster.map(|cluster| cluster.config.topic_defaults);
+    let config = defaults.and_then(|defaults| match TopicConfig::from_properties(&given.properties, defaults) {
+        Ok(config) => Some(config),
+        Err(errors) => {
+            given.refused(sink, section, errors);
+            None
+        }
+    });
+    settings.extend(given.table(sink, section, Scope::Topic).into_iter().map(|setting| inherited(setting, cluster)));
+    Some(TopicPlan {
+        name: TopicName::new(name),
+        partitions: i32::try_from(partitions?).ok()?,
+        replication: i16::try_from(replication?).ok()?,
+        properties: given.properties,
+        config: config?,
+    })
+}
+
+/// A topic setting that is not given has the cluster's value of the broker setting behind it.
+fn inherited(setting: Setting, cluster: Option<&ClusterPlan>) -> Setting {
+    let name = match setting.name {
+        "segment.bytes" => "log.segment.bytes",
+        "max.message.bytes" => "message.max.bytes",
+        same => same,
+    };
+    let value = cluster.and_then(|cluster| cluster.properties.get(name));
+    match (&setting.origin, value) {
+        (Origin::Default, Some(value)) => {
+            Setting { value: value.clone(), origin: Origin::Cluster { name }, ..setting }
+        }
+        _ => setting,
+    }
+}
+
+fn known_topic(sink: &mut Sink<'_>, node: &Node, name: &str, topics: &[String]) -> Option<TopicName> {
+    if topics.iter().any(|topic| topic == name) {
+        return Some(TopicName::new(name));
+    }
+    let message = format!("there is no topic `{}`", shorten(name));
+    let problem = TextProblem::new(codes::UNKNOWN_NAME, 0..0, message).label("unknown topic");
+    sink.push(node.span, match topics {
+        [] => problem.help(format!("define it: [topic.{}]", shorten(name))),
+        _ => problem.help(suggest(name, topics.iter().map(String::as_str))),
+    });
+    None
+}
+
+fn producer(
+    sink: &mut Sink<'_>,
+    section: &Section<'_>,
+    entry: &Entry,
+    topics: &[String],
+    marks: &mut Marks,
+    settings: &mut Vec<Setting>,
+) -> Option<ProducerPlan> {
+    section.check_keys(sink, schema::PRODUCER);
+    for (key, line) in [("topic", "topic = \"orders\""), ("rate", "rate = \"50/s\"")] {
+        if section.entry(key).is_none() {
+            section.missing(sink, key, line);
+        }
+    }
+    let topic = section.text(sink, "topic").and_then(|(name, node)| known_topic(sink, node, name, topics));
+    let count = match section.entry("count") {
+        Some(_) => section.integer(sink, "count", 1, CLIENTS_MAX),
+        None => Some(1),
+    };
+    let rate = rate(sink, section);
+    let keys = keys(sink, section);
+    let value_size = value_size(sink, section);
+    let given = Given::read(sink, section, Scope::Producer);
+    idempotence(sink, section);
+    for name in ["acks"] {
+        marks.extend(given.span(name).map(|span| (format!("{}.config.{name}", section.path), span)));
+    }
+    settings.extend(given.table(sink, section, Scope::Producer));
+    let config = match ProducerConfig::from_properties(&given.properties) {
+        Ok(config) => Some(config),
+        Err(errors) => {
+            given.refused(sink, section, errors);
+            None
+        }
+    };
+    Some(ProducerPlan {
+        name: entry.key.clone(),
+        topic: topic?,
+        count: u32::try_from(count?).ok()?,
+        rate: rate?,
+        keys: u32::try_from(keys?).ok()?,
+        value_size: value_size?,
+        properties: given.properties,
+        config: config?,
+    })
+}
+
+fn rate(sink: &mut Sink<'_>, section: &Section<'_>) -> Option<Rate> {
+    let rate = section.quantity(sink, "rate", "a rate", ["/s", "/m"], units::rate)?;
+    let label = match rate.per_second() {
+        zero if zero <= 0.0 => "a producer that sends nothing",
+        fast if fast > RATE_MAX => "expected at most 1000000/s for each client",
+        _ => return Some(rate),
+    };
+    let message = format!("`{}` is out of bounds", section.path_of("rate"));
+    let problem = TextProblem::new(codes::BAD_RANGE, 0..0, message).label(label);
+    sink.push(section.node("rate")?.span, problem.help("leave the producer out to send nothing"));
+    None
+}
+
+fn keys(sink: &mut Sink<'_>, section: &Section<'_>) -> Option<i64> {
+    let Some(node) = section.node("keys") else { return Some(0) };
+    if matches!(node.kind, Kind::Table(_)) {
+        let message = format!("the distribution of `{}` is part of the format but not built yet", section.path_of("keys"));
+        let problem = TextProblem::new(codes::NOT_BUILT, 0..0, message).label("not built yet");
+        sink.push(node.span, problem.help("a plain number works: keys = 100 draws evenly from 100 keys"));
+        return None;
+    }
+    section.integer(sink, "keys", 0, KEYS_MAX)
+}
+
+fn value_size(sink: &mut Sink<'_>, section: &Section<'_>) -> Option<SizeRange> {
+    let Some(node) = section.node("value-size") else { return Some(VALUE_SIZE_DEFAULT) };
+    let (min, max) = section
+        .quantity(sink, "value-size", "a size", ["B", "KiB"], |text| units::range(text, units::size))?;
+    if max > VALUE_SIZE_MAX {
+        let message = format!("`{}` is out of bounds", section.path_of("value-size"));
+        sink.push(node.span, TextProblem::new(codes::BAD_RANGE, 0..0, message).label("expected at most 64MiB"));
+        return None;
+    }
+    Some(SizeRange { min, max })
+}
+
+/// Notes `enable.idempotence = true` with acks other than all, which Kafka's producer refuses.
+fn idempotence(sink: &mut Sink<'_>, section: &Section<'_>) {
+    let Some(table) = section.node("config").and_then(Node::table) else { return };
+    let value = |name: &str| table.get(name).and_then(|entry| Some((entry.node.scalar()?, entry.node.span)));
+    let (Some((on, span)), Some((acks, _))) = (value("enable.idempotence"), value("acks")) else { return };
+    if on == "true" && (acks == "0" || acks == "1") {
+        let message = format!("enable.idempotence = true needs acks = all, here it is {acks}");
+        let problem = TextProblem::new(codes::IDEMPOTENCE_NEEDS_ACKS_ALL, 0..0, message).label("Kafka refuses this pair");
+        sink.push(span, problem.help("Kafka's producer throws a ConfigException; set acks = all or turn it off"));
+    }
+}
+
+fn consumer(
+    sink: &mut Sink<'_>,
+    section: &Section<'_>,
+    entry: &Entry,
+    topics: &[String],
+    settings: &mut Vec<Setting>,
+) -> Option<ConsumerPlan> {
+    section.check_keys(sink, schema::CONSUMER);
+    if section.entry("topics").is_none() {
+        section.missing(sink, "topics", "topics = [\"orders\"]");
+    }
+    if let Some(members @ 2..) = section.integer(sink, "members", 1, CLIENTS_MAX)
+        && let Some(node) = section.node("members")
+    {
+        let message = format!("a consumer group of {members} members is part of the format but not built yet");
+        let problem = TextProblem::new(codes::NOT_BUILT, 0..0, message).label("only 1 works so far");
+        sink.push(node.span, problem.help("leave `members` out: one consumer then reads every partition"));
+    }
+    let named = section.texts(sink, "topics");
+    if named.as_ref().is_some_and(Vec::is_empty)
+        && let Some(node) = section.node("topics")
+    {
+        let message = format!("`{}` names no topic", section.path_of("topics"));
+        sink.push(node.span, TextProblem::new(codes::BAD_RANGE, 0..0, message).label("an empty list"));
+    }
+    let found: Vec<Option<TopicName>> =
+        named.unwrap_or_default().into_iter().map(|(name, node)| known_topic(sink, node, name, topics)).collect();
+    let given = Given::read(sink, section, Scope::Consumer);
+    settings.extend(given.table(sink, section, Scope::Consumer));
+    let config = match ConsumerConfig::from_properties(&given.properties) {
+        Ok(config) => Some(config),
+        Err(errors) => {
+            given.refused(sink, section, errors);
+            None
+        }
+    };
+    Some(ConsumerPlan {
+        name: entry.key.clone(),
+        topics: found.into_iter().collect::<Option<Vec<_>>>()?,
+        properties: given.properties,
+        config: config?,
+    })
+}
