@@ -1,5 +1,8 @@
-//! Bytes nobody should send. None may panic, and none may make the decoder reserve what its bytes do not hold:
-//! a count that slipped past the guard here would ask for many gigabytes and end the test process.
+//! Bytes nobody should send.
+//!
+//! None may panic, and none may reach the decoder with a count or length that the remaining bytes do not hold.
+//! The named tests look at the reason of the refusal, so that it is the guard that refused and not the decoder
+//! after it had reserved the memory.
 
 use bytes::Bytes;
 use proptest::collection::vec;
