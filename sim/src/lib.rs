@@ -1,4 +1,12 @@
 //! Deterministic simulation of Kafka-protocol clusters: runtime, faults, scenarios, checkers.
+//!
+//! `scenario` turns a file into plans; `run` turns a plan and a seed into a finished run, on a `cluster` in the
+//! `runtime`, with `workload` and `fault`; `checker` and `promise` judge it; `campaign` runs variants and seeds;
+//! `export` turns the result into the artifact of a report; `cli` is the command.
 
+pub mod checker;
+pub mod history;
+pub mod run;
 pub mod runtime;
 pub mod scenario;
+pub mod view;

@@ -14,8 +14,8 @@ use crate::driver::Platform;
 use crate::error::ErrorCode;
 use crate::id::{Endpoint, NodeId, TopicId, TopicName, TopicPartition};
 use crate::message::{
-    ApiKey, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, ListedOffset, MetadataBroker, MetadataRequest,
-    MetadataResponse, MetadataTopic, NewTopic, OffsetSpec, TopicRef,
+    ApiKey, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, ListedOffset, MetadataBroker,
+    MetadataRequest, MetadataResponse, MetadataTopic, NewTopic, OffsetSpec, TopicRef,
 };
 use crate::rng::Rng;
 
@@ -47,7 +47,10 @@ type Pending = BTreeMap<String, (NewTopic, Option<ClientError>)>;
 impl<P: Platform> Admin<P> {
     /// Starts an admin client: one metadata task. It connects at once.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "the client owns its platform and its stream of randomness")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the client owns its platform and its stream of randomness"
+    )]
     pub fn start(
         platform: P,
         bootstrap: Vec<Endpoint>,
@@ -63,7 +66,8 @@ impl<P: Platform> Admin<P> {
     ///
     /// TOPIC_ALREADY_EXISTS after an attempt whose answer was lost is [`Outcome::Unknown`]: it may be our own topic.
     pub async fn create_topics(&self, topics: Vec<NewTopic>) -> BTreeMap<String, Outcome<CreatedTopic>> {
-        let mut pending: Pending = topics.into_iter().map(|topic| (topic.name.clone(), (topic, None))).collect();
+        let mut pending: Pending =
+            topics.into_iter().map(|topic| (topic.name.clone(), (topic, None))).collect();
         let mut done = BTreeMap::new();
         let platform = self.cluster.platform().clone();
         // An attempt that the time limit cuts short may be under way.
@@ -120,7 +124,9 @@ impl<P: Platform> Admin<P> {
                     }
                     continue;
                 }
-                (error, None) if effect(error) == Effect::Impossible => Outcome::Failed(ClientError::Broker(error)),
+                (error, None) if effect(error) == Effect::Impossible => {
+                    Outcome::Failed(ClientError::Broker(error))
+                }
                 (error, _) => Outcome::Unknown(ClientError::Broker(error)),
             };
             pending.remove(&name);

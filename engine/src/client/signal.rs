@@ -99,7 +99,11 @@ pub(super) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<In
 }
 
 /// What `work` gives, or `None` if it takes longer than `limit`.
-pub(super) async fn within<C: Clock, T>(clock: &C, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn within<C: Clock, T>(
+    clock: &C,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Option<T> {
     let mut work = pin!(work.fuse());
     let mut elapsed = pin!(clock.sleep(limit).fuse());
     futures_util::select_biased! {

@@ -187,7 +187,9 @@ impl<'a> Sink<'a> {
             help: problem.help,
         };
         let known = |(_, other): &(&'static Code, Diagnostic)| {
-            other.code == diagnostic.code && other.span == diagnostic.span && other.message == diagnostic.message
+            other.code == diagnostic.code
+                && other.span == diagnostic.span
+                && other.message == diagnostic.message
         };
         if !self.problems.iter().any(known) {
             self.problems.push((problem.code, diagnostic));

@@ -45,7 +45,8 @@ type Input<'t> = LocatingSlice<&'t str>;
 fn token<'t>(input: &mut Input<'t>) -> Result<(Token<'t>, Range<usize>), EmptyError> {
     let word = take_while(1.., |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '%'));
     let symbol = alt(("<=", ">=", "==", "!=", any.take()));
-    preceded(multispace0, alt((word.map(Token::Word), symbol.map(Token::Symbol))).with_span()).parse_next(input)
+    preceded(multispace0, alt((word.map(Token::Word), symbol.map(Token::Symbol))).with_span())
+        .parse_next(input)
 }
 
 impl<'t> Tokens<'t> {
@@ -118,7 +119,11 @@ impl<'t> Tokens<'t> {
     }
 
     /// Takes the token `symbol`, or says that it is missing.
-    pub(crate) fn expect(&mut self, code: &'static super::codes::Code, symbol: &str) -> Result<(), TextProblem> {
+    pub(crate) fn expect(
+        &mut self,
+        code: &'static super::codes::Code,
+        symbol: &str,
+    ) -> Result<(), TextProblem> {
         if self.accept(symbol) { Ok(()) } else { Err(self.unexpected(code, &format!("`{symbol}`"))) }
     }
 
@@ -145,10 +150,13 @@ impl<'t> Tokens<'t> {
     ) -> Result<tribunal_engine::id::TopicPartition, TextProblem> {
         let (topic, at) = self.word(code, "a partition like `orders/0`")?;
         if !self.accept("/") {
-            return Err(TextProblem::new(code, at, format!("`{topic}` is a topic, expected one of its partitions"))
-                .label("the partition is missing")
-                .help(format!("write `{topic}/0`"))
-);
+            return Err(TextProblem::new(
+                code,
+                at,
+                format!("`{topic}` is a topic, expected one of its partitions"),
+            )
+            .label("the partition is missing")
+            .help(format!("write `{topic}/0`")));
         }
         let (index, at) = self.word(code, "the number of a partition")?;
         let partition = index.parse::<i32>().ok().filter(|index| *index >= 0).ok_or_else(|| {
@@ -168,7 +176,16 @@ mod tests {
         let tokens = Tokens::new(" isr(orders/0) <= 2 ");
         let found: Vec<(&str, Range<usize>)> =
             tokens.tokens.iter().map(|(token, at)| (token.text(), at.clone())).collect();
-        let expected = [("isr", 1..4), ("(", 4..5), ("orders", 5..11), ("/", 11..12), ("0", 12..13), (")", 13..14), ("<=", 15..17), ("2", 18..19)];
+        let expected = [
+            ("isr", 1..4),
+            ("(", 4..5),
+            ("orders", 5..11),
+            ("/", 11..12),
+            ("0", 12..13),
+            (")", 13..14),
+            ("<=", 15..17),
+            ("2", 18..19),
+        ];
         assert_eq!(found, expected);
     }
 }

@@ -79,7 +79,8 @@ pub fn parse(file_name: &str, text: &str) -> Result<(Scenario, Vec<Diagnostic>),
 
 fn unreadable(name: &str, text: &str, at: usize, why: &str) -> Diagnostics {
     let mut sink = Sink::new(text);
-    let problem = TextProblem::new(codes::FILE, 0..0, format!("cannot read the scenario: {why}")).label("here");
+    let problem =
+        TextProblem::new(codes::FILE, 0..0, format!("cannot read the scenario: {why}")).label("here");
     sink.push(Span { start: at, end: at + 1 }, problem);
     sink.finish(name)
 }

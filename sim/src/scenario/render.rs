@@ -61,7 +61,10 @@ impl Diagnostics {
     #[must_use]
     pub fn render(&self, colour: bool, width: usize) -> String {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_context_lines(0).with_links(false);
+        let handler = GraphicalReportHandler::new_themed(theme)
+            .with_width(width)
+            .with_context_lines(0)
+            .with_links(false);
         let source = NamedSource::new(&self.file_name, self.source.clone());
         let mut drawn = String::new();
         for problem in &self.problems {
@@ -88,10 +91,17 @@ impl Diagnostics {
             1 => Some(format!("1 {what}")),
             many => Some(format!("{many} {what}s")),
         };
-        let counts: Vec<String> =
-            [counted(self.errors(), "error"), counted(self.warnings(), "warning")].into_iter().flatten().collect();
+        let counts: Vec<String> = [counted(self.errors(), "error"), counted(self.warnings(), "warning")]
+            .into_iter()
+            .flatten()
+            .collect();
         let Some(first) = self.problems.first() else { return String::new() };
-        format!("{}: {}. `tribunal explain {}` tells more.\n", self.file_name, counts.join(" and "), first.code)
+        format!(
+            "{}: {}. `tribunal explain {}` tells more.\n",
+            self.file_name,
+            counts.join(" and "),
+            first.code
+        )
     }
 }
 

@@ -124,7 +124,8 @@ impl Node {
 
 /// `text`, shortened if it is long.
 pub(crate) fn shorten(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_MAX + 1).collect();
+    let line: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_MAX + 1).collect();
     match line.char_indices().nth(SHOWN_MAX) {
         Some((end, _)) => format!("{}...", &line[..end]),
         None => line,
@@ -144,9 +145,13 @@ pub(crate) fn parse(source: &str, sink: &mut Sink<'_>) -> Table {
 fn syntax_problem(source: &str, span: Span, message: &str) -> TextProblem {
     let found = source.get(span.start..span.end).unwrap_or_default();
     if message.contains("duplicate key") {
-        return TextProblem::new(codes::DUPLICATE, 0..0, format!("`{}` stands here a second time", shorten(found)))
-            .label("named twice")
-            .help("give it another name, or put its keys into the first one");
+        return TextProblem::new(
+            codes::DUPLICATE,
+            0..0,
+            format!("`{}` stands here a second time", shorten(found)),
+        )
+        .label("named twice")
+        .help("give it another name, or put its keys into the first one");
     }
     let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
     let problem = TextProblem::new(codes::SYNTAX, 0..0, format!("not valid TOML: {what}"));
@@ -190,7 +195,9 @@ fn node(value: Spanned<DeValue<'_>>, source: &str, sink: &mut Sink<'_>) -> Node 
         DeValue::Float(_) => Kind::Float,
         DeValue::Boolean(value) => Kind::Boolean(value),
         DeValue::Datetime(_) => Kind::Datetime,
-        DeValue::Array(values) => Kind::Array(values.into_iter().map(|value| node(value, source, sink)).collect()),
+        DeValue::Array(values) => {
+            Kind::Array(values.into_iter().map(|value| node(value, source, sink)).collect())
+        }
         DeValue::Table(inner) => Kind::Table(table(inner, source, sink)),
     };
     Node { span, kind, axis: None }
@@ -210,12 +217,16 @@ fn flatten(nested: Table, sink: &mut Sink<'_>) -> Table {
         match entry.node.kind {
             Kind::Table(inner) => open.extend(inner.entries.into_iter().rev().map(|inner| Entry {
                 key: format!("{}.{}", entry.key, inner.key),
-                key_span: Span { start: entry.key_span.start.min(inner.key_span.start), end: inner.key_span.end },
+                key_span: Span {
+                    start: entry.key_span.start.min(inner.key_span.start),
+                    end: inner.key_span.end,
+                },
                 node: inner.node,
             })),
             _ if flat.get(&entry.key).is_some() => sink.push(
                 entry.key_span,
-                TextProblem::new(codes::DUPLICATE, 0..0, format!("`{}` is set twice", entry.key)).label("named twice"),
+                TextProblem::new(codes::DUPLICATE, 0..0, format!("`{}` is set twice", entry.key))
+                    .label("named twice"),
             ),
             _ => flat.entries.push(entry),
         }

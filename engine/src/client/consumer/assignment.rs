@@ -98,7 +98,12 @@ impl Assignment {
     }
 
     /// Moves the position; drops what was fetched. False if the partition is not assigned.
-    pub(super) fn seek(&mut self, partition: &TopicPartition, position: Option<Position>, now: Instant) -> bool {
+    pub(super) fn seek(
+        &mut self,
+        partition: &TopicPartition,
+        position: Option<Position>,
+        now: Instant,
+    ) -> bool {
         self.generations += 1;
         let Some(assigned) = self.partitions.get_mut(partition) else { return false };
         *assigned = Assigned::new(self.generations, now);

@@ -96,7 +96,10 @@ impl<P: Platform> Drop for Consumer<P> {
 impl<P: Platform> Consumer<P> {
     /// Starts a consumer: one metadata task. It connects at once.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "the consumer owns its platform and its stream of randomness")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the consumer owns its platform and its stream of randomness"
+    )]
     pub fn start(
         platform: P,
         bootstrap: Vec<Endpoint>,
@@ -169,7 +172,10 @@ impl<P: Platform> Consumer<P> {
     }
 
     /// The end of each partition as consumers see it.
-    pub async fn end_offsets(&self, partitions: Vec<TopicPartition>) -> BTreeMap<TopicPartition, Outcome<Offset>> {
+    pub async fn end_offsets(
+        &self,
+        partitions: Vec<TopicPartition>,
+    ) -> BTreeMap<TopicPartition, Outcome<Offset>> {
         self.offsets(partitions, OffsetSpec::Latest).await
     }
 

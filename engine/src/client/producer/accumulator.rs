@@ -89,7 +89,10 @@ impl Accumulator {
 
     /// When the first batch of each partition that has one may be sent; a time that has passed is now. `hurry` takes
     /// no account of `linger.ms`. Partitions whose order forbids sending are left out.
-    pub(super) fn ready_times(&self, hurry: bool) -> impl Iterator<Item = (&TopicPartition, &Batch, Instant)> {
+    pub(super) fn ready_times(
+        &self,
+        hurry: bool,
+    ) -> impl Iterator<Item = (&TopicPartition, &Batch, Instant)> {
         self.queues.iter().filter_map(move |(partition, queue)| {
             if self.keep_order && queue.in_flight > 0 {
                 return None;

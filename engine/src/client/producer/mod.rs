@@ -108,7 +108,10 @@ pub struct Producer<P: Platform> {
 impl<P: Platform> Producer<P> {
     /// Starts a producer: one sender task and one metadata task. It connects at once.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "the producer owns its platform and its stream of randomness")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the producer owns its platform and its stream of randomness"
+    )]
     pub fn start(
         platform: P,
         bootstrap: Vec<Endpoint>,
@@ -130,8 +133,13 @@ impl<P: Platform> Producer<P> {
             aborted: false,
             rng: rng.fork("retry"),
         };
-        let shared =
-            Rc::new(Shared { platform: platform.clone(), cluster, config, signal, state: RefCell::new(state) });
+        let shared = Rc::new(Shared {
+            platform: platform.clone(),
+            cluster,
+            config,
+            signal,
+            state: RefCell::new(state),
+        });
         platform.spawner().spawn("producer-sender", sender::run(shared.clone()));
         Producer { shared }
     }

@@ -69,7 +69,8 @@ impl<P: Platform> Sender<'_, P> {
         let (accumulator, blocked) = (&state.accumulator, &state.blocked);
         // Dropping its sender ends a flush.
         state.flushes.retain(|(mark, _)| {
-            !accumulator.is_complete_before(*mark) || blocked.front().is_some_and(|first| first.number < *mark)
+            !accumulator.is_complete_before(*mark)
+                || blocked.front().is_some_and(|first| first.number < *mark)
         });
         let idle = state.blocked.is_empty() && state.accumulator.is_complete_before(u64::MAX);
         if state.closing && idle && self.in_flight.values().all(VecDeque::is_empty) {

@@ -66,8 +66,12 @@ fn conjunction(tokens: &mut Tokens<'_>, depth: usize) -> Result<Expr, TextProble
 
 fn negation(tokens: &mut Tokens<'_>, depth: usize) -> Result<Expr, TextProblem> {
     if depth > DEPTH_MAX {
-        return Err(TextProblem::new(codes::BAD_EXPRESSION, tokens.here(), "the expression is nested too deeply")
-            .label(format!("deeper than {DEPTH_MAX} levels")));
+        return Err(TextProblem::new(
+            codes::BAD_EXPRESSION,
+            tokens.here(),
+            "the expression is nested too deeply",
+        )
+        .label(format!("deeper than {DEPTH_MAX} levels")));
     }
     if tokens.accept("not") {
         return Ok(Expr::Not(Box::new(negation(tokens, depth + 1)?)));
@@ -172,7 +176,9 @@ fn mismatch(
         (Term::Constant(number), _) if left_type == ValueType::Count => {
             problem.help(format!("did you mean `{number}ms` or `{number}s`?"))
         }
-        (Term::Quantity(_), Term::Constant(_)) => problem.help(format!("compare it like {}", example(left, left_type))),
+        (Term::Quantity(_), Term::Constant(_)) => {
+            problem.help(format!("compare it like {}", example(left, left_type)))
+        }
         _ => problem,
     }
 }
@@ -210,7 +216,10 @@ mod tests {
     #[test]
     fn a_duration_does_not_compare_with_a_bare_number() {
         let problem = parse("time >= 10").expect_err("types");
-        assert_eq!((problem.code.id, problem.help.as_deref()), ("T017", Some("did you mean `10ms` or `10s`?")));
+        assert_eq!(
+            (problem.code.id, problem.help.as_deref()),
+            ("T017", Some("did you mean `10ms` or `10s`?"))
+        );
     }
 
     #[test]

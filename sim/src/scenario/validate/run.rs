@@ -154,7 +154,9 @@ fn on(
     };
     let selection = matrix.selection(sink, table, codes::BAD_ON)?;
     let any = matrix.combinations.iter().any(|combination| {
-        selection.iter().all(|(axis, values)| combination.get(*axis).is_some_and(|value| values.contains(value)))
+        selection
+            .iter()
+            .all(|(axis, values)| combination.get(*axis).is_some_and(|value| values.contains(value)))
     });
     if !any {
         let problem = TextProblem::new(codes::BAD_ON, 0..0, "no variant that is run has these values");

@@ -1,0 +1,91 @@
+//! Checkers: one property, one file.
+//!
+//! A checker sees every happening with the view after it (invariants), and at the end the whole run (history
+//! checks). It draws nothing, changes nothing and reaches into no machine. It says how much it observed: one that
+//! saw nothing has tested nothing. Whether a violation breaks a promise is not its business: `promise` decides.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use tribunal_engine::id::{NodeId, TopicPartition};
+use tribunal_engine::offset::Offset;
+use tribunal_engine::time::Instant;
+
+use crate::history::{History, RecordId};
+use crate::scenario::{Guarantee, Plan};
+use crate::view::{ClusterView, Happening};
+
+/// Violations kept of one property in one run; the count goes on.
+pub const VIOLATIONS_KEPT_MAX: usize = 100;
+
+/// One way in which a property failed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    /// When it happened, as far as it has a moment.
+    pub at: Option<Instant>,
+    /// The partition.
+    pub partition: Option<TopicPartition>,
+    /// The offset.
+    pub offset: Option<Offset>,
+    /// The record.
+    pub record: Option<RecordId>,
+    /// The replica.
+    pub broker: Option<NodeId>,
+    /// A sentence with the figures.
+    pub text: String,
+}
+
+/// What a checker found in one run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// The property.
+    pub guarantee: Guarantee,
+    /// How many things it looked at (records, pairs, moments); 0 is "saw nothing".
+    pub checked: u64,
+    /// What `checked` counts: "acknowledged records".
+    pub unit: &'static str,
+    /// How many violations there were.
+    pub violated: u64,
+    /// The first of them.
+    pub violations: Vec<Violation>,
+}
+
+/// How the cluster came back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Recovery {
+    /// After this time, counted from the end of the faults.
+    After(std::time::Duration),
+    /// It did not; each entry says what is pending: "orders/0: replica 2 ends at 40, leader at 57".
+    Pending(Vec<String>),
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct FinishedRun<'a> {
+    /// What was run.
+    pub plan: &'a Plan,
+    /// What clients saw.
+    pub history: &'a History,
+    /// What machines said.
+    pub view: &'a ClusterView,
+    /// The log of each replica as its disk holds it: the segments one after the other.
+    pub replica_logs: &'a BTreeMap<(TopicPartition, NodeId), Bytes>,
+    /// How the cluster came back.
+    pub recovery: &'a Recovery,
+    /// True virtual time at the end.
+    pub end: Instant,
+}
+
+/// A checker of one property.
+pub trait Checker {
+    /// The property.
+    fn guarantee(&self) -> Guarantee;
+
+    /// Sees a happening; `view` is as it is after it.
+    fn on_happening(&mut self, view: &ClusterView, happening: &Happening) {
+        let _ = (view, happening);
+    }
+
+    /// Judges the run that is over.
+    fn finish(&mut self, run: &FinishedRun<'_>) -> Finding;
+}

@@ -1,0 +1,5 @@
+//! One run: a plan and a seed in, everything that happened out.
+
+mod outcome;
+
+pub use outcome::{FaultRecord, RunOutcome};

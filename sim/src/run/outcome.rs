@@ -1,0 +1,72 @@
+//! What a run leaves behind. Plain data: it can go to another thread and outlive the simulation.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use tribunal_engine::id::{NodeId, TopicPartition};
+use tribunal_engine::time::Instant;
+
+use crate::checker::{Finding, Recovery};
+use crate::history::History;
+use crate::view::{ClusterView, Phase};
+
+/// A fault of the plan and what became of it in this run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FaultRecord {
+    /// Name of its table.
+    pub name: String,
+    /// When it began; `None` if it never fired.
+    pub began: Option<Instant>,
+    /// When it ended; `None` if it never fired.
+    pub ended: Option<Instant>,
+    /// Whom it hit: `broker 2`, `producer checkout-0`.
+    pub targets: Vec<String>,
+}
+
+/// A finished run.
+#[derive(Clone, Debug)]
+pub struct RunOutcome {
+    /// Its seed.
+    pub seed: u64,
+    /// What clients saw.
+    pub history: History,
+    /// What machines said.
+    pub view: ClusterView,
+    /// What each checker found, one for each guarantee.
+    pub findings: Vec<Finding>,
+    /// How the cluster came back.
+    pub recovery: Recovery,
+    /// The faults, in the order of the plan.
+    pub faults: Vec<FaultRecord>,
+    /// When each phase began, in order; the last is [`Phase::Done`].
+    pub phases: Vec<(Phase, Instant)>,
+    /// The log of each replica as its disk holds it at the end.
+    pub replica_logs: BTreeMap<(TopicPartition, NodeId), Bytes>,
+    /// Hash over every event: two runs of the same plan and seed agree on it.
+    pub trace_hash: u64,
+    /// Number of events the hash is over.
+    pub event_count: u64,
+    /// Why the run ended early, if it did: the cluster never became ready, or a machine panicked.
+    pub abandoned: Option<String>,
+}
+
+impl RunOutcome {
+    /// When a phase began.
+    #[must_use]
+    pub fn began(&self, phase: Phase) -> Option<Instant> {
+        self.phases.iter().find(|(began, _)| *began == phase).map(|(_, at)| *at)
+    }
+
+    /// The load: from its start to its end.
+    #[must_use]
+    pub fn load(&self) -> (Instant, Instant) {
+        let start = self.began(Phase::Load).unwrap_or(Instant::START);
+        (start, self.began(Phase::Settle).unwrap_or(start))
+    }
+
+    /// What the checker of a guarantee found.
+    #[must_use]
+    pub fn finding(&self, guarantee: crate::scenario::Guarantee) -> Option<&Finding> {
+        self.findings.iter().find(|finding| finding.guarantee == guarantee)
+    }
+}
