@@ -1,0 +1,6 @@
+//! The report as a whole: what a page must have, and that it gives back what it was made of.
+
+mod artifact;
+mod html;
+mod page;
+mod sample;
