@@ -24,7 +24,7 @@ pub(crate) fn percentiles(variants: &[Variant]) -> Option<Markup> {
         .take(LINES_MAX)
         .collect();
     let first = shown.first()?;
-    let frame = Frame { width: WIDTH, height: 330, left: LEFT, right: RIGHT - 60, top: 12, below: 28 };
+    let frame = Frame { width: WIDTH, height: 330, left: LEFT, right: RIGHT - 90, top: 12, below: 28 };
     let lines: Vec<Vec<(u64, u64)>> =
         shown.iter().map(|variant| line(&variant.figures.latency.curve)).collect();
     let client = line(&first.figures.latency.client_thread_curve);
@@ -120,7 +120,8 @@ fn end_labels(shown: &[&Variant], lines: &[Vec<(u64, u64)>], x: &Axis, y: &Axis,
         @for (index, y) in labels {
             @let name = shown.get(index).map_or("", |variant| variant.label.as_str());
             @if let Some((left, _)) = ends.get(index) {
-                text.halo x=(left + 12) y=(y + 8) { (clip(name, 14)) }
+                path class=(format!("s s-v{}", index % COLOURS)) d=(format!("M{} {y}h40", left + 12)) {}
+                text.halo x=(left + 62) y=(y + 8) { (clip(name, 14)) }
             }
         }
     }
