@@ -21,6 +21,8 @@ pub struct Headline {
     pub sentence: String,
     /// The cause in plain words; empty if there is nothing to explain.
     pub cause: String,
+    /// What a setting allowed beside what is broken; empty if nothing.
+    pub also: String,
     /// Whether the scenario expected it.
     pub expected: String,
     /// False if an expectation is not met or undecided.
@@ -42,6 +44,12 @@ pub fn headline(artifact: &RunArtifact) -> Headline {
         }
         None => nothing_happened(artifact),
     };
+    let also = match outcome {
+        Outcome::Broken => leading_verdict(artifact, Outcome::Allowed)
+            .map(|(variant, verdict)| format!("Also: {}", happened(artifact, variant, verdict)))
+            .unwrap_or_default(),
+        _ => String::new(),
+    };
     let (expected, as_expected) = expected(artifact);
     let word = match outcome {
         Outcome::Broken => "BROKEN",
@@ -49,7 +57,7 @@ pub fn headline(artifact: &RunArtifact) -> Headline {
         Outcome::Held => "HELD",
         Outcome::NotTested => "NOT TESTED",
     };
-    Headline { outcome, glyph: outcome.glyph(), word, sentence, cause, expected, as_expected }
+    Headline { outcome, glyph: outcome.glyph(), word, sentence, cause, also, expected, as_expected }
 }
 
 /// The verdict of that outcome with the most affected seeds; losses before anything else.
@@ -129,7 +137,11 @@ fn expected(artifact: &RunArtifact) -> (String, bool) {
     let missed = of(ExpectationStatus::NotMet).count();
     let undecided = of(ExpectationStatus::Inconclusive).count();
     if let Some(first) = of(ExpectationStatus::NotMet).next() {
-        return (format!("Unexpected: {missed} of {all} expectations not met. {}", first.sentence), false);
+        let rest = if undecided == 0 { String::new() } else { format!(", {undecided} inconclusive") };
+        return (
+            format!("Unexpected: {missed} of {all} expectations not met{rest}. {}", first.sentence),
+            false,
+        );
     }
     if let Some(first) = of(ExpectationStatus::Inconclusive).next() {
         return (
