@@ -4,9 +4,14 @@
 //! `runtime`, with `workload` and `fault`; `checker` and `promise` judge it; `campaign` runs variants and seeds;
 //! `export` turns the result into the artifact of a report; `cli` is the command.
 
+pub mod campaign;
 pub mod checker;
+pub mod export;
 pub mod history;
+pub mod measure;
 pub mod run;
 pub mod runtime;
 pub mod scenario;
+pub mod stand_in;
+pub mod verdict;
 pub mod view;
