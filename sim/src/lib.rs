@@ -5,8 +5,11 @@
 //! `export` turns the result into the artifact of a report; `cli` is the command.
 
 pub mod checker;
+pub mod cluster;
+pub mod fault;
 pub mod history;
 pub mod run;
 pub mod runtime;
 pub mod scenario;
 pub mod view;
+pub mod workload;
