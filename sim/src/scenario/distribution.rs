@@ -28,7 +28,10 @@ impl Distribution {
     /// Uniform between two values in microseconds.
     #[must_use]
     pub const fn micros(min: u64, max: u64) -> Self {
-        Distribution::Range(DurationRange { min: Duration::from_micros(min), max: Duration::from_micros(max) })
+        Distribution::Range(DurationRange {
+            min: Duration::from_micros(min),
+            max: Duration::from_micros(max),
+        })
     }
 
     /// A shape by its percentiles in microseconds.
@@ -47,7 +50,9 @@ impl Distribution {
         match self {
             Distribution::Range(range) => range.at(position),
             Distribution::Shape { p50, .. } if position < 0.5 => between(p50 / 2, p50, position / 0.5),
-            Distribution::Shape { p50, p99, .. } if position < 0.99 => between(p50, p99, (position - 0.5) / 0.49),
+            Distribution::Shape { p50, p99, .. } if position < 0.99 => {
+                between(p50, p99, (position - 0.5) / 0.49)
+            }
             Distribution::Shape { p99, max, .. } => between(p99, max, (position - 0.99) / 0.01),
         }
     }

@@ -31,7 +31,9 @@ impl Expectation {
     /// Whether it is about the variant with these axis values.
     #[must_use]
     pub fn applies_to(&self, axis_values: &BTreeMap<String, String>) -> bool {
-        self.on.iter().all(|(axis, accepted)| axis_values.get(axis).is_some_and(|value| accepted.contains(value)))
+        self.on
+            .iter()
+            .all(|(axis, accepted)| axis_values.get(axis).is_some_and(|value| accepted.contains(value)))
     }
 }
 
@@ -135,9 +137,9 @@ fn named(tokens: &mut Tokens<'_>) -> Result<Guarantee, TextProblem> {
 
 fn seeds(tokens: &mut Tokens<'_>, guarantee: Guarantee) -> Result<Seeds, TextProblem> {
     let problem = |tokens: &Tokens<'_>, expected| {
-        tokens.unexpected(codes::BAD_EXPECTATION, expected).help(format!(
-            "write `breaks {guarantee} in some seed` or `breaks {guarantee} in every seed`"
-        ))
+        tokens
+            .unexpected(codes::BAD_EXPECTATION, expected)
+            .help(format!("write `breaks {guarantee} in some seed` or `breaks {guarantee} in every seed`"))
     };
     if !tokens.accept("in") {
         return Err(problem(tokens, "`in some seed` or `in every seed`"));
@@ -161,20 +163,28 @@ fn misspelt(tokens: &Tokens<'_>) -> Result<(), TextProblem> {
         return Ok(());
     }
     let verbs = ["holds", "breaks", "may", "happens"];
-    Err(TextProblem::new(codes::BAD_EXPECTATION, tokens.here(), format!("an expectation cannot start with `{first}`"))
-        .label("not a verb of expectations")
-        .help(match nearest(first, verbs) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "start with `holds`, `breaks`, `may break`, `happens`, or an expression".to_owned(),
-        }))
+    Err(TextProblem::new(
+        codes::BAD_EXPECTATION,
+        tokens.here(),
+        format!("an expectation cannot start with `{first}`"),
+    )
+    .label("not a verb of expectations")
+    .help(match nearest(first, verbs) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "start with `holds`, `breaks`, `may break`, `happens`, or an expression".to_owned(),
+    }))
 }
 
 impl fmt::Display for Claim {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Claim::Holds(guarantee) => write!(formatter, "holds {guarantee}"),
-            Claim::Breaks { guarantee, seeds: Seeds::Some } => write!(formatter, "breaks {guarantee} in some seed"),
-            Claim::Breaks { guarantee, seeds: Seeds::Every } => write!(formatter, "breaks {guarantee} in every seed"),
+            Claim::Breaks { guarantee, seeds: Seeds::Some } => {
+                write!(formatter, "breaks {guarantee} in some seed")
+            }
+            Claim::Breaks { guarantee, seeds: Seeds::Every } => {
+                write!(formatter, "breaks {guarantee} in every seed")
+            }
             Claim::MayBreak(guarantee) => write!(formatter, "may break {guarantee}"),
             Claim::Happens(expr) => write!(formatter, "happens {expr}"),
             Claim::Condition(expr) => expr.fmt(formatter),
@@ -209,7 +219,10 @@ mod tests {
 
     #[test]
     fn a_deadline_is_named_as_not_built() {
-        assert_eq!(Claim::parse("holds recovers within 15s of x.end").expect_err("not built").code.id, "T006");
+        assert_eq!(
+            Claim::parse("holds recovers within 15s of x.end").expect_err("not built").code.id,
+            "T006"
+        );
         assert_eq!(Claim::parse("lost == 0 by end").expect_err("not built").code.id, "T006");
     }
 

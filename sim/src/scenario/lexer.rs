@@ -32,6 +32,9 @@ impl<'t> Token<'t> {
     }
 }
 
+/// Most tokens of a target or an expression; it bounds how deep they can nest.
+const TOKENS_MAX: usize = 500;
+
 /// The tokens of a text, and a position among them.
 #[derive(Clone, Debug)]
 pub(crate) struct Tokens<'t> {
@@ -45,7 +48,8 @@ type Input<'t> = LocatingSlice<&'t str>;
 fn token<'t>(input: &mut Input<'t>) -> Result<(Token<'t>, Range<usize>), EmptyError> {
     let word = take_while(1.., |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '%'));
     let symbol = alt(("<=", ">=", "==", "!=", any.take()));
-    preceded(multispace0, alt((word.map(Token::Word), symbol.map(Token::Symbol))).with_span()).parse_next(input)
+    preceded(multispace0, alt((word.map(Token::Word), symbol.map(Token::Symbol))).with_span())
+        .parse_next(input)
 }
 
 impl<'t> Tokens<'t> {
@@ -60,6 +64,15 @@ impl<'t> Tokens<'t> {
             }
         }
         Tokens { text, tokens, next: 0 }
+    }
+
+    /// Says so if there are more tokens than a parser should have to deal with.
+    pub(crate) fn check_length(&self, code: &'static super::codes::Code) -> Result<(), TextProblem> {
+        match self.tokens.get(TOKENS_MAX) {
+            None => Ok(()),
+            Some((_, at)) => Err(TextProblem::new(code, at.clone(), "the text is too long")
+                .label(format!("more than {TOKENS_MAX} words and symbols"))),
+        }
     }
 
     /// The token that comes next.
@@ -102,11 +115,6 @@ impl<'t> Tokens<'t> {
         self.here().start..self.text.trim_end().len().max(self.here().start)
     }
 
-    /// The text between two positions.
-    pub(crate) fn slice(&self, at: Range<usize>) -> &'t str {
-        self.text.get(at).unwrap_or_default()
-    }
-
     /// `expected WHAT, found TOKEN` at the next token.
     pub(crate) fn unexpected(&self, code: &'static super::codes::Code, expected: &str) -> TextProblem {
         let found = match self.peek() {
@@ -118,7 +126,11 @@ impl<'t> Tokens<'t> {
     }
 
     /// Takes the token `symbol`, or says that it is missing.
-    pub(crate) fn expect(&mut self, code: &'static super::codes::Code, symbol: &str) -> Result<(), TextProblem> {
+    pub(crate) fn expect(
+        &mut self,
+        code: &'static super::codes::Code,
+        symbol: &str,
+    ) -> Result<(), TextProblem> {
         if self.accept(symbol) { Ok(()) } else { Err(self.unexpected(code, &format!("`{symbol}`"))) }
     }
 
@@ -145,10 +157,13 @@ impl<'t> Tokens<'t> {
     ) -> Result<tribunal_engine::id::TopicPartition, TextProblem> {
         let (topic, at) = self.word(code, "a partition like `orders/0`")?;
         if !self.accept("/") {
-            return Err(TextProblem::new(code, at, format!("`{topic}` is a topic, expected one of its partitions"))
-                .label("the partition is missing")
-                .help(format!("write `{topic}/0`"))
-);
+            return Err(TextProblem::new(
+                code,
+                at,
+                format!("`{topic}` is a topic, expected one of its partitions"),
+            )
+            .label("the partition is missing")
+            .help(format!("write `{topic}/0`")));
         }
         let (index, at) = self.word(code, "the number of a partition")?;
         let partition = index.parse::<i32>().ok().filter(|index| *index >= 0).ok_or_else(|| {
@@ -168,7 +183,16 @@ mod tests {
         let tokens = Tokens::new(" isr(orders/0) <= 2 ");
         let found: Vec<(&str, Range<usize>)> =
             tokens.tokens.iter().map(|(token, at)| (token.text(), at.clone())).collect();
-        let expected = [("isr", 1..4), ("(", 4..5), ("orders", 5..11), ("/", 11..12), ("0", 12..13), (")", 13..14), ("<=", 15..17), ("2", 18..19)];
+        let expected = [
+            ("isr", 1..4),
+            ("(", 4..5),
+            ("orders", 5..11),
+            ("/", 11..12),
+            ("0", 12..13),
+            (")", 13..14),
+            ("<=", 15..17),
+            ("2", 18..19),
+        ];
         assert_eq!(found, expected);
     }
 }

@@ -55,7 +55,10 @@ impl<'t> Matrix<'t> {
         let skip = matrix.rows(sink, &section, "skip");
         let only = matrix.rows(sink, &section, "only");
         let named = |rows: &[Vec<(usize, Vec<usize>)>], combination: &[usize]| {
-            rows.iter().any(|row| row.iter().all(|(axis, values)| combination.get(*axis).is_some_and(|value| values.contains(value))))
+            rows.iter().any(|row| {
+                row.iter()
+                    .all(|(axis, values)| combination.get(*axis).is_some_and(|value| values.contains(value)))
+            })
         };
         if let Some(skip) = skip {
             matrix.combinations.retain(|combination| !named(&skip, combination));
@@ -64,7 +67,8 @@ impl<'t> Matrix<'t> {
             matrix.combinations.retain(|combination| named(&only, combination));
         }
         if matrix.combinations.is_empty() {
-            let problem = TextProblem::new(codes::BAD_MATRIX, 0..0, "`skip` and `only` leave no variant to run");
+            let problem =
+                TextProblem::new(codes::BAD_MATRIX, 0..0, "`skip` and `only` leave no variant to run");
             sink.push(entry.key_span, problem.label("nothing is left"));
         }
         matrix.read_overlays(sink, &section);
@@ -76,6 +80,8 @@ impl<'t> Matrix<'t> {
         if size.is_none_or(|size| size > VARIANTS_MAX) {
             let message = format!("the matrix has more than {VARIANTS_MAX} combinations");
             sink.push(head, TextProblem::new(codes::BAD_MATRIX, 0..0, message).label("too many variants"));
+            // One variant is enough to find what else is wrong.
+            self.combinations = vec![vec![0; self.axes.len()]];
             return;
         }
         for axis in &self.axes {
@@ -123,11 +129,15 @@ impl<'t> Matrix<'t> {
         for entry in &table.entries {
             let Some(axis) = self.axes.iter().position(|axis| *axis.name == *entry.key) else {
                 let names = self.axes.iter().map(|axis| &*axis.name);
-                let problem = TextProblem::new(code, 0..0, format!("`{}` is not an axis of [matrix]", entry.key));
-                sink.push(entry.key_span, problem.label("no such axis").help(match self.axes.as_slice() {
-                    [] => "this file has no [matrix]".to_owned(),
-                    _ => suggest(&entry.key, names),
-                }));
+                let problem =
+                    TextProblem::new(code, 0..0, format!("`{}` is not an axis of [matrix]", entry.key));
+                sink.push(
+                    entry.key_span,
+                    problem.label("no such axis").help(match self.axes.as_slice() {
+                        [] => "this file has no [matrix]".to_owned(),
+                        _ => suggest(&entry.key, names),
+                    }),
+                );
                 complete = false;
                 continue;
             };
@@ -152,8 +162,11 @@ impl<'t> Matrix<'t> {
         let found = text.as_ref().and_then(|text| axis.values.iter().position(|(value, _)| value == text));
         if found.is_none() {
             let shown = text.unwrap_or_else(|| node.kind_name().to_owned());
-            let problem =
-                TextProblem::new(code, 0..0, format!("`{}` is not a value of the axis `{}`", shorten(&shown), axis.name));
+            let problem = TextProblem::new(
+                code,
+                0..0,
+                format!("`{}` is not a value of the axis `{}`", shorten(&shown), axis.name),
+            );
             let values = list(axis.values.iter().map(|(value, _)| value.as_str()));
             sink.push(node.span, problem.label("no such value").help(format!("its values are {values}")));
         }
@@ -200,7 +213,10 @@ impl<'t> Matrix<'t> {
             let message = format!("a variant cannot change `{}`", shorten(&changed.key));
             let problem = TextProblem::new(codes::BAD_MATRIX, 0..0, message).label("not changeable");
             let tables = list(CHANGEABLE.iter().copied());
-            sink.push(changed.key_span, problem.help(format!("it can change {tables}, by the path in this file")));
+            sink.push(
+                changed.key_span,
+                problem.help(format!("it can change {tables}, by the path in this file")),
+            );
         }
         self.overlays.push(Overlay { axis, value, table });
     }
@@ -208,9 +224,15 @@ impl<'t> Matrix<'t> {
     /// The file as the variant `combination` sees it.
     pub(crate) fn materialize(&self, sink: &mut Sink<'_>, top: &Table, combination: &[usize]) -> Table {
         let mut file = top.clone();
-        for overlay in self.overlays.iter().filter(|overlay| combination.get(overlay.axis) == Some(&overlay.value)) {
-            let changes: Vec<&Entry> =
-                overlay.table.entries.iter().filter(|entry| CHANGEABLE.contains(&entry.key.as_str())).collect();
+        for overlay in
+            self.overlays.iter().filter(|overlay| combination.get(overlay.axis) == Some(&overlay.value))
+        {
+            let changes: Vec<&Entry> = overlay
+                .table
+                .entries
+                .iter()
+                .filter(|entry| CHANGEABLE.contains(&entry.key.as_str()))
+                .collect();
             overlay_entries(&mut file, &changes, &self.axes[overlay.axis].name);
         }
         for entry in file.entries.iter_mut().filter(|entry| CHANGEABLE.contains(&entry.key.as_str())) {
@@ -223,15 +245,21 @@ impl<'t> Matrix<'t> {
         match &mut node.kind {
             Kind::Array(nodes) => nodes.iter_mut().for_each(|node| self.substitute(sink, node, combination)),
             Kind::Table(table) => {
-                table.entries.iter_mut().for_each(|entry| self.substitute(sink, &mut entry.node, combination));
+                table
+                    .entries
+                    .iter_mut()
+                    .for_each(|entry| self.substitute(sink, &mut entry.node, combination));
             }
             Kind::Text { value, .. } if value.contains("${") => {
                 let name = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-                let Some(name) = name.filter(|name| !name.contains(['$', '{', '}'])).map(str::to_owned) else {
-                    let problem = TextProblem::new(codes::BAD_REFERENCE, 0..0, "`${axis}` must be the whole string")
-                        .label("a reference inside a text")
-                        .help("give the axis complete values, for example [\"1ms\", \"5ms\"]");
+                let Some(name) = name.filter(|name| !name.contains(['$', '{', '}'])).map(str::to_owned)
+                else {
+                    let problem =
+                        TextProblem::new(codes::BAD_REFERENCE, 0..0, "`${axis}` must be the whole string")
+                            .label("a reference inside a text")
+                            .help("give the axis complete values, for example [\"1ms\", \"5ms\"]");
                     sink.push(node.span, problem);
+                    node.kind = Kind::Unresolved;
                     return;
                 };
                 self.refer(sink, node, &name, combination);
@@ -245,10 +273,14 @@ impl<'t> Matrix<'t> {
             let names = self.axes.iter().map(|axis| &*axis.name);
             let message = format!("`${{{}}}` names no axis of the matrix", shorten(name));
             let problem = TextProblem::new(codes::BAD_REFERENCE, 0..0, message).label("no such axis");
-            sink.push(node.span, problem.help(match self.axes.as_slice() {
-                [] => "this file has no [matrix]".to_owned(),
-                _ => suggest(name, names),
-            }));
+            sink.push(
+                node.span,
+                problem.help(match self.axes.as_slice() {
+                    [] => "this file has no [matrix]".to_owned(),
+                    _ => suggest(name, names),
+                }),
+            );
+            node.kind = Kind::Unresolved;
             return;
         };
         if let Some((_, value)) = combination.get(axis).and_then(|value| self.axes[axis].values.get(*value)) {

@@ -29,6 +29,9 @@ impl Sink<'_> {
 
     /// Notes that `node` should have been `expected`.
     pub(crate) fn wrong_type(&mut self, node: &Node, path: &str, expected: &str) {
+        if matches!(node.kind, Kind::Unresolved) {
+            return;
+        }
         let problem = TextProblem::new(
             codes::WRONG_TYPE,
             0..0,
@@ -61,8 +64,12 @@ impl<'t> Section<'t> {
                 continue;
             }
             let problem = if keys.later.contains(&key) {
-                TextProblem::new(codes::NOT_BUILT, 0..0, format!("`{path}` is part of the format but not built yet"))
-                    .label("not built yet")
+                TextProblem::new(
+                    codes::NOT_BUILT,
+                    0..0,
+                    format!("`{path}` is part of the format but not built yet"),
+                )
+                .label("not built yet")
             } else {
                 let problem = TextProblem::new(codes::UNKNOWN_KEY, 0..0, format!("unknown key `{path}`"));
                 let near = nearest(key, keys.built.iter().chain(keys.later).copied());
@@ -71,7 +78,7 @@ impl<'t> Section<'t> {
                     (None, Some(place)) => problem.label("does not belong here").help(place),
                     (None, None) => problem
                         .label("unknown key")
-                        .help(suggest(key, keys.built.iter().copied()).replace("there is", "keys here:")),
+                        .help(suggest(key, keys.built.iter().copied()).replace("possible", "keys here")),
                 }
             };
             sink.push(entry.key_span, problem);
@@ -81,7 +88,10 @@ impl<'t> Section<'t> {
     /// Notes that `key` is missing; `line` is what could stand there.
     pub(crate) fn missing(&self, sink: &mut Sink<'_>, key: &str, line: &str) {
         let problem = TextProblem::new(codes::MISSING, 0..0, format!("`{}` is missing", self.path_of(key)));
-        sink.push(self.head, problem.label(format!("`{key}` is missing")).help(format!("add a line like: {line}")));
+        sink.push(
+            self.head,
+            problem.label(format!("`{key}` is missing")).help(format!("add a line like: {line}")),
+        );
     }
 
     /// The table `key`, if there is one.
@@ -96,16 +106,22 @@ impl<'t> Section<'t> {
 
     /// The tables of the objects called `[key.NAME]`.
     pub(crate) fn objects(&self, sink: &mut Sink<'_>, key: &str) -> Vec<&'t Entry> {
-        let Some(tables) = self.table(sink, key).and_then(|entry| entry.node.table()) else { return Vec::new() };
+        let Some(tables) = self.table(sink, key).and_then(|entry| entry.node.table()) else {
+            return Vec::new();
+        };
         let mut objects = Vec::new();
         for entry in &tables.entries {
             match &entry.node.kind {
                 Kind::Table(_) => objects.push(entry),
                 _ => sink.push(
                     entry.key_span,
-                    TextProblem::new(codes::WRONG_TYPE, 0..0, format!("`{key}.{}` is not a table", entry.key))
-                        .label(format!("a {key} needs a name"))
-                        .help(format!("each {key} has a table of its own: [{key}.NAME]")),
+                    TextProblem::new(
+                        codes::WRONG_TYPE,
+                        0..0,
+                        format!("`{key}.{}` is not a table", entry.key),
+                    )
+                    .label(format!("a {key} needs a name"))
+                    .help(format!("each {key} has a table of its own: [{key}.NAME]")),
                 ),
             }
         }
@@ -158,7 +174,8 @@ impl<'t> Section<'t> {
                 let message = format!("`{}` must be from {min} to {max}", self.path_of(key));
                 sink.push(
                     node.span,
-                    TextProblem::new(codes::BAD_RANGE, 0..0, message).label(format!("expected {min} to {max}")),
+                    TextProblem::new(codes::BAD_RANGE, 0..0, message)
+                        .label(format!("expected {min} to {max}")),
                 );
                 None
             }
@@ -170,7 +187,12 @@ impl<'t> Section<'t> {
     }
 
     /// One of a fixed list of words.
-    pub(crate) fn word(&self, sink: &mut Sink<'_>, key: &str, words: &[&'static str]) -> Option<&'static str> {
+    pub(crate) fn word(
+        &self,
+        sink: &mut Sink<'_>,
+        key: &str,
+        words: &[&'static str],
+    ) -> Option<&'static str> {
         let (text, node) = self.text(sink, key)?;
         let found = words.iter().find(|word| **word == text).copied();
         if found.is_none() {
@@ -196,6 +218,8 @@ impl<'t> Section<'t> {
     ) -> Option<T> {
         let node = self.node(key)?;
         match &node.kind {
+            // A reference where nothing varies: already reported.
+            Kind::Text { value, .. } if value.contains("${") => {}
             Kind::Text { value, .. } => match parse(value.trim()) {
                 Ok(quantity) => return Some(quantity),
                 Err(problem) => {
@@ -208,9 +232,13 @@ impl<'t> Section<'t> {
                 let [first, second] = readings;
                 sink.push(
                     node.span,
-                    TextProblem::new(codes::BARE_NUMBER, 0..0, format!("`{}` needs a unit", self.path_of(key)))
-                        .label("a number without a unit")
-                        .help(format!("did you mean \"{written}{first}\" or \"{written}{second}\"?")),
+                    TextProblem::new(
+                        codes::BARE_NUMBER,
+                        0..0,
+                        format!("`{}` needs a unit", self.path_of(key)),
+                    )
+                    .label("a number without a unit")
+                    .help(format!("did you mean \"{written}{first}\" or \"{written}{second}\"?")),
                 );
             }
             _ => sink.wrong_type(node, &self.path_of(key), &format!("{what} in quotes")),
@@ -253,7 +281,8 @@ impl<'t> Section<'t> {
         let (p50, p99) = (p50?, p99?);
         let max = if shape.entry("max").is_some() { max? } else { p99 * 4 };
         if p50 > p99 || p99 > max {
-            let problem = TextProblem::new(codes::BAD_RANGE, 0..0, "the percentiles must not fall: p50, p99, max");
+            let problem =
+                TextProblem::new(codes::BAD_RANGE, 0..0, "the percentiles must not fall: p50, p99, max");
             sink.push(entry.node.span, problem.label("a higher percentile has a lower value"));
             return None;
         }
@@ -263,7 +292,8 @@ impl<'t> Section<'t> {
 
 fn shape_not_built(sink: &mut Sink<'_>, node: &Node, table: &Table, path: &str) {
     let form = table.entries.first().map_or("shape", |entry| entry.key.as_str());
-    let message = format!("the distribution `{{ {form} = ... }}` of `{path}` is part of the format but not built yet");
+    let message =
+        format!("the distribution `{{ {form} = ... }}` of `{path}` is part of the format but not built yet");
     let problem = TextProblem::new(codes::NOT_BUILT, 0..0, message).label("not built yet");
     sink.push(node.span, problem.help("a range works: \"1ms..4ms\""));
 }

@@ -10,7 +10,17 @@ pub(crate) struct Keys {
 
 pub(crate) const TOP: &Keys = &Keys {
     built: &[
-        "format", "name", "hypothesis", "tags", "expect", "run", "matrix", "cluster", "topic", "producer", "consumer",
+        "format",
+        "name",
+        "hypothesis",
+        "tags",
+        "expect",
+        "run",
+        "matrix",
+        "cluster",
+        "topic",
+        "producer",
+        "consumer",
         "fault",
     ],
     later: &["include", "report"],
@@ -35,33 +45,62 @@ pub(crate) const CONSUMER: &Keys = &Keys {
 pub(crate) const FAULT: &Keys = &Keys {
     built: &["at", "when", "action", "target", "side-a", "side-b", "cut", "latency", "for", "optional"],
     later: &[
-        "after", "every", "from", "until", "times", "pick", "chance", "max-affected", "stagger", "factor", "weight",
+        "after",
+        "every",
+        "from",
+        "until",
+        "times",
+        "pick",
+        "chance",
+        "max-affected",
+        "stagger",
+        "factor",
+        "weight",
     ],
 };
 
 /// Actions of faults that the format defines for later.
 pub(crate) const ACTIONS_LATER: &[&str] = &[
-    "stop-clean", "add", "remove", "isolate", "drop-link", "reorder-link", "duplicate-link", "disk-full", "disk-slow",
-    "disk-read-error", "disk-corrupt", "disk-lost-write", "fsync-lies", "clock-jump", "clock-drift", "move-leader",
-    "reassign", "set-config", "slow-work", "pick",
+    "stop-clean",
+    "add",
+    "remove",
+    "isolate",
+    "drop-link",
+    "reorder-link",
+    "duplicate-link",
+    "disk-full",
+    "disk-slow",
+    "disk-read-error",
+    "disk-corrupt",
+    "disk-lost-write",
+    "fsync-lies",
+    "clock-jump",
+    "clock-drift",
+    "move-leader",
+    "reassign",
+    "set-config",
+    "slow-work",
+    "pick",
 ];
 
 /// Where a key that is unknown here would be right.
 pub(crate) fn elsewhere(key: &str) -> Option<String> {
     let tables: &[(&str, &Keys)] = &[
         ("at the top of the file, before the first table", TOP),
-        ("into [run]", RUN),
-        ("into [cluster]", CLUSTER),
-        ("into [cluster.disk]", DISK),
-        ("into [topic.NAME]", TOPIC),
-        ("into [producer.NAME]", PRODUCER),
-        ("into [consumer.NAME]", CONSUMER),
-        ("into [fault.NAME]", FAULT),
+        ("in [run]", RUN),
+        ("in [cluster]", CLUSTER),
+        ("in [cluster.disk]", DISK),
+        ("in [topic.NAME]", TOPIC),
+        ("in [producer.NAME]", PRODUCER),
+        ("in [consumer.NAME]", CONSUMER),
+        ("in [fault.NAME]", FAULT),
     ];
     if let Some((place, _)) = tables.iter().find(|(_, keys)| keys.built.contains(&key)) {
         return Some(format!("`{key}` belongs {place}"));
     }
-    let setting = tribunal_engine::config::KEYS.iter().any(|setting| setting.name == key || first_part(setting.name) == key);
+    let setting = tribunal_engine::config::KEYS
+        .iter()
+        .any(|setting| setting.name == key || first_part(setting.name) == key);
     setting.then(|| "Kafka's settings stand in `config = { ... }`, their names in quotes".to_owned())
 }
 

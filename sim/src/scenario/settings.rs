@@ -9,32 +9,93 @@ use super::codes;
 use super::diagnostic::{Sink, Span, TextProblem, nearest};
 use super::plan::{Origin, Setting};
 use super::read::Section;
-use super::tree::{Entry, Node, Table, shorten};
+use super::tree::{Entry, Kind, Node, Table, shorten};
 
 /// Kafka's settings that tribunal does not have yet, whatever their scope. They are refused as such, not as unknown.
 const LATER: &[&str] = &[
-    "allow.auto.create.topics", "auto.commit.interval.ms", "auto.create.topics.enable",
-    "auto.leader.rebalance.enable", "cleanup.policy", "client.dns.lookup", "client.id", "client.rack",
-    "connections.max.idle.ms", "controller.quorum.election.backoff.max.ms", "controller.quorum.election.timeout.ms",
-    "controller.quorum.fetch.timeout.ms", "controlled.shutdown.enable", "default.api.timeout.ms",
-    "delete.retention.ms", "enable.auto.commit", "exclude.internal.topics", "file.delete.delay.ms",
-    "flush.messages", "flush.ms", "follower.fetch.delay", "group.id", "group.initial.rebalance.delay.ms",
-    "group.instance.id", "group.max.session.timeout.ms", "group.min.session.timeout.ms", "group.protocol",
-    "group.remote.assignor", "heartbeat.interval.ms", "index.interval.bytes", "interceptor.classes",
-    "leader.imbalance.check.interval.seconds", "log.cleaner.enable", "log.cleanup.policy",
-    "log.flush.interval.messages", "log.flush.interval.ms", "log.flush.offset.checkpoint.interval.ms",
-    "log.flush.scheduler.interval.ms", "log.index.interval.bytes", "log.message.timestamp.type",
-    "log.retention.bytes", "log.retention.hours", "log.retention.ms", "log.roll.hours", "log.roll.ms",
-    "max.compaction.lag.ms", "max.connections", "max.connections.per.ip", "max.poll.interval.ms",
-    "message.timestamp.type", "metadata.log.segment.bytes", "min.cleanable.dirty.ratio", "min.compaction.lag.ms",
-    "num.io.threads", "num.network.threads", "num.replica.fetchers", "offsets.retention.minutes",
-    "offsets.topic.num.partitions", "offsets.topic.replication.factor", "partition.assignment.strategy",
-    "partitioner.adaptive.partitioning.enable", "partitioner.availability.timeout.ms", "partitioner.ignore.keys",
-    "preallocate", "producer.id.expiration.ms", "queued.max.requests", "receive.buffer.bytes", "replica.selector.class",
-    "retention.bytes", "retention.ms", "segment.index.bytes", "segment.jitter.ms", "segment.ms", "send.buffer.bytes",
-    "session.timeout.ms", "socket.connection.setup.timeout.ms", "socket.receive.buffer.bytes",
-    "socket.send.buffer.bytes", "transaction.max.timeout.ms", "transaction.state.log.min.isr",
-    "transaction.state.log.replication.factor", "transaction.timeout.ms", "transactional.id",
+    "allow.auto.create.topics",
+    "auto.commit.interval.ms",
+    "auto.create.topics.enable",
+    "auto.leader.rebalance.enable",
+    "cleanup.policy",
+    "client.dns.lookup",
+    "client.id",
+    "client.rack",
+    "connections.max.idle.ms",
+    "controller.quorum.election.backoff.max.ms",
+    "controller.quorum.election.timeout.ms",
+    "controller.quorum.fetch.timeout.ms",
+    "controlled.shutdown.enable",
+    "default.api.timeout.ms",
+    "delete.retention.ms",
+    "enable.auto.commit",
+    "exclude.internal.topics",
+    "file.delete.delay.ms",
+    "flush.messages",
+    "flush.ms",
+    "follower.fetch.delay",
+    "group.id",
+    "group.initial.rebalance.delay.ms",
+    "group.instance.id",
+    "group.max.session.timeout.ms",
+    "group.min.session.timeout.ms",
+    "group.protocol",
+    "group.remote.assignor",
+    "heartbeat.interval.ms",
+    "index.interval.bytes",
+    "interceptor.classes",
+    "leader.imbalance.check.interval.seconds",
+    "log.cleaner.enable",
+    "log.cleanup.policy",
+    "log.flush.interval.messages",
+    "log.flush.interval.ms",
+    "log.flush.offset.checkpoint.interval.ms",
+    "log.flush.scheduler.interval.ms",
+    "log.index.interval.bytes",
+    "log.message.timestamp.type",
+    "log.retention.bytes",
+    "log.retention.hours",
+    "log.retention.ms",
+    "log.roll.hours",
+    "log.roll.ms",
+    "max.compaction.lag.ms",
+    "max.connections",
+    "max.connections.per.ip",
+    "max.poll.interval.ms",
+    "message.timestamp.type",
+    "metadata.log.segment.bytes",
+    "min.cleanable.dirty.ratio",
+    "min.compaction.lag.ms",
+    "num.io.threads",
+    "num.network.threads",
+    "num.replica.fetchers",
+    "offsets.retention.minutes",
+    "offsets.topic.num.partitions",
+    "offsets.topic.replication.factor",
+    "partition.assignment.strategy",
+    "partitioner.adaptive.partitioning.enable",
+    "partitioner.availability.timeout.ms",
+    "partitioner.ignore.keys",
+    "preallocate",
+    "producer.id.expiration.ms",
+    "queued.max.requests",
+    "receive.buffer.bytes",
+    "replica.selector.class",
+    "retention.bytes",
+    "retention.ms",
+    "segment.index.bytes",
+    "segment.jitter.ms",
+    "segment.ms",
+    "send.buffer.bytes",
+    "session.timeout.ms",
+    "socket.connection.setup.timeout.ms",
+    "socket.receive.buffer.bytes",
+    "socket.send.buffer.bytes",
+    "transaction.max.timeout.ms",
+    "transaction.state.log.min.isr",
+    "transaction.state.log.replication.factor",
+    "transaction.timeout.ms",
+    "transactional.id",
     "transaction.two.phase.commit.enable",
 ];
 
@@ -55,6 +116,16 @@ impl<'t> Given<'t> {
                 unknown(sink, section, entry, scope);
                 continue;
             };
+            if matches!(entry.node.kind, Kind::Integer(None)) {
+                bad_value(
+                    sink,
+                    &entry.node,
+                    key,
+                    "such a large number",
+                    "expected a number of at most 64 bits",
+                );
+                continue;
+            }
             let Some(value) = entry.node.scalar() else {
                 sink.wrong_type(&entry.node, &entry.key, "a text, a whole number, true or false");
                 continue;
@@ -91,11 +162,16 @@ impl<'t> Given<'t> {
         KEYS.iter()
             .filter(|key| key.scope == scope)
             .map(|key| {
-                let entry = self.entries.iter().find(|(given, _)| given.name == key.name).map(|(_, entry)| *entry);
+                let entry =
+                    self.entries.iter().find(|(given, _)| given.name == key.name).map(|(_, entry)| *entry);
                 Setting {
                     table: section.path.to_owned(),
                     name: key.name,
-                    value: self.properties.get(key.name).map_or(key.effective_default(), String::as_str).to_owned(),
+                    value: self
+                        .properties
+                        .get(key.name)
+                        .map_or(key.effective_default(), String::as_str)
+                        .to_owned(),
                     default: key.default,
                     origin: entry.map_or(Origin::Default, |entry| origin(sink, &entry.node)),
                 }
@@ -116,7 +192,8 @@ fn bad_value(sink: &mut Sink<'_>, node: &Node, key: &Key, value: &str, problem: 
     let name = key.name;
     if let Some(only) = key.only.filter(|_| problem.starts_with("not built")) {
         let message = format!("`{name}` = {} is part of Kafka but not built yet", shorten(value));
-        let problem = TextProblem::new(codes::NOT_BUILT, 0..0, message).label(format!("only {only} works so far"));
+        let problem =
+            TextProblem::new(codes::NOT_BUILT, 0..0, message).label(format!("only {only} works so far"));
         sink.push(node.span, problem.help(format!("write \"{name}\" = {only}, or leave it out")));
         return;
     }
@@ -130,10 +207,11 @@ fn unknown(sink: &mut Sink<'_>, section: &Section<'_>, entry: &Entry, scope: Sco
     let shown = shorten(name);
     let others: Vec<&Key> = KEYS.iter().filter(|key| key.name == name).collect();
     let problem = if let Some(other) = others.first() {
-        let message = format!("`{shown}` is a {} setting, this is the config of [{}]", other.scope, section.path);
+        let message =
+            format!("`{shown}` is a {} setting, this is the config of [{}]", other.scope, section.path);
         TextProblem::new(codes::WRONG_SCOPE, 0..0, message)
             .label(format!("not a {scope} setting"))
-            .help(format!("put it into {}", place(&others)))
+            .help(format!("put it in {}", place(&others)))
     } else if LATER.contains(&name) {
         TextProblem::new(codes::NOT_BUILT, 0..0, format!("Kafka's setting `{shown}` is not built yet"))
             .label("not built yet")

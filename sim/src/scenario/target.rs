@@ -44,8 +44,17 @@ pub struct TargetExpr(pub Vec<Target>);
 
 const WITH_PARTITION: &[&str] = &["leader", "followers", "any-follower", "isr"];
 const BUILT: &[&str] = &[
-    "broker", "leader", "followers", "any-follower", "isr", "controller", "all-brokers", "producer", "consumer",
-    "rest", "link",
+    "broker",
+    "leader",
+    "followers",
+    "any-follower",
+    "isr",
+    "controller",
+    "all-brokers",
+    "producer",
+    "consumer",
+    "rest",
+    "link",
 ];
 const NOT_BUILT: &[&str] = &["coordinator", "rack", "one", "minority", "majority", "any", "disk"];
 
@@ -86,6 +95,7 @@ impl Target {
     /// What is wrong and where in the text.
     pub fn parse(text: &str) -> Result<Target, TextProblem> {
         let mut tokens = Tokens::new(text);
+        tokens.check_length(codes::BAD_TARGET)?;
         let target = target(&mut tokens)?;
         match tokens.peek() {
             None => Ok(target),
@@ -99,9 +109,13 @@ impl Target {
 }
 
 fn not_built(form: &str, at: std::ops::Range<usize>) -> TextProblem {
-    TextProblem::new(codes::NOT_BUILT, at, format!("the target `{form}` is part of the format but not built yet"))
-        .label("not built yet")
-        .help(format!("built are {}", list(BUILT.iter().copied())))
+    TextProblem::new(
+        codes::NOT_BUILT,
+        at,
+        format!("the target `{form}` is part of the format but not built yet"),
+    )
+    .label("not built yet")
+    .help(format!("built are {}", list(BUILT.iter().copied())))
 }
 
 fn target(tokens: &mut Tokens<'_>) -> Result<Target, TextProblem> {
@@ -112,8 +126,12 @@ fn target(tokens: &mut Tokens<'_>) -> Result<Target, TextProblem> {
         "all-brokers" => Ok(Target::AllBrokers),
         "rest" => Ok(Target::Rest),
         "broker" => broker(tokens),
-        "producer" => tokens.word(code, "the name of a producer").map(|(name, _)| Target::Producer(name.to_owned())),
-        "consumer" => tokens.word(code, "the name of a consumer").map(|(name, _)| Target::Consumer(name.to_owned())),
+        "producer" => {
+            tokens.word(code, "the name of a producer").map(|(name, _)| Target::Producer(name.to_owned()))
+        }
+        "consumer" => {
+            tokens.word(code, "the name of a consumer").map(|(name, _)| Target::Consumer(name.to_owned()))
+        }
         "link" => {
             tokens.expect(code, "(")?;
             let a = target(tokens)?;
@@ -134,12 +152,12 @@ fn target(tokens: &mut Tokens<'_>) -> Result<Target, TextProblem> {
             })
         }
         _ if NOT_BUILT.contains(&word) => Err(not_built(word, at)),
-        _ => Err(TextProblem::new(code, at, format!("`{word}` is not a target")).label("unknown target").help(
-            match nearest(word, BUILT.iter().copied()) {
+        _ => Err(TextProblem::new(code, at, format!("`{word}` is not a target"))
+            .label("unknown target")
+            .help(match nearest(word, BUILT.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("targets are {}", list(BUILT.iter().copied())),
-            },
-        )),
+            })),
     }
 }
 
@@ -147,9 +165,11 @@ fn broker(tokens: &mut Tokens<'_>) -> Result<Target, TextProblem> {
     let (number, at) = tokens.word(codes::BAD_TARGET, "the number of a broker")?;
     match number.parse::<i32>() {
         Ok(id) if id >= 0 => Ok(Target::Broker(NodeId(id))),
-        _ => Err(TextProblem::new(codes::BAD_TARGET, at, format!("`{number}` is not the number of a broker"))
-            .label("expected a whole number")
-            .help("brokers are numbered from 1: `broker 2`")),
+        _ => {
+            Err(TextProblem::new(codes::BAD_TARGET, at, format!("`{number}` is not the number of a broker"))
+                .label("expected a whole number")
+                .help("brokers are numbered from 1: `broker 2`"))
+        }
     }
 }
 

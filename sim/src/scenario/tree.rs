@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Datetime,
     Array(Vec<Node>),
     Table(Table),
+    /// A reference that leads nowhere: already reported, so nobody complains about it again.
+    Unresolved,
 }
 
 /// A table, its entries in the order of the file.
@@ -76,6 +78,7 @@ impl Node {
             Kind::Datetime => "a date",
             Kind::Array(_) => "a list",
             Kind::Table(_) => "a table",
+            Kind::Unresolved => "a reference",
         }
     }
 
@@ -124,7 +127,8 @@ impl Node {
 
 /// `text`, shortened if it is long.
 pub(crate) fn shorten(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_MAX + 1).collect();
+    let line: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_MAX + 1).collect();
     match line.char_indices().nth(SHOWN_MAX) {
         Some((end, _)) => format!("{}...", &line[..end]),
         None => line,
@@ -134,31 +138,110 @@ pub(crate) fn shorten(text: &str) -> String {
 /// Parses `source`, noting every syntax error.
 pub(crate) fn parse(source: &str, sink: &mut Sink<'_>) -> Table {
     let (document, errors) = DeTable::parse_recoverable(source);
-    for error in errors {
-        let span = error.span().map_or(Span::default(), Span::from);
-        sink.push(span, syntax_problem(source, span, error.message()));
+    let errors: Vec<(Span, &str)> = errors
+        .iter()
+        .map(|error| (error.span().map_or(Span::default(), Span::from), error.message()))
+        .collect();
+    let (errors, unclosed) = without_echoes(source, errors);
+    for (span, message) in errors {
+        if message.contains("unclosed table") {
+            // Its keys were read as if they stood in the table before.
+            let end = source
+                .get(span.end..)
+                .and_then(|rest| rest.find("\n["))
+                .map_or(source.len(), |at| span.end + at);
+            sink.unreadable.push(Span { start: span.start, end });
+        }
+        sink.push(span, syntax_problem(source, span, message));
+    }
+    if let Some(span) = unclosed {
+        let problem = TextProblem::new(
+            codes::SYNTAX,
+            0..0,
+            "not valid TOML: a list or table is not closed before here",
+        );
+        sink.push(
+            span,
+            problem.label("still inside of it").help("close it with `]` or `}`, then the rest can be read"),
+        );
+        sink.unreadable.push(Span { start: span.start, end: source.len() });
     }
     table(document.into_inner(), source, sink)
+}
+
+/// Drops errors that only follow from earlier ones: on the same line, after a list that is never closed, inside a
+/// table that is there a second time. The second answer is where the reader was still inside of the open list.
+fn without_echoes<'m>(
+    source: &str,
+    mut errors: Vec<(Span, &'m str)>,
+) -> (Vec<(Span, &'m str)>, Option<Span>) {
+    let within = |message: &str| message.contains("array") || message.contains("inline table");
+    let mut unclosed = None;
+    if errors.iter().any(|(_, message)| message.contains("unclosed") && within(message)) {
+        let first = errors.iter().position(|(_, message)| within(message)).unwrap_or(0);
+        unclosed = errors.get(first).map(|(span, _)| header_before(source, *span));
+        errors.truncate(first);
+    }
+    let start_of_line =
+        |at: usize| source.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+    let is_header = |line: &str| line.trim_start().starts_with('[');
+    let mut lines = std::collections::BTreeSet::new();
+    let mut duplicate_table = None;
+    errors.retain(|(span, message)| {
+        let start = start_of_line(span.start);
+        let is_duplicate = message.contains("duplicate key");
+        if is_duplicate && source.get(start..).is_some_and(is_header) {
+            duplicate_table = Some(span.end);
+        } else if let Some(header) = duplicate_table.filter(|_| is_duplicate) {
+            let between = source.get(header..start).unwrap_or_default();
+            if !between.lines().skip(1).any(is_header) {
+                return false;
+            }
+        }
+        lines.insert(start)
+    });
+    (errors, unclosed)
+}
+
+/// The table header right before `span`, which the open list has swallowed; `span` itself if there is none.
+fn header_before(source: &str, span: Span) -> Span {
+    let before = source.get(..span.start).unwrap_or_default();
+    let written = before.trim_end();
+    let start = written.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = &written[start..];
+    if line.starts_with('[') { Span { start, end: written.len() } } else { span }
 }
 
 fn syntax_problem(source: &str, span: Span, message: &str) -> TextProblem {
     let found = source.get(span.start..span.end).unwrap_or_default();
     if message.contains("duplicate key") {
-        return TextProblem::new(codes::DUPLICATE, 0..0, format!("`{}` stands here a second time", shorten(found)))
-            .label("named twice")
-            .help("give it another name, or put its keys into the first one");
+        return TextProblem::new(
+            codes::DUPLICATE,
+            0..0,
+            format!("`{}` stands here a second time", shorten(found)),
+        )
+        .label("named twice")
+        .help("give one of the two another name, or keep only one");
     }
     let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
+    if what.contains("must be quoted") && found.trim().is_empty() {
+        return TextProblem::new(codes::SYNTAX, 0..0, "not valid TOML: a value is missing")
+            .label("nothing after `=`");
+    }
     let problem = TextProblem::new(codes::SYNTAX, 0..0, format!("not valid TOML: {what}"));
     let problem = match expected {
         "" => problem.label(what),
+        _ if what.contains("must be quoted") => problem.label("quotes are missing"),
         expected => problem.label(format!("expected {expected}")),
     };
     if message.contains("extend") {
         return problem.help("Kafka has settings whose name starts with another's: put both names in quotes");
     }
-    if what.contains("string values must be quoted") {
+    if what.contains("must be quoted") {
         return problem.help("texts, durations, sizes and rates stand in double quotes: for = \"12s\"");
+    }
+    if what.contains("array") || what.contains("inline table") {
+        return problem.help("perhaps a `[` or `{` further up is not closed");
     }
     problem
 }
@@ -190,7 +273,9 @@ fn node(value: Spanned<DeValue<'_>>, source: &str, sink: &mut Sink<'_>) -> Node 
         DeValue::Float(_) => Kind::Float,
         DeValue::Boolean(value) => Kind::Boolean(value),
         DeValue::Datetime(_) => Kind::Datetime,
-        DeValue::Array(values) => Kind::Array(values.into_iter().map(|value| node(value, source, sink)).collect()),
+        DeValue::Array(values) => {
+            Kind::Array(values.into_iter().map(|value| node(value, source, sink)).collect())
+        }
         DeValue::Table(inner) => Kind::Table(table(inner, source, sink)),
     };
     Node { span, kind, axis: None }
@@ -210,12 +295,16 @@ fn flatten(nested: Table, sink: &mut Sink<'_>) -> Table {
         match entry.node.kind {
             Kind::Table(inner) => open.extend(inner.entries.into_iter().rev().map(|inner| Entry {
                 key: format!("{}.{}", entry.key, inner.key),
-                key_span: Span { start: entry.key_span.start.min(inner.key_span.start), end: inner.key_span.end },
+                key_span: Span {
+                    start: entry.key_span.start.min(inner.key_span.start),
+                    end: inner.key_span.end,
+                },
                 node: inner.node,
             })),
             _ if flat.get(&entry.key).is_some() => sink.push(
                 entry.key_span,
-                TextProblem::new(codes::DUPLICATE, 0..0, format!("`{}` is set twice", entry.key)).label("named twice"),
+                TextProblem::new(codes::DUPLICATE, 0..0, format!("`{}` is set twice", entry.key))
+                    .label("named twice"),
             ),
             _ => flat.entries.push(entry),
         }

@@ -154,12 +154,17 @@ impl<'a> Quantity<'a> {
     }
 }
 
-fn unit_of(quantity: &Quantity<'_>, text: &str, units: &[(&str, u64)], what: &str) -> Result<u64, TextProblem> {
+fn unit_of(
+    quantity: &Quantity<'_>,
+    text: &str,
+    units: &[(&str, u64)],
+    what: &str,
+) -> Result<u64, TextProblem> {
     if let Some((_, scale)) = units.iter().find(|(name, _)| *name == quantity.unit) {
         return Ok(*scale);
     }
     let start = text.len() - quantity.unit.len();
-    let names = units.iter().map(|(name, _)| *name).filter(|name| name.is_ascii());
+    let names = units.iter().map(|(name, _)| *name).filter(|name| name.is_ascii() && *name != "KB");
     let problem = TextProblem::new(
         codes::BAD_QUANTITY,
         start..text.len(),
@@ -168,16 +173,26 @@ fn unit_of(quantity: &Quantity<'_>, text: &str, units: &[(&str, u64)], what: &st
     .label("unknown unit");
     let spelled = DURATION_WORDS.iter().find(|(word, _)| *word == quantity.unit.trim_end_matches('s'));
     Err(match (spelled, nearest(quantity.unit, names.clone())) {
-        (Some((_, unit)), _) if what == "time" => problem.help(format!("did you mean `{unit}`?")),
+        (Some((_, unit)), _) if what == "time" => {
+            problem.help(format!("did you mean `{}{unit}`?", text[..start].trim_end()))
+        }
         (_, Some(unit)) if !unit.is_empty() => {
-            problem.help(format!("did you mean `{unit}`? Units: {}", list(names)))
+            let number = text[..start].trim_end();
+            problem.help(format!("did you mean `{number}{unit}`? Units of {what}: {}", list(names)))
         }
         _ => problem.help(format!("units of {what}: {}", list(names))),
     })
 }
 
-const DURATION_WORDS: &[(&str, &str)] =
-    &[("second", "s"), ("sec", "s"), ("minute", "m"), ("min", "m"), ("hour", "h"), ("msec", "ms"), ("milli", "ms")];
+const DURATION_WORDS: &[(&str, &str)] = &[
+    ("second", "s"),
+    ("sec", "s"),
+    ("minute", "m"),
+    ("min", "m"),
+    ("hour", "h"),
+    ("msec", "ms"),
+    ("milli", "ms"),
+];
 
 /// Reads `250us`, `1.5s`, `2m`.
 pub(crate) fn duration(text: &str) -> Result<Duration, TextProblem> {
@@ -188,9 +203,13 @@ pub(crate) fn duration(text: &str) -> Result<Duration, TextProblem> {
     let scale = unit_of(&quantity, text, DURATIONS, "time")?;
     let nanos = quantity.scaled(scale).map(Duration::from_nanos);
     nanos.filter(|duration| *duration <= DURATION_MAX).ok_or_else(|| {
-        TextProblem::new(codes::BAD_RANGE, 0..text.len(), format!("`{text}` is not a duration tribunal can keep"))
-            .label("too long, or finer than a nanosecond")
-            .help("durations are whole nanoseconds up to 1000h")
+        TextProblem::new(
+            codes::BAD_RANGE,
+            0..text.len(),
+            format!("`{text}` is not a duration tribunal can keep"),
+        )
+        .label("too long, or finer than a nanosecond")
+        .help("durations are whole nanoseconds up to 1000h")
     })
 }
 
@@ -233,7 +252,8 @@ pub(crate) fn rate(text: &str) -> Result<Rate, TextProblem> {
         return Err(not_a_rate());
     }
     let (_, scale) = DURATIONS.iter().find(|(name, _)| *name == unit.trim()).ok_or_else(not_a_rate)?;
-    let per = scale.checked_mul(10_u64.pow(quantity.decimals)).map(Duration::from_nanos).ok_or_else(not_a_rate)?;
+    let per =
+        scale.checked_mul(10_u64.pow(quantity.decimals)).map(Duration::from_nanos).ok_or_else(not_a_rate)?;
     Ok(Rate { records: quantity.digits, per })
 }
 

@@ -47,7 +47,8 @@ fn every_malformed_file_is_answered_as_its_golden_text_says() {
 #[test]
 fn every_code_has_a_malformed_file_that_shows_it() {
     let answers: String = files().iter().map(|path| answer(path)).collect();
-    let missing: Vec<&str> = codes::ALL.iter().map(|code| code.id).filter(|id| !answers.contains(id)).collect();
+    let missing: Vec<&str> =
+        codes::ALL.iter().map(|code| code.id).filter(|id| !answers.contains(id)).collect();
     assert!(missing.is_empty(), "no file shows {missing:?}");
 }
 

@@ -59,7 +59,8 @@ fn any_count() -> impl Strategy<Value = Quantity> {
         any_partition().prop_map(Quantity::Truncated),
         any_partition().prop_map(Quantity::Epoch),
         proptest::sample::select(Guarantee::ALL).prop_map(Quantity::Violations),
-        any_partition().prop_map(|partition| Quantity::Max(MaxOf::Quantity(Box::new(Quantity::Isr(partition))))),
+        any_partition()
+            .prop_map(|partition| Quantity::Max(MaxOf::Quantity(Box::new(Quantity::Isr(partition))))),
     ]
 }
 
@@ -105,18 +106,25 @@ fn any_window() -> impl Strategy<Value = Window> {
 
 fn any_expr() -> impl Strategy<Value = Expr> {
     let leaf = prop_oneof![
-        (any_count(), any_comparison(), any::<u64>())
-            .prop_map(|(left, comparison, count)| compare(left, comparison, Value::Count(count))),
+        (any_count(), any_comparison(), any::<u64>()).prop_map(|(left, comparison, count)| compare(
+            left,
+            comparison,
+            Value::Count(count)
+        )),
         (any_duration(), any_comparison(), any_time())
             .prop_map(|(left, comparison, time)| compare(left, comparison, time)),
-        (any_latency(), any_comparison(), any_time(), any_window()).prop_map(|(left, comparison, time, window)| {
-            Expr::Within(Box::new(compare(left, comparison, time)), window)
-        }),
+        (any_latency(), any_comparison(), any_time(), any_window()).prop_map(
+            |(left, comparison, time, window)| {
+                Expr::Within(Box::new(compare(left, comparison, time)), window)
+            }
+        ),
     ];
     leaf.prop_recursive(4, 24, 2, |inner| {
         prop_oneof![
-            (inner.clone(), inner.clone()).prop_map(|(left, right)| Expr::And(Box::new(left), Box::new(right))),
-            (inner.clone(), inner.clone()).prop_map(|(left, right)| Expr::Or(Box::new(left), Box::new(right))),
+            (inner.clone(), inner.clone())
+                .prop_map(|(left, right)| Expr::And(Box::new(left), Box::new(right))),
+            (inner.clone(), inner.clone())
+                .prop_map(|(left, right)| Expr::Or(Box::new(left), Box::new(right))),
             inner.prop_map(|inner| Expr::Not(Box::new(inner))),
         ]
     })

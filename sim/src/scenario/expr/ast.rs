@@ -238,7 +238,11 @@ impl Expr {
         found
     }
 
-    fn collect<'e>(&'e self, window: Option<&'e Window>, found: &mut Vec<(&'e Quantity, Option<&'e Window>)>) {
+    fn collect<'e>(
+        &'e self,
+        window: Option<&'e Window>,
+        found: &mut Vec<(&'e Quantity, Option<&'e Window>)>,
+    ) {
         match self {
             Expr::And(left, right) | Expr::Or(left, right) => {
                 left.collect(window, found);
@@ -294,7 +298,9 @@ impl fmt::Display for Expr {
                 inner.inside(formatter, 4)?;
                 write!(formatter, " {window}")
             }
-            Expr::Compare { left, comparison, right } => write!(formatter, "{left} {} {right}", comparison.symbol()),
+            Expr::Compare { left, comparison, right } => {
+                write!(formatter, "{left} {} {right}", comparison.symbol())
+            }
         }
     }
 }

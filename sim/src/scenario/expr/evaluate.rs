@@ -28,11 +28,13 @@ impl Expr {
                     _ => None,
                 }
             }
-            Expr::Or(left, right) => match (left.evaluate_in(facts, window), right.evaluate_in(facts, window)) {
-                (Some(true), _) | (_, Some(true)) => Some(true),
-                (Some(false), Some(false)) => Some(false),
-                _ => None,
-            },
+            Expr::Or(left, right) => {
+                match (left.evaluate_in(facts, window), right.evaluate_in(facts, window)) {
+                    (Some(true), _) | (_, Some(true)) => Some(true),
+                    (Some(false), Some(false)) => Some(false),
+                    _ => None,
+                }
+            }
             Expr::Not(inner) => inner.evaluate_in(facts, window).map(|holds| !holds),
             Expr::Within(inner, window) => inner.evaluate_in(facts, Some(window)),
             Expr::Compare { left, comparison, right } => {

@@ -11,8 +11,25 @@ use crate::scenario::units;
 
 /// Names of quantities, as they are suggested.
 const NAMES: &[&str] = &[
-    "time", "sent", "acked", "consumed", "isr", "unreplicated", "truncated", "epoch", "rto", "unavailable", "lost",
-    "lost-window", "p50", "p90", "p95", "p99", "p99.9", "max", "count",
+    "time",
+    "sent",
+    "acked",
+    "consumed",
+    "isr",
+    "unreplicated",
+    "truncated",
+    "epoch",
+    "rto",
+    "unavailable",
+    "lost",
+    "lost-window",
+    "p50",
+    "p90",
+    "p95",
+    "p99",
+    "p99.9",
+    "max",
+    "count",
 ];
 const NOT_BUILT: &[&str] = &["lag", "members", "rebalances", "stopped-time"];
 const METRICS_NOT_BUILT: &[&str] = &["consume", "end-to-end"];
@@ -45,8 +62,12 @@ fn constant(word: &str) -> Result<Value, TextProblem> {
             .label("nothing that is measured is below zero"));
     }
     if word.ends_with('%') {
-        return Err(TextProblem::new(codes::EXPRESSION_TYPE, whole, "nothing that is built is measured as a share")
-            .label("a share"));
+        return Err(TextProblem::new(
+            codes::EXPRESSION_TYPE,
+            whole,
+            "nothing that is built is measured as a share",
+        )
+        .label("a share"));
     }
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
         return word.parse().map(Value::Count).map_err(|_| {
@@ -54,9 +75,13 @@ fn constant(word: &str) -> Result<Value, TextProblem> {
         });
     }
     if word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return Err(TextProblem::new(codes::BAD_EXPRESSION, whole, format!("`{word}` is neither a count nor a time"))
-            .label("counts are whole numbers, times have a unit")
-            .help(format!("did you mean `{word}s` or `{word}ms`?")));
+        return Err(TextProblem::new(
+            codes::BAD_EXPRESSION,
+            whole,
+            format!("`{word}` is neither a count nor a time"),
+        )
+        .label("counts are whole numbers, times have a unit")
+        .help(format!("did you mean `{word}s` or `{word}ms`?")));
     }
     units::duration(word).map(Value::Duration)
 }
@@ -76,7 +101,9 @@ fn quantity(tokens: &mut Tokens<'_>) -> Result<Quantity, TextProblem> {
         "epoch" => of_partition(tokens).map(Quantity::Epoch),
         "unavailable" => of_partition(tokens).map(Quantity::Unavailable),
         "rto" => in_parentheses(tokens, |tokens| {
-            tokens.word(codes::BAD_EXPRESSION, "the name of a fault").map(|(fault, _)| Quantity::Rto(fault.to_owned()))
+            tokens
+                .word(codes::BAD_EXPRESSION, "the name of a fault")
+                .map(|(fault, _)| Quantity::Rto(fault.to_owned()))
         }),
         "count" => in_parentheses(tokens, |tokens| {
             let (name, at) = tokens.word(codes::BAD_EXPRESSION, "a guarantee")?;
@@ -94,15 +121,19 @@ fn quantity(tokens: &mut Tokens<'_>) -> Result<Quantity, TextProblem> {
 
 fn unknown(word: &str, at: Range<usize>) -> TextProblem {
     if NOT_BUILT.contains(&word) {
-        return TextProblem::new(codes::NOT_BUILT, at, format!("`{word}` is part of the format but not built yet"))
-            .label("not built yet");
+        return TextProblem::new(
+            codes::NOT_BUILT,
+            at,
+            format!("`{word}` is part of the format but not built yet"),
+        )
+        .label("not built yet");
     }
-    TextProblem::new(codes::BAD_EXPRESSION, at, format!("`{word}` is not a value")).label("unknown value").help(
-        match nearest(word, NAMES.iter().copied()) {
+    TextProblem::new(codes::BAD_EXPRESSION, at, format!("`{word}` is not a value"))
+        .label("unknown value")
+        .help(match nearest(word, NAMES.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("values are {}", list(NAMES.iter().copied())),
-        },
-    )
+        })
 }
 
 fn in_parentheses<T>(
@@ -169,7 +200,8 @@ fn max(tokens: &mut Tokens<'_>) -> Result<MaxOf, TextProblem> {
 fn percentile(word: &str) -> Option<u16> {
     let number = word.strip_prefix('p')?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    let digits = |text: &str| !text.is_empty() && text.len() <= 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let digits =
+        |text: &str| !text.is_empty() && text.len() <= 2 && text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(whole) || !digits(fraction) {
         return None;
     }

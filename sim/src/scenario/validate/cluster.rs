@@ -52,17 +52,23 @@ pub(super) fn cluster(
             None
         }
     };
-    let plan = brokers.and_then(|brokers| u16::try_from(brokers).ok()).zip(config).map(|(brokers, config)| ClusterPlan {
-        brokers,
-        controllers: 1,
-        profile,
-        network: NetworkModel { latency: latency.unwrap_or(profile.network.latency), ..profile.network },
-        cpu: profile.cpu,
-        disk: DiskModel { fsync: fsync.unwrap_or(profile.disk.fsync), ..profile.disk },
-        on_power_loss,
-        properties: given.properties.clone(),
-        config,
-    });
+    let plan =
+        brokers.and_then(|brokers| u16::try_from(brokers).ok()).zip(config).map(|(brokers, config)| {
+            ClusterPlan {
+                brokers,
+                controllers: 1,
+                profile,
+                network: NetworkModel {
+                    latency: latency.unwrap_or(profile.network.latency),
+                    ..profile.network
+                },
+                cpu: profile.cpu,
+                disk: DiskModel { fsync: fsync.unwrap_or(profile.disk.fsync), ..profile.disk },
+                on_power_loss,
+                properties: given.properties.clone(),
+                config,
+            }
+        });
     (plan, protocol, settings)
 }
 
@@ -78,10 +84,7 @@ fn controllers(sink: &mut Sink<'_>, section: &Section<'_>) {
 
 fn profile(sink: &mut Sink<'_>, section: &Section<'_>) -> &'static Profile {
     let names: Vec<&'static str> = PROFILES.iter().map(|profile| profile.name).collect();
-    section
-        .word(sink, "profile", &names)
-        .and_then(Profile::named)
-        .unwrap_or_else(Profile::default_profile)
+    section.word(sink, "profile", &names).and_then(Profile::named).unwrap_or_else(Profile::default_profile)
 }
 
 fn protocol(sink: &mut Sink<'_>, section: &Section<'_>) -> Protocol {

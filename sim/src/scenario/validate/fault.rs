@@ -9,9 +9,9 @@ use super::super::schema;
 use super::super::target::{Target, TargetExpr};
 use super::super::tree::{Node, shorten};
 use super::super::units::show;
+use super::check_name;
 use super::load::Load;
 use super::refer::{self, Names};
-use super::check_name;
 
 const ACTIONS: &[&str] = &["crash", "power-loss", "restart", "pause", "partition", "slow-link"];
 const TRIGGERS_LATER: &[&str] = &["after", "every"];
@@ -71,7 +71,8 @@ fn trigger(
     let at = section.duration_range(sink, "at");
     let when = section.text(sink, "when");
     if let (Some(_), Some(entry)) = (section.entry("at"), section.entry("when")) {
-        let problem = TextProblem::new(codes::BAD_FAULT, 0..0, format!("`{}` has two triggers", section.path));
+        let problem =
+            TextProblem::new(codes::BAD_FAULT, 0..0, format!("`{}` has two triggers", section.path));
         sink.push(
             entry.key_span,
             problem.label("a second trigger").help("say both in one: when = \"time >= 10s and ...\""),
@@ -132,7 +133,8 @@ fn condition(sink: &mut Sink<'_>, section: &Section<'_>, node: &Node, expr: &Exp
         if window.is_some() || !quantity.is_known_at_run_time() {
             let written = quantity.to_string();
             let at = refer::place(node, &written);
-            let message = format!("`{}` cannot use `{written}`: it is not known while the run goes on", section.path);
+            let message =
+                format!("`{}` cannot use `{written}`: it is not known while the run goes on", section.path);
             let problem = TextProblem::new(codes::NOT_IN_TRIGGER, at, message).label("known at the end only").help(
                 "triggers can use time, sent, acked, isr(t/p), unreplicated(t/p), epoch(t/p) and truncated(t/p)",
             );
@@ -261,7 +263,8 @@ fn targets(
         };
         match target {
             Some(target) if names.check_target(sink, node, &target) => {
-                found = found.map(|found: Vec<(Target, Node)>| [found, vec![(target, node.clone())]].concat());
+                found =
+                    found.map(|found: Vec<(Target, Node)>| [found, vec![(target, node.clone())]].concat());
             }
             _ => found = None,
         }
@@ -322,9 +325,11 @@ fn partition(sink: &mut Sink<'_>, section: &Section<'_>, names: &Names<'_>) -> O
     for (target, node) in side_a.iter().chain(&side_b) {
         let in_a = side_a.iter().any(|(other, _)| other == target);
         let problem = match target {
-            Target::Link(..) => TextProblem::new(codes::BAD_TARGET, 0..0, "a link cannot stand on one side of a partition")
-                .label("a link")
-                .help("name the ends of it on the two sides"),
+            Target::Link(..) => {
+                TextProblem::new(codes::BAD_TARGET, 0..0, "a link cannot stand on one side of a partition")
+                    .label("a link")
+                    .help("name the ends of it on the two sides")
+            }
             Target::Rest if in_a || side_b.len() > 1 => {
                 TextProblem::new(codes::BAD_TARGET, 0..0, "`rest` must be the whole of side-b")
                     .label("rest")
@@ -340,7 +345,8 @@ fn partition(sink: &mut Sink<'_>, section: &Section<'_>, names: &Names<'_>) -> O
         good = false;
     }
     let cut = if cut? == "full" { Cut::Full } else { Cut::OneWay };
-    let side = |targets: Vec<(Target, Node)>| TargetExpr(targets.into_iter().map(|(target, _)| target).collect());
+    let side =
+        |targets: Vec<(Target, Node)>| TargetExpr(targets.into_iter().map(|(target, _)| target).collect());
     good.then(|| {
         (Action::Partition { side_a: side(side_a), side_b: side(side_b), cut }, TargetExpr::default())
     })
@@ -360,8 +366,9 @@ fn slow_link(sink: &mut Sink<'_>, section: &Section<'_>, names: &Names<'_>) -> O
     let link = link.filter(|(a, b)| !nested(a) && !nested(b) && a != b);
     if link.is_none() {
         let span = section.node("target").map_or(section.head, |node| node.span);
-        let problem = TextProblem::new(codes::BAD_TARGET, 0..0, "`slow-link` takes one link between two hosts")
-            .label("not a link between two hosts");
+        let problem =
+            TextProblem::new(codes::BAD_TARGET, 0..0, "`slow-link` takes one link between two hosts")
+                .label("not a link between two hosts");
         sink.push(span, problem.help("target = \"link(leader(orders/0), any-follower(orders/0))\""));
     }
     Some((Action::SlowLink { link: link?, latency: latency? }, TargetExpr::default()))

@@ -12,7 +12,8 @@ use super::Marks;
 
 pub(super) fn plans(sink: &mut Sink<'_>, variants: &[(Plan, Marks)]) {
     if !variants.is_empty() && variants.iter().all(|(plan, _)| plan.producers.is_empty()) {
-        let problem = TextProblem::new(codes::NO_LOAD, 0..0, "the scenario has no producer").label("nothing is written");
+        let problem = TextProblem::new(codes::NO_LOAD, 0..0, "the scenario has no producer")
+            .label("nothing is written");
         sink.push(Span::default(), problem.help("add a table like: [producer.p] with topic and rate"));
     }
     for (plan, marks) in variants {
@@ -35,7 +36,13 @@ fn unused(sink: &mut Sink<'_>, variants: &[(Plan, Marks)], topic: &TopicPlan, ma
     }
 }
 
-fn min_insync(sink: &mut Sink<'_>, variants: &[(Plan, Marks)], plan: &Plan, topic: &TopicPlan, marks: &Marks) {
+fn min_insync(
+    sink: &mut Sink<'_>,
+    variants: &[(Plan, Marks)],
+    plan: &Plan,
+    topic: &TopicPlan,
+    marks: &Marks,
+) {
     let name = topic.name.as_str();
     let own = marks.get(&format!("topic.{name}.config.min.insync.replicas"));
     let Some(span) = own.or_else(|| marks.get("cluster.config.min.insync.replicas")).copied() else { return };
@@ -59,9 +66,13 @@ fn min_insync(sink: &mut Sink<'_>, variants: &[(Plan, Marks)], plan: &Plan, topi
             .label(format!("`{name}` has {replicas} replicas, so the ISR never has {min} members"))
             .help(format!("at most {replicas}; usual is one less than the number of replicas"))
     } else if min == replicas && replicas > 1 {
-        TextProblem::new(codes::MIN_INSYNC_ALL, 0..0, "writes with acks=all stop when one replica leaves the ISR")
-            .label(format!("all {replicas} replicas of `{name}`"))
-            .help(format!("usual is {}", replicas - 1))
+        TextProblem::new(
+            codes::MIN_INSYNC_ALL,
+            0..0,
+            "writes with acks=all stop when one replica leaves the ISR",
+        )
+        .label(format!("all {replicas} replicas of `{name}`"))
+        .help(format!("usual is {}", replicas - 1))
     } else {
         return;
     };

@@ -49,22 +49,29 @@ pub(super) fn load(
     load.consumer_names = names(&consumers);
     if top.entry("topic").is_none() {
         let head = super::super::diagnostic::Span::default();
-        let problem = TextProblem::new(codes::MISSING, 0..0, "the scenario has no topic").label("`topic` is missing");
+        let problem =
+            TextProblem::new(codes::MISSING, 0..0, "the scenario has no topic").label("`topic` is missing");
         sink.push(head, problem.help("add a table like: [topic.orders] with partitions = 1"));
     }
     for entry in topics {
         marks.insert(format!("topic.{}", entry.key), entry.key_span);
-        let plan = with_section("topic", entry, |section| topic(sink, section, &entry.key, cluster.as_ref(), marks, settings));
+        let plan = with_section("topic", entry, |section| {
+            topic(sink, section, &entry.key, cluster.as_ref(), marks, settings)
+        });
         load.topics.extend(plan.flatten());
     }
     for entry in producers {
         check_name(sink, entry, "a producer");
-        let plan = with_section("producer", entry, |section| producer(sink, section, entry, &load.topic_names, marks, settings));
+        let plan = with_section("producer", entry, |section| {
+            producer(sink, section, entry, &load.topic_names, marks, settings)
+        });
         load.producers.extend(plan.flatten());
     }
     for entry in consumers {
         check_name(sink, entry, "a consumer");
-        let plan = with_section("consumer", entry, |section| consumer(sink, section, entry, &load.topic_names, settings));
+        let plan = with_section("consumer", entry, |section| {
+            consumer(sink, section, entry, &load.topic_names, settings)
+        });
         load.consumers.extend(plan.flatten());
     }
     load
@@ -87,7 +94,10 @@ fn topic(
     section.check_keys(sink, schema::TOPIC);
     if let Err(problem) = TopicName::check(name) {
         let message = format!("`{}` cannot be the name of a topic", shorten(name));
-        sink.push(section.head, TextProblem::new(codes::BAD_NAME, 0..0, message).label("not a topic name").help(problem));
+        sink.push(
+            section.head,
+            TextProblem::new(codes::BAD_NAME, 0..0, message).label("not a topic name").help(problem),
+        );
     }
     let partitions = match section.entry("partitions") {
         Some(_) => section.integer(sink, "partitions", 1, PARTITIONS_MAX),
@@ -101,12 +111,15 @@ fn topic(
         && replicas > i64::from(cluster.brokers)
     {
         let span = section.node("replication").map_or(section.head, |node| node.span);
-        let message = format!("`{}` needs {replicas} brokers, the cluster has {}", section.path, cluster.brokers);
+        let message =
+            format!("`{}` needs {replicas} brokers, the cluster has {}", section.path, cluster.brokers);
         let problem = TextProblem::new(codes::IMPOSSIBLE_REPLICATION, 0..0, message)
             .label(format!("at most {} replicas", cluster.brokers))
             .help(match section.entry("replication") {
                 Some(_) => format!("raise `brokers` in [cluster] or write replication = {}", cluster.brokers),
-                None => "the number comes from default.replication.factor; write replication = ...".to_owned(),
+                None => {
+                    "the number comes from default.replication.factor; write replication = ...".to_owned()
+                }
             });
         sink.push(span, problem);
     }
@@ -115,14 +128,17 @@ fn topic(
         marks.insert(format!("topic.{name}.config.min.insync.replicas"), span);
     }
     let defaults = cluster.map(|cluster| cluster.config.topic_defaults);
-    let config = defaults.and_then(|defaults| match TopicConfig::from_properties(&given.properties, defaults) {
-        Ok(config) => Some(config),
-        Err(errors) => {
-            given.refused(sink, section, errors);
-            None
-        }
-    });
-    settings.extend(given.table(sink, section, Scope::Topic).into_iter().map(|setting| inherited(setting, cluster)));
+    let config =
+        defaults.and_then(|defaults| match TopicConfig::from_properties(&given.properties, defaults) {
+            Ok(config) => Some(config),
+            Err(errors) => {
+                given.refused(sink, section, errors);
+                None
+            }
+        });
+    settings.extend(
+        given.table(sink, section, Scope::Topic).into_iter().map(|setting| inherited(setting, cluster)),
+    );
     Some(TopicPlan {
         name: TopicName::new(name),
         partitions: i32::try_from(partitions?).ok()?,
@@ -154,10 +170,13 @@ fn known_topic(sink: &mut Sink<'_>, node: &Node, name: &str, topics: &[String]) 
     }
     let message = format!("there is no topic `{}`", shorten(name));
     let problem = TextProblem::new(codes::UNKNOWN_NAME, 0..0, message).label("unknown topic");
-    sink.push(node.span, match topics {
-        [] => problem.help(format!("define it: [topic.{}]", shorten(name))),
-        _ => problem.help(suggest(name, topics.iter().map(String::as_str))),
-    });
+    sink.push(
+        node.span,
+        match topics {
+            [] => problem.help(format!("define it: [topic.{}]", shorten(name))),
+            _ => problem.help(suggest(name, topics.iter().map(String::as_str))),
+        },
+    );
     None
 }
 
@@ -210,21 +229,24 @@ fn producer(
 
 fn rate(sink: &mut Sink<'_>, section: &Section<'_>) -> Option<Rate> {
     let rate = section.quantity(sink, "rate", "a rate", ["/s", "/m"], units::rate)?;
-    let label = match rate.per_second() {
-        zero if zero <= 0.0 => "a producer that sends nothing",
-        fast if fast > RATE_MAX => "expected at most 1000000/s for each client",
+    let (label, help) = match rate.per_second() {
+        zero if zero <= 0.0 => ("a producer that sends nothing", "leave the producer out to send nothing"),
+        fast if fast > RATE_MAX => ("expected at most 1000000/s for each client", "raise `count` for more"),
         _ => return Some(rate),
     };
     let message = format!("`{}` is out of bounds", section.path_of("rate"));
     let problem = TextProblem::new(codes::BAD_RANGE, 0..0, message).label(label);
-    sink.push(section.node("rate")?.span, problem.help("leave the producer out to send nothing"));
+    sink.push(section.node("rate")?.span, problem.help(help));
     None
 }
 
 fn keys(sink: &mut Sink<'_>, section: &Section<'_>) -> Option<i64> {
     let Some(node) = section.node("keys") else { return Some(0) };
     if matches!(node.kind, Kind::Table(_)) {
-        let message = format!("the distribution of `{}` is part of the format but not built yet", section.path_of("keys"));
+        let message = format!(
+            "the distribution of `{}` is part of the format but not built yet",
+            section.path_of("keys")
+        );
         let problem = TextProblem::new(codes::NOT_BUILT, 0..0, message).label("not built yet");
         sink.push(node.span, problem.help("a plain number works: keys = 100 draws evenly from 100 keys"));
         return None;
@@ -238,7 +260,10 @@ fn value_size(sink: &mut Sink<'_>, section: &Section<'_>) -> Option<SizeRange> {
         .quantity(sink, "value-size", "a size", ["B", "KiB"], |text| units::range(text, units::size))?;
     if max > VALUE_SIZE_MAX {
         let message = format!("`{}` is out of bounds", section.path_of("value-size"));
-        sink.push(node.span, TextProblem::new(codes::BAD_RANGE, 0..0, message).label("expected at most 64MiB"));
+        sink.push(
+            node.span,
+            TextProblem::new(codes::BAD_RANGE, 0..0, message).label("expected at most 64MiB"),
+        );
         return None;
     }
     Some(SizeRange { min, max })
@@ -251,8 +276,12 @@ fn idempotence(sink: &mut Sink<'_>, section: &Section<'_>) {
     let (Some((on, span)), Some((acks, _))) = (value("enable.idempotence"), value("acks")) else { return };
     if on == "true" && (acks == "0" || acks == "1") {
         let message = format!("enable.idempotence = true needs acks = all, here it is {acks}");
-        let problem = TextProblem::new(codes::IDEMPOTENCE_NEEDS_ACKS_ALL, 0..0, message).label("Kafka refuses this pair");
-        sink.push(span, problem.help("Kafka's producer throws a ConfigException; set acks = all or turn it off"));
+        let problem = TextProblem::new(codes::IDEMPOTENCE_NEEDS_ACKS_ALL, 0..0, message)
+            .label("Kafka refuses this pair");
+        sink.push(
+            span,
+            problem.help("Kafka's producer throws a ConfigException; set acks = all or turn it off"),
+        );
     }
 }
 
@@ -270,7 +299,8 @@ fn consumer(
     if let Some(members @ 2..) = section.integer(sink, "members", 1, CLIENTS_MAX)
         && let Some(node) = section.node("members")
     {
-        let message = format!("a consumer group of {members} members is part of the format but not built yet");
+        let message =
+            format!("a consumer group of {members} members is part of the format but not built yet");
         let problem = TextProblem::new(codes::NOT_BUILT, 0..0, message).label("only 1 works so far");
         sink.push(node.span, problem.help("leave `members` out: one consumer then reads every partition"));
     }
@@ -281,8 +311,11 @@ fn consumer(
         let message = format!("`{}` names no topic", section.path_of("topics"));
         sink.push(node.span, TextProblem::new(codes::BAD_RANGE, 0..0, message).label("an empty list"));
     }
-    let found: Vec<Option<TopicName>> =
-        named.unwrap_or_default().into_iter().map(|(name, node)| known_topic(sink, node, name, topics)).collect();
+    let found: Vec<Option<TopicName>> = named
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(name, node)| known_topic(sink, node, name, topics))
+        .collect();
     let given = Given::read(sink, section, Scope::Consumer);
     settings.extend(given.table(sink, section, Scope::Consumer));
     let config = match ConsumerConfig::from_properties(&given.properties) {

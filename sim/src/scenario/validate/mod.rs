@@ -26,26 +26,36 @@ pub(super) type Marks = BTreeMap<String, Span>;
 
 /// Reads the whole file. Without errors in `sink` the answer is a scenario.
 pub(super) fn scenario(sink: &mut Sink<'_>, root: &Table, file_name: &str, source: &str) -> Option<Scenario> {
-    let first_line = Span { start: 0, end: source.find('\n').unwrap_or(source.len()) };
-    let top = Section { path: "", table: root, head: first_line };
+    let top = Section { path: "", table: root, head: Span::default() };
+    if root.entries.is_empty() && !sink.has_errors() {
+        empty(sink);
+        return None;
+    }
     format(sink, &top);
     top.check_keys(sink, schema::TOP);
+    sink.incomplete = top.entry("include").is_some();
     let name = top.text(sink, "name").map(|(name, _)| name.to_owned());
     if top.entry("name").is_none() {
         top.missing(sink, "name", "name = \"What happens when the leader dies\"");
     }
     let hypothesis = top.text(sink, "hypothesis").map(|(text, _)| text.to_owned());
-    let tags = top.texts(sink, "tags").unwrap_or_default().into_iter().map(|(tag, _)| tag.to_owned()).collect();
+    let tags =
+        top.texts(sink, "tags").unwrap_or_default().into_iter().map(|(tag, _)| tag.to_owned()).collect();
     for key in ["run", "expect"] {
         no_references(sink, key, top.node(key));
     }
     let run = run::settings(sink, &top);
     let matrix = Matrix::read(sink, &top);
     let expectations = run::expectations(sink, &top, &matrix);
-    let variants: Vec<(Plan, Marks)> =
-        matrix.combinations.iter().filter_map(|values| plan(sink, root, &matrix, values, run.as_ref())).collect();
+    let variants: Vec<(Plan, Marks)> = matrix
+        .combinations
+        .iter()
+        .filter_map(|values| plan(sink, root, &matrix, values, run.as_ref()))
+        .collect();
     let expectations = refer::expectations(sink, expectations, &variants);
-    lint::plans(sink, &variants);
+    if !sink.has_errors() {
+        lint::plans(sink, &variants);
+    }
     let axes = axes(sink, &matrix);
     Some(Scenario {
         name: name?,
@@ -61,6 +71,13 @@ pub(super) fn scenario(sink: &mut Sink<'_>, root: &Table, file_name: &str, sourc
     })
 }
 
+fn empty(sink: &mut Sink<'_>) {
+    let problem = TextProblem::new(codes::MISSING, 0..0, "the scenario is empty").label("nothing here");
+    let help = "a scenario has at least format = 1, name = \"...\", [run] with a duration, a [topic.NAME] and a \
+                [producer.NAME]; scenarios/README.md shows how to write one";
+    sink.push(Span::default(), problem.help(help));
+}
+
 fn format(sink: &mut Sink<'_>, top: &Section<'_>) {
     let Some(node) = top.node("format") else {
         return top.missing(sink, "format", "format = 1");
@@ -70,8 +87,12 @@ fn format(sink: &mut Sink<'_>, top: &Section<'_>) {
         Kind::Integer(number) => {
             let shown = number.map_or("this".to_owned(), |number| number.to_string());
             let message = format!("format {shown} is not one this version reads");
-            let problem = TextProblem::new(codes::FORMAT, 0..0, message).label(format!("this version reads {FORMAT}"));
-            sink.push(node.span, problem.help(format!("write `format = {FORMAT}`, or get a version that reads it")));
+            let problem =
+                TextProblem::new(codes::FORMAT, 0..0, message).label(format!("this version reads {FORMAT}"));
+            sink.push(
+                node.span,
+                problem.help(format!("write `format = {FORMAT}`, or get a version that reads it")),
+            );
         }
         _ => sink.wrong_type(node, "format", "a whole number without quotes"),
     }
@@ -96,11 +117,8 @@ fn plan(
         .zip(values)
         .map(|(axis, value)| (axis.name.to_string(), axis.values[*value].0.clone()))
         .collect();
-    let label: Vec<String> = matrix
-        .axes
-        .iter()
-        .map(|axis| format!("{}={}", axis.name, axis_values[&*axis.name]))
-        .collect();
+    let label: Vec<String> =
+        matrix.axes.iter().map(|axis| format!("{}={}", axis.name, axis_values[&*axis.name])).collect();
     let plan = Plan {
         label: label.join(", "),
         axis_values,
@@ -146,10 +164,15 @@ fn no_references(sink: &mut Sink<'_>, key: &str, node: Option<&Node>) {
         Some((Kind::Text { value, .. }, span)) if value.contains("${") => {
             let message = format!("`{key}` is the same for every variant, it cannot use `${{...}}`");
             let problem = TextProblem::new(codes::BAD_REFERENCE, 0..0, message).label("a reference");
-            sink.push(span, match key {
-                "expect" => problem.help("an expectation for some variants only has `on = { axis = value }`"),
-                _ => problem.help("variants compare because they run as long and with the same seeds"),
-            });
+            sink.push(
+                span,
+                match key {
+                    "expect" => {
+                        problem.help("an expectation for some variants only has `on = { axis = value }`")
+                    }
+                    _ => problem.help("variants compare because they run as long and with the same seeds"),
+                },
+            );
         }
         Some((Kind::Array(nodes), _)) => nodes.iter().for_each(|node| no_references(sink, key, Some(node))),
         Some((Kind::Table(table), _)) => {

@@ -49,8 +49,12 @@ impl<'p> Names<'p> {
         match target {
             Target::Broker(id) => match self.brokers {
                 Some(brokers) if id.0 < 1 || id.0 > i32::from(brokers) => {
-                    let problem =
-                        impossible(node, &target.to_string(), format!("there is no broker {id}"), "no such broker");
+                    let problem = impossible(
+                        node,
+                        &target.to_string(),
+                        format!("there is no broker {id}"),
+                        "no such broker",
+                    );
                     sink.text(node, problem.help(format!("the cluster has the brokers 1 to {brokers}")));
                     false
                 }
@@ -58,7 +62,8 @@ impl<'p> Names<'p> {
             },
             Target::Leader(partition) | Target::Isr(partition) => self.check_partition(sink, node, partition),
             Target::Followers(partition) | Target::AnyFollower(partition) => {
-                self.check_partition(sink, node, partition) && self.check_follower(sink, node, partition, target)
+                self.check_partition(sink, node, partition)
+                    && self.check_follower(sink, node, partition, target)
             }
             Target::Producer(name) => self.check_name(sink, node, "producer", name, &self.producers),
             Target::Consumer(name) => self.check_name(sink, node, "consumer", name, &self.consumers),
@@ -73,17 +78,28 @@ impl<'p> Names<'p> {
             return false;
         }
         let topic = self.topics.iter().find(|topic| topic.name == partition.topic);
-        let Some(topic) = topic.filter(|topic| partition.partition.0 >= topic.partitions) else { return true };
+        let Some(topic) = topic.filter(|topic| partition.partition.0 >= topic.partitions) else {
+            return true;
+        };
         let message = format!("there is no partition {partition}");
         let problem = impossible(node, &partition.to_string(), message, "no such partition");
-        sink.text(node, problem.help(match topic.partitions {
-            1 => format!("`{name}` has one partition, {name}/0"),
-            many => format!("`{name}` has the partitions 0 to {}", many - 1),
-        }));
+        sink.text(
+            node,
+            problem.help(match topic.partitions {
+                1 => format!("`{name}` has one partition, {name}/0"),
+                many => format!("`{name}` has the partitions 0 to {}", many - 1),
+            }),
+        );
         false
     }
 
-    fn check_follower(&self, sink: &mut Sink<'_>, node: &Node, partition: &TopicPartition, target: &Target) -> bool {
+    fn check_follower(
+        &self,
+        sink: &mut Sink<'_>,
+        node: &Node,
+        partition: &TopicPartition,
+        target: &Target,
+    ) -> bool {
         let alone = self.topics.iter().any(|topic| topic.name == partition.topic && topic.replication < 2);
         if alone {
             let message = format!("`{partition}` has one replica, so it never has a follower");
@@ -99,10 +115,13 @@ impl<'p> Names<'p> {
             let at = place(node, name);
             let message = format!("there is no {what} `{}`", super::super::tree::shorten(name));
             let problem = TextProblem::new(codes::UNKNOWN_NAME, at, message).label(format!("unknown {what}"));
-            sink.text(node, match known {
-                [] => problem.help(format!("the file defines no {what}")),
-                _ => problem.help(suggest(name, known.iter().copied())),
-            });
+            sink.text(
+                node,
+                match known {
+                    [] => problem.help(format!("the file defines no {what}")),
+                    _ => problem.help(suggest(name, known.iter().copied())),
+                },
+            );
         }
         exists
     }

@@ -51,6 +51,9 @@ pub(super) fn settings(sink: &mut Sink<'_>, top: &Section<'_>) -> Option<RunSett
 }
 
 fn seeds(sink: &mut Sink<'_>, node: &Node) -> Option<SeedSet> {
+    if node.text().is_some_and(|text| text.contains("${")) {
+        return None;
+    }
     let bad = |label: &str| {
         TextProblem::new(codes::BAD_RANGE, 0..0, "`run.seeds` names no usable seeds")
             .label(label.to_owned())
@@ -154,7 +157,9 @@ fn on(
     };
     let selection = matrix.selection(sink, table, codes::BAD_ON)?;
     let any = matrix.combinations.iter().any(|combination| {
-        selection.iter().all(|(axis, values)| combination.get(*axis).is_some_and(|value| values.contains(value)))
+        selection
+            .iter()
+            .all(|(axis, values)| combination.get(*axis).is_some_and(|value| values.contains(value)))
     });
     if !any {
         let problem = TextProblem::new(codes::BAD_ON, 0..0, "no variant that is run has these values");
