@@ -1,7 +1,7 @@
 //! Problems of a scenario file as values: code, position, offending text, what would be right.
 //!
-//! [`Sink`] collects them while the file is read; [`Diagnostics`] is the sorted result with the source they point
-//! into. Nothing here prints: [`Diagnostics::render`](super::render) draws them, the accessors serve JSON.
+//! `Sink` collects them while the file is read; [`Diagnostics`] is the sorted result with the source they point
+//! into. Nothing here prints: [`Diagnostics::render`] draws them, the accessors serve JSON.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -186,6 +186,7 @@ impl<'a> Sink<'a> {
     }
 
     /// Notes a problem once, however many variants meet it.
+    #[expect(clippy::needless_pass_by_value, reason = "callers build the problem in place")]
     pub(crate) fn push(&mut self, span: Span, problem: TextProblem) {
         let source = self.lines.source;
         let start = floor_boundary(source, span.start);

@@ -17,6 +17,7 @@ pub mod expr;
 pub mod guarantee;
 mod lexer;
 mod matrix;
+mod overlay;
 pub mod plan;
 pub mod profile;
 mod read;
@@ -24,6 +25,7 @@ mod render;
 mod schema;
 pub mod seeds;
 mod settings;
+mod syntax;
 pub mod target;
 mod tree;
 pub mod units;
@@ -84,6 +86,7 @@ fn unreadable(name: &str, text: &str, at: usize, why: &str) -> Diagnostics {
     let mut sink = Sink::new(text);
     let problem =
         TextProblem::new(codes::FILE, 0..0, format!("cannot read the scenario: {why}")).label("here");
+    let problem = if text.is_empty() { problem } else { problem.help("save the file as UTF-8") };
     sink.push(Span { start: at, end: at + 1 }, problem);
     sink.finish(name)
 }

@@ -43,7 +43,7 @@ impl SourceCode for Source<'_> {
             (from, floor_boundary(text, end + UNDERLINED_MAX).min(line_end).max(end), 0)
         };
         let to = if to > end && text[..to].ends_with('\r') { to - 1 } else { to };
-        let data = text[from..to].as_bytes();
+        let data = &text.as_bytes()[from..to];
         let span = SourceSpan::new(from.into(), to - from);
         let contents = MietteSpanContents::new_named(self.0.file_name.clone(), data, span, line, column, 1);
         Ok(Box::new(contents))

@@ -117,13 +117,8 @@ impl<'t> Given<'t> {
                 continue;
             };
             if matches!(entry.node.kind, Kind::Integer(None)) {
-                bad_value(
-                    sink,
-                    &entry.node,
-                    key,
-                    "such a large number",
-                    "expected a number of at most 64 bits",
-                );
+                let written = sink.lines.slice(entry.node.span).to_owned();
+                bad_value(sink, &entry.node, key, &written, "expected a number of at most 64 bits");
                 continue;
             }
             let Some(value) = entry.node.scalar() else {

@@ -3,12 +3,14 @@
 //! The parts that do not vary (`run`, `expect`, the matrix itself) are read once; the cluster, the load and the
 //! faults are read once for each variant, and a problem that several variants share is noted once.
 
+mod action;
 mod cluster;
 mod fault;
 mod lint;
 mod load;
 mod refer;
 mod run;
+mod topic;
 
 use std::collections::BTreeMap;
 
