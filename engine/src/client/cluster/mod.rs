@@ -80,6 +80,8 @@ struct State<P: Platform> {
     wanted: BTreeSet<TopicName>,
     rng: Rng,
     update_requested: bool,
+    /// A topic became wanted: the next refresh need not wait for the backoff.
+    topic_added: bool,
     closed: bool,
 }
 
@@ -125,6 +127,7 @@ impl<P: Platform> Cluster<P> {
             wanted: BTreeSet::new(),
             rng: rng.fork("metadata"),
             update_requested: true,
+            topic_added: false,
             closed: false,
         };
         let shared = Rc::new(Shared {
@@ -171,13 +174,14 @@ impl<P: Platform> Cluster<P> {
         &self.shared.platform
     }
 
-    /// Includes `topic` in every refresh from now on.
+    /// Includes `topic` in every refresh from now on, and refreshes at once if it is new.
     pub(in crate::client) fn want(&self, topic: &TopicName) {
         let mut state = self.shared.state.borrow_mut();
         if !state.wanted.contains(topic) {
             state.wanted.insert(topic.clone());
+            state.topic_added = true;
             drop(state);
-            self.request_update();
+            self.shared.refresh.raise();
         }
     }
 
@@ -297,14 +301,22 @@ impl<P: Platform> Cluster<P> {
                 if state.closed {
                     return;
                 }
-                if state.update_requested { not_before } else { expires.max(not_before) }
+                if state.topic_added {
+                    self.now()
+                } else if state.update_requested {
+                    not_before
+                } else { expires.max(not_before) }
             };
             if self.now() < due {
                 alarm.set(Some(due));
                 alarm.wait(&shared.refresh).await;
                 continue;
             }
-            shared.state.borrow_mut().update_requested = false;
+            {
+                let mut state = shared.state.borrow_mut();
+                state.update_requested = false;
+                state.topic_added = false;
+            }
             let result = self.fetch_metadata().await;
             let now = self.now();
             let fruitful = match result {

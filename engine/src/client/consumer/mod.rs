@@ -9,6 +9,8 @@
 
 mod assignment;
 mod fetcher;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -13,6 +13,8 @@ mod accumulator;
 mod batch;
 mod partitioner;
 mod sender;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
