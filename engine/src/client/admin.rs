@@ -14,8 +14,8 @@ use crate::driver::Platform;
 use crate::error::ErrorCode;
 use crate::id::{Endpoint, NodeId, TopicId, TopicName, TopicPartition};
 use crate::message::{
-    ApiKey, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, ListedOffset, MetadataBroker, MetadataRequest,
-    MetadataResponse, MetadataTopic, NewTopic, OffsetSpec, TopicRef,
+    ApiKey, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, ListedOffset, MetadataBroker,
+    MetadataRequest, MetadataResponse, MetadataTopic, NewTopic, OffsetSpec, TopicRef,
 };
 use crate::rng::Rng;
 
@@ -47,7 +47,10 @@ type Pending = BTreeMap<String, (NewTopic, Option<ClientError>)>;
 impl<P: Platform> Admin<P> {
     /// Starts an admin client: one metadata task. It connects at once.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "the client owns its platform and its stream of randomness")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the client owns its platform and its stream of randomness"
+    )]
     pub fn start(
         platform: P,
         bootstrap: Vec<Endpoint>,
@@ -63,7 +66,8 @@ impl<P: Platform> Admin<P> {
     ///
     /// TOPIC_ALREADY_EXISTS after an attempt whose answer was lost is [`Outcome::Unknown`]: it may be our own topic.
     pub async fn create_topics(&self, topics: Vec<NewTopic>) -> BTreeMap<String, Outcome<CreatedTopic>> {
-        let mut pending: Pending = topics.into_iter().map(|topic| (topic.name.clone(), (topic, None))).collect();
+        let mut pending: Pending =
+            topics.into_iter().map(|topic| (topic.name.clone(), (topic, None))).collect();
         let mut done = BTreeMap::new();
         let platform = self.cluster.platform().clone();
         // An attempt that the time limit cuts short may be under way.
@@ -120,7 +124,9 @@ impl<P: Platform> Admin<P> {
                     }
                     continue;
                 }
-                (error, None) if effect(error) == Effect::Impossible => Outcome::Failed(ClientError::Broker(error)),
+                (error, None) if effect(error) == Effect::Impossible => {
+                    Outcome::Failed(ClientError::Broker(error))
+                }
                 (error, _) => Outcome::Unknown(ClientError::Broker(error)),
             };
             pending.remove(&name);
@@ -173,5 +179,87 @@ impl<P: Platform> Admin<P> {
     async fn describe_once(&self, request: MetadataRequest) -> Result<MetadataResponse, ClientError> {
         let connection = self.cluster.connect_any().await?;
         Ok(connection.request(request, self.cluster.config().request_timeout).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::test_broker::{Answer, TOPIC, TestCluster};
+    use crate::client::test_platform::TestPlatform;
+    use crate::message::Request;
+
+    fn start(cluster: &TestCluster) -> Admin<TestPlatform> {
+        let (platform, bootstrap) = (cluster.platform.clone(), cluster.bootstrap());
+        Admin::start(platform, bootstrap, "test", ClusterConfig::default(), Rng::from_seed(1))
+    }
+
+    fn answer(request: &Request, error: ErrorCode) -> Answer {
+        let Request::CreateTopics(request) = request else { return Answer::Close };
+        let created = |topic: &NewTopic| CreatedTopic {
+            name: topic.name.clone(),
+            id: TopicId::ZERO,
+            error,
+            error_message: None,
+            partitions: topic.partitions,
+            replication_factor: topic.replication_factor,
+        };
+        CreateTopicsResponse { topics: request.topics.iter().map(created).collect() }.into()
+    }
+
+    fn create(cluster: &TestCluster) -> Outcome<CreatedTopic> {
+        let admin = start(cluster);
+        let topic = NewTopic {
+            name: "payments".to_owned(),
+            partitions: 3,
+            replication_factor: 1,
+            assignments: Vec::new(),
+            configs: BTreeMap::new(),
+        };
+        let mut created = cluster.platform.run(async move { admin.create_topics(vec![topic]).await });
+        created.remove("payments").expect("an outcome for each topic")
+    }
+
+    #[test]
+    fn a_topic_is_created_by_the_controller_even_if_it_has_to_be_asked_twice() {
+        let cluster = TestCluster::new(&[1]);
+        let mut codes = [ErrorCode::NotController].into_iter();
+        cluster.broker(1, move |request| answer(request, codes.next().unwrap_or(ErrorCode::None)));
+        assert_eq!(create(&cluster).ok().expect("created").partitions, 3);
+    }
+
+    #[test]
+    fn a_topic_that_exists_is_a_failure() {
+        let cluster = TestCluster::new(&[1]);
+        cluster.broker(1, |request| answer(request, ErrorCode::TopicAlreadyExists));
+        assert_eq!(create(&cluster), Outcome::Failed(ClientError::Broker(ErrorCode::TopicAlreadyExists)));
+    }
+
+    #[test]
+    fn a_topic_that_exists_after_a_lost_answer_is_unknown() {
+        let cluster = TestCluster::new(&[1]);
+        let mut first = true;
+        cluster.broker(1, move |request| {
+            if std::mem::take(&mut first) {
+                Answer::Close
+            } else {
+                answer(request, ErrorCode::TopicAlreadyExists)
+            }
+        });
+        assert_eq!(create(&cluster), Outcome::Unknown(ClientError::Broker(ErrorCode::TopicAlreadyExists)));
+    }
+
+    #[test]
+    fn topics_and_brokers_are_described() {
+        let cluster = TestCluster::new(&[1, 1]);
+        cluster.broker(1, |_| Answer::Silence);
+        let admin = start(&cluster);
+        let (topics, brokers) = cluster.platform.run(async move {
+            let topics = admin.describe_topics(Some(vec![TopicName::new(TOPIC)])).await;
+            (topics, admin.describe_cluster().await)
+        });
+        assert_eq!(topics.ok().expect("described")[0].partitions.len(), 2);
+        let described = brokers.ok().expect("described");
+        assert_eq!((described.controller, described.brokers.len()), (Some(NodeId(1)), 1));
     }
 }

@@ -96,5 +96,9 @@ async fn ask<P: Platform>(
     let connection = cluster.connect(broker).await?;
     let response: ListOffsetsResponse =
         connection.request(request(partitions), cluster.config().request_timeout).await?;
-    if response.partitions.is_empty() { Err(ClientError::Incomplete(ApiKey::ListOffsets)) } else { Ok(response) }
+    if response.partitions.is_empty() {
+        Err(ClientError::Incomplete(ApiKey::ListOffsets))
+    } else {
+        Ok(response)
+    }
 }

@@ -44,10 +44,12 @@ impl Signal {
     }
 }
 
+type Timer = Pin<Box<dyn Future<Output = ()>>>;
+
 /// One timer that is set again and again.
 pub(super) struct Alarm<C: Clock> {
     clock: C,
-    armed: Option<(Instant, Pin<Box<dyn Future<Output = ()>>>)>,
+    armed: Option<(Instant, Timer)>,
 }
 
 impl<C: Clock> Alarm<C> {
@@ -99,7 +101,11 @@ pub(super) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<In
 }
 
 /// What `work` gives, or `None` if it takes longer than `limit`.
-pub(super) async fn within<C: Clock, T>(clock: &C, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn within<C: Clock, T>(
+    clock: &C,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Option<T> {
     let mut work = pin!(work.fuse());
     let mut elapsed = pin!(clock.sleep(limit).fuse());
     futures_util::select_biased! {

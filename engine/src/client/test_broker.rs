@@ -223,12 +223,16 @@ pub(in crate::client) fn batch(base: i64, epoch: i32, values: &[&str]) -> Bytes 
 }
 
 /// Answers a Fetch of one partition.
-pub(in crate::client) fn fetched(request: &Request, error: ErrorCode, records: Bytes) -> Response {
+pub(in crate::client) fn fetched(request: &Request, error: ErrorCode, records: &Bytes) -> Response {
     let Request::Fetch(request) = request else { panic!("not a fetch: {request:?}") };
     let topic = |topic: &crate::message::FetchTopic| FetchedTopic {
         name: topic.name.clone(),
         id: topic.id,
-        partitions: topic.partitions.iter().map(|wanted| partition(wanted.partition, error, &records)).collect(),
+        partitions: topic
+            .partitions
+            .iter()
+            .map(|wanted| partition(wanted.partition, error, records))
+            .collect(),
     };
     let topics = request.topics.iter().map(topic).collect();
     FetchResponse { error: ErrorCode::None, session_id: 0, topics }.into()

@@ -88,8 +88,10 @@ impl<P: Platform> Links<P> {
                     return (Route::Open(connection.clone()), false);
                 }
                 Status::Closed(why) => {
-                    let backoff =
-                        Backoff { base: self.config.reconnect_backoff, max: self.config.reconnect_backoff_max };
+                    let backoff = Backoff {
+                        base: self.config.reconnect_backoff,
+                        max: self.config.reconnect_backoff_max,
+                    };
                     link.not_before = now.after(backoff.after(link.failures, &mut self.rng));
                     link.failures = link.failures.saturating_add(1);
                     link.last = why;

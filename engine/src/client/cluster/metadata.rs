@@ -164,8 +164,14 @@ mod tests {
             offline: Vec::new(),
         };
         let name = Some(TopicName::new("orders"));
-        let topic = MetadataTopic { error: ErrorCode::None, name, id: TopicId::ZERO, partitions: vec![partition] };
-        MetadataResponse { brokers: Vec::new(), cluster_id: None, controller: NodeId::NONE, topics: vec![topic] }
+        let topic =
+            MetadataTopic { error: ErrorCode::None, name, id: TopicId::ZERO, partitions: vec![partition] };
+        MetadataResponse {
+            brokers: Vec::new(),
+            cluster_id: None,
+            controller: NodeId::NONE,
+            topics: vec![topic],
+        }
     }
 
     #[test]

@@ -305,7 +305,9 @@ impl<P: Platform> Cluster<P> {
                     self.now()
                 } else if state.update_requested {
                     not_before
-                } else { expires.max(not_before) }
+                } else {
+                    expires.max(not_before)
+                }
             };
             if self.now() < due {
                 alarm.set(Some(due));
@@ -340,7 +342,8 @@ impl<P: Platform> Cluster<P> {
     async fn fetch_metadata(&self) -> Result<MetadataResponse, ClientError> {
         let connection = self.connect_any().await?;
         let wanted = self.shared.state.borrow().wanted.clone();
-        let topics = wanted.into_iter().map(|name| TopicRef { name: Some(name), id: TopicId::ZERO }).collect();
+        let topics =
+            wanted.into_iter().map(|name| TopicRef { name: Some(name), id: TopicId::ZERO }).collect();
         let request = MetadataRequest { topics: Some(topics), allow_auto_topic_creation: false };
         Ok(connection.request(request, self.shared.config.request_timeout).await?)
     }

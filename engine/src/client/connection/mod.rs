@@ -9,6 +9,8 @@
 //! again.
 
 mod task;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -221,7 +223,11 @@ impl Connection {
     ///
     /// # Errors
     /// The connection was lost or the request timed out.
-    pub(super) async fn request<R>(&self, request: impl Into<Request>, timeout: Duration) -> Result<R, CallError>
+    pub(super) async fn request<R>(
+        &self,
+        request: impl Into<Request>,
+        timeout: Duration,
+    ) -> Result<R, CallError>
     where
         R: TryFrom<Response, Error = ApiKey>,
     {
@@ -248,7 +254,8 @@ impl Connection {
             Status::Closed(why) => return Err(why.clone()),
         }
         let key = request.key();
-        let version = client_version(key, state.versions.as_ref()).ok_or(ConnectionError::Unsupported(key))?;
+        let version =
+            client_version(key, state.versions.as_ref()).ok_or(ConnectionError::Unsupported(key))?;
         let version = version.min(highest_version(request));
         let correlation = state.next_correlation();
         let header = RequestHeader { key, version, correlation, client_id: Some(shared.client_id.clone()) };

@@ -113,7 +113,8 @@ async fn agree<S: AsyncRead + AsyncWrite + Unpin>(
         if answered != correlation {
             return Err(ConnectionError::Malformed("it answers another request".to_owned()));
         }
-        let response = ApiVersionsResponse::try_from(response).map_err(|key| malformed(format!("{key:?}")))?;
+        let response =
+            ApiVersionsResponse::try_from(response).map_err(|key| malformed(format!("{key:?}")))?;
         match response.error {
             ErrorCode::None => return Ok(response),
             ErrorCode::UnsupportedVersion => {}

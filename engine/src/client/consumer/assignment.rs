@@ -87,18 +87,23 @@ impl Assignment {
     }
 
     /// Replaces the assignment. Partitions that stay keep their position and what was fetched.
-    pub(super) fn assign(&mut self, partitions: &[TopicPartition], now: Instant) {
+    pub(super) fn assign(&mut self, partitions: Vec<TopicPartition>, now: Instant) {
         self.generations += 1;
         self.partitions.retain(|partition, _| partitions.contains(partition));
         self.ready.retain(|partition| partitions.contains(partition));
         for partition in partitions {
             let generation = self.generations;
-            self.partitions.entry(partition.clone()).or_insert_with(|| Assigned::new(generation, now));
+            self.partitions.entry(partition).or_insert_with(|| Assigned::new(generation, now));
         }
     }
 
     /// Moves the position; drops what was fetched. False if the partition is not assigned.
-    pub(super) fn seek(&mut self, partition: &TopicPartition, position: Option<Position>, now: Instant) -> bool {
+    pub(super) fn seek(
+        &mut self,
+        partition: &TopicPartition,
+        position: Option<Position>,
+        now: Instant,
+    ) -> bool {
         self.generations += 1;
         let Some(assigned) = self.partitions.get_mut(partition) else { return false };
         *assigned = Assigned::new(self.generations, now);

@@ -17,8 +17,8 @@ use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::id::{NodeId, TopicPartition};
 use crate::message::{
-    FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, ListedOffset, OffsetSpec, Request,
-    Response,
+    FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, ListedOffset, OffsetSpec,
+    Request, Response,
 };
 use crate::offset::Offset;
 use crate::time::Instant;
@@ -119,7 +119,13 @@ impl<P: Platform> Consumer<P> {
         }
     }
 
-    fn take_fetch_error(&self, state: &mut State, now: Instant, partition: &TopicPartition, error: ErrorCode) {
+    fn take_fetch_error(
+        &self,
+        state: &mut State,
+        now: Instant,
+        partition: &TopicPartition,
+        error: ErrorCode,
+    ) {
         if error == ErrorCode::OffsetOutOfRange {
             let lost = state.assignment.get(partition).and_then(|assigned| assigned.position);
             state.assignment.seek(partition, None, now);
@@ -279,7 +285,8 @@ impl<P: Platform> Consumer<P> {
             OffsetReset::Latest => OffsetSpec::Latest,
         };
         let questions = partitions.iter();
-        let questions = questions.map(|(partition, epoch)| offsets::question(partition.clone(), *epoch, spec));
+        let questions =
+            questions.map(|(partition, epoch)| offsets::question(partition.clone(), *epoch, spec));
         Request::ListOffsets(offsets::request(questions.collect()))
     }
 }

@@ -98,7 +98,10 @@ impl<P: Platform> Drop for Consumer<P> {
 impl<P: Platform> Consumer<P> {
     /// Starts a consumer: one metadata task. It connects at once.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "the consumer owns its platform and its stream of randomness")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the consumer owns its platform and its stream of randomness"
+    )]
     pub fn start(
         platform: P,
         bootstrap: Vec<Endpoint>,
@@ -125,7 +128,7 @@ impl<P: Platform> Consumer<P> {
         for partition in &partitions {
             self.cluster.want(&partition.topic);
         }
-        self.state.borrow_mut().assignment.assign(&partitions, self.cluster.now());
+        self.state.borrow_mut().assignment.assign(partitions, self.cluster.now());
         self.signal.raise();
     }
 
@@ -171,7 +174,10 @@ impl<P: Platform> Consumer<P> {
     }
 
     /// The end of each partition as consumers see it.
-    pub async fn end_offsets(&self, partitions: Vec<TopicPartition>) -> BTreeMap<TopicPartition, Outcome<Offset>> {
+    pub async fn end_offsets(
+        &self,
+        partitions: Vec<TopicPartition>,
+    ) -> BTreeMap<TopicPartition, Outcome<Offset>> {
         self.offsets(partitions, OffsetSpec::Latest).await
     }
 

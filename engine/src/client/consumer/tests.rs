@@ -19,7 +19,8 @@ use crate::time::{Duration, Timestamp};
 const WAIT: Duration = Duration::from_secs(5);
 
 fn start(cluster: &TestCluster, settings: &[(&str, &str)]) -> Consumer<TestPlatform> {
-    let given: Properties = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let given: Properties =
+        settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let config = ConsumerConfig::from_properties(&given).expect("settings of a test");
     let consumer =
         Consumer::start(cluster.platform.clone(), cluster.bootstrap(), "test", config, Rng::from_seed(1));
@@ -45,12 +46,14 @@ fn log_of_three(request: &Request) -> Answer {
             ListOffsetsResponse { partitions: list.partitions.iter().map(answer).collect() }.into()
         }
         _ => match asked(request) {
-            Some((Offset(10..=12), _)) => fetched(request, ErrorCode::None, batch(10, 3, &["a", "b", "c"])).into(),
+            Some((Offset(10..=12), _)) => {
+                fetched(request, ErrorCode::None, &batch(10, 3, &["a", "b", "c"])).into()
+            }
             Some((Offset(13), _)) => {
-                let empty = fetched(request, ErrorCode::None, Bytes::new());
+                let empty = fetched(request, ErrorCode::None, &Bytes::new());
                 Answer::After(Duration::from_millis(500), empty)
             }
-            _ => fetched(request, ErrorCode::OffsetOutOfRange, Bytes::new()).into(),
+            _ => fetched(request, ErrorCode::OffsetOutOfRange, &Bytes::new()).into(),
         },
     }
 }
@@ -118,7 +121,10 @@ fn a_poll_returns_no_more_records_than_the_setting_says() {
         (first, position, second)
     });
     assert_eq!((offsets(&first), position, offsets(&second)), (vec![10, 11], Some(Offset(12)), vec![12]));
-    assert_eq!(cluster.seen(1).iter().filter_map(asked).map(|(offset, _)| offset.0).collect::<Vec<_>>(), [10, 13]);
+    assert_eq!(
+        cluster.seen(1).iter().filter_map(asked).map(|(offset, _)| offset.0).collect::<Vec<_>>(),
+        [10, 13]
+    );
 }
 
 #[test]
@@ -128,7 +134,7 @@ fn a_new_leader_is_followed() {
         let moving = cluster.clone();
         cluster.broker(1, move |request| {
             moving.lead(0, 2, 7);
-            fetched(request, code, Bytes::new()).into()
+            fetched(request, code, &Bytes::new()).into()
         });
         cluster.broker(2, log_of_three);
         let consumer = start(&cluster, &[]);
@@ -150,7 +156,7 @@ fn an_offset_that_is_not_available_yet_is_asked_for_again() {
         if std::mem::replace(&mut refused, true) {
             return log_of_three(request);
         }
-        fetched(request, ErrorCode::OffsetNotAvailable, Bytes::new()).into()
+        fetched(request, ErrorCode::OffsetNotAvailable, &Bytes::new()).into()
     });
     let consumer = start(&cluster, &[]);
     let (records, events) = cluster.platform.run(async move {
@@ -168,7 +174,7 @@ fn a_broken_batch_is_told_and_not_returned() {
         let mut broken = batch(10, 3, &["a"]).to_vec();
         let last = broken.len() - 1;
         broken[last] ^= 1;
-        fetched(request, ErrorCode::None, Bytes::from(broken)).into()
+        fetched(request, ErrorCode::None, &Bytes::from(broken)).into()
     });
     let consumer = start(&cluster, &[]);
     let (records, events) = cluster.platform.run(async move {

@@ -59,7 +59,12 @@ pub(super) struct Batch {
 
 impl Batch {
     /// An empty batch that holds `reserved` bytes of the buffer.
-    pub(super) fn new(compression: Compression, first_record: u64, created: Instant, reserved: usize) -> Self {
+    pub(super) fn new(
+        compression: Compression,
+        first_record: u64,
+        created: Instant,
+        reserved: usize,
+    ) -> Self {
         Batch {
             content: Content::Open(BatchBuilder::new(compression)),
             promises: Vec::new(),

@@ -54,7 +54,10 @@ impl Sticky {
 
     /// The partition of `topic` records stick to now, if there is one among `count`.
     pub(super) fn current(&self, topic: &TopicName, count: usize) -> Option<PartitionIndex> {
-        self.current.get(topic).copied().filter(|partition| usize::try_from(partition.0).is_ok_and(|it| it < count))
+        self.current
+            .get(topic)
+            .copied()
+            .filter(|partition| usize::try_from(partition.0).is_ok_and(|it| it < count))
     }
 
     /// Moves on to another partition: any of those `available`, of all `count` if none is.

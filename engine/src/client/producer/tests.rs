@@ -20,7 +20,8 @@ use crate::rng::Rng;
 use crate::time::Duration;
 
 fn config(settings: &[(&str, &str)]) -> ProducerConfig {
-    let given: Properties = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let given: Properties =
+        settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     ProducerConfig::from_properties(&given).expect("settings of a test")
 }
 
@@ -40,8 +41,10 @@ fn record(value: &str) -> ProducerRecord {
 }
 
 /// A script that answers the first `codes` in turn and then success.
-fn codes(codes: &[ErrorCode]) -> impl FnMut(&crate::message::Request) -> Answer + 'static {
-    let mut codes = codes.to_vec().into_iter();
+fn codes<const COUNT: usize>(
+    codes: [ErrorCode; COUNT],
+) -> impl FnMut(&crate::message::Request) -> Answer + 'static {
+    let mut codes = codes.into_iter();
     move |request| produced(request, codes.next().unwrap_or(ErrorCode::None))
 }
 
@@ -52,7 +55,7 @@ fn millis(count: u64) -> Duration {
 #[test]
 fn a_record_that_is_acknowledged_has_its_offset() {
     let cluster = TestCluster::new(&[1]);
-    cluster.broker(1, codes(&[]));
+    cluster.broker(1, codes([]));
     let producer = start(&cluster, &[]);
     let outcome = cluster.platform.run(async move { producer.send(record("a")).await });
     assert_eq!(outcome.ok().expect("acknowledged").offset, Some(Offset(100)));
@@ -61,13 +64,14 @@ fn a_record_that_is_acknowledged_has_its_offset() {
 #[test]
 fn records_that_linger_together_are_sent_together() {
     let cluster = TestCluster::new(&[1]);
-    cluster.broker(1, codes(&[]));
+    cluster.broker(1, codes([]));
     let producer = start(&cluster, &[("linger.ms", "5")]);
     let offsets = cluster.platform.run(async move {
         let sends: Vec<_> = (0..10).map(|_| producer.send(record("a"))).collect();
         futures_util::future::join_all(sends).await
     });
-    let offsets: Vec<_> = offsets.into_iter().map(|outcome| outcome.ok().expect("acknowledged").offset).collect();
+    let offsets: Vec<_> =
+        offsets.into_iter().map(|outcome| outcome.ok().expect("acknowledged").offset).collect();
     assert_eq!(offsets, (100..110).map(|offset| Some(Offset(offset))).collect::<Vec<_>>());
     let requests = cluster.produced(1);
     assert_eq!(requests.iter().map(record_counts).collect::<Vec<_>>(), [[10]]);
@@ -81,7 +85,7 @@ fn a_new_leader_is_found_after_not_leader() {
         moving.lead(0, 2, 1);
         produced(request, ErrorCode::NotLeaderOrFollower)
     });
-    cluster.broker(2, codes(&[]));
+    cluster.broker(2, codes([]));
     let producer = start(&cluster, &[]);
     let outcome = cluster.platform.run(async move { producer.send(record("a")).await });
     assert!(matches!(outcome, Outcome::Ok(_)), "{outcome:?}");
@@ -114,7 +118,7 @@ fn too_few_replicas_are_retried_and_then_a_failure() {
 #[test]
 fn doubt_of_an_earlier_attempt_stays() {
     let cluster = TestCluster::new(&[1]);
-    cluster.broker(1, codes(&[ErrorCode::RequestTimedOut, ErrorCode::MessageTooLarge]));
+    cluster.broker(1, codes([ErrorCode::RequestTimedOut, ErrorCode::MessageTooLarge]));
     let producer = start(&cluster, &[]);
     let outcome = cluster.platform.run(async move { producer.send(record("a")).await });
     assert_eq!(outcome, Outcome::Unknown(ClientError::Broker(ErrorCode::RequestTimedOut)));
@@ -123,7 +127,7 @@ fn doubt_of_an_earlier_attempt_stays() {
 #[test]
 fn success_after_doubt_is_success() {
     let cluster = TestCluster::new(&[1]);
-    cluster.broker(1, codes(&[ErrorCode::NotEnoughReplicasAfterAppend]));
+    cluster.broker(1, codes([ErrorCode::NotEnoughReplicasAfterAppend]));
     let producer = start(&cluster, &[]);
     let outcome = cluster.platform.run(async move { producer.send(record("a")).await });
     assert!(matches!(outcome, Outcome::Ok(_)), "{outcome:?}");
@@ -132,7 +136,7 @@ fn success_after_doubt_is_success() {
 #[test]
 fn without_acks_a_record_is_done_once_written() {
     let cluster = TestCluster::new(&[1]);
-    cluster.broker(1, codes(&[]));
+    cluster.broker(1, codes([]));
     let producer = start(&cluster, &[("acks", "0")]);
     let outcomes = cluster.platform.run(async move {
         let first = producer.send(record("a")).await;
@@ -162,7 +166,7 @@ fn no_more_requests_than_allowed_are_in_flight() {
 #[test]
 fn one_request_in_flight_keeps_the_order_across_retries() {
     let cluster = TestCluster::new(&[1]);
-    cluster.broker(1, codes(&[ErrorCode::NotEnoughReplicas, ErrorCode::NotEnoughReplicas]));
+    cluster.broker(1, codes([ErrorCode::NotEnoughReplicas, ErrorCode::NotEnoughReplicas]));
     let settings = [("max.in.flight.requests.per.connection", "1"), ("batch.size", "0"), ("linger.ms", "0")];
     let producer = start(&cluster, &settings);
     cluster.platform.run(async move {
@@ -185,7 +189,7 @@ fn value_of(request: &crate::message::ProduceRequest) -> Bytes {
 #[test]
 fn round_robin_spreads_records_over_all_partitions() {
     let cluster = TestCluster::new(&[1, 1, 1]);
-    cluster.broker(1, codes(&[]));
+    cluster.broker(1, codes([]));
     let class = "org.apache.kafka.clients.producer.RoundRobinPartitioner";
     let producer = start(&cluster, &[("partitioner.class", class)]);
     let outcomes = cluster.platform.run(async move {
@@ -203,7 +207,7 @@ fn round_robin_spreads_records_over_all_partitions() {
 #[test]
 fn records_without_a_key_stick_to_one_partition_per_batch() {
     let cluster = TestCluster::new(&[1, 1, 1]);
-    cluster.broker(1, codes(&[]));
+    cluster.broker(1, codes([]));
     let producer = start(&cluster, &[]);
     let outcomes = cluster.platform.run(async move {
         let sends: Vec<_> = (0..6).map(|_| producer.send(record("a"))).collect();
@@ -218,7 +222,7 @@ fn records_without_a_key_stick_to_one_partition_per_batch() {
 #[test]
 fn a_record_without_a_topic_to_go_to_fails_after_max_block() {
     let cluster = TestCluster::new(&[1]);
-    cluster.broker(1, codes(&[]));
+    cluster.broker(1, codes([]));
     let producer = start(&cluster, &[("max.block.ms", "3000")]);
     let platform = cluster.platform.clone();
     let (outcome, waited) = cluster.platform.run(async move {
@@ -255,16 +259,19 @@ fn a_full_buffer_holds_records_back_until_batches_are_done() {
 #[test]
 fn a_record_above_the_request_size_is_refused() {
     let cluster = TestCluster::new(&[1]);
-    cluster.broker(1, codes(&[]));
+    cluster.broker(1, codes([]));
     let producer = start(&cluster, &[("max.request.size", "100")]);
     let outcome = cluster.platform.run(async move { producer.send(record(&"x".repeat(100))).await });
-    assert!(matches!(outcome, Outcome::Failed(ClientError::RecordTooLarge { bytes_max: 100, .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Outcome::Failed(ClientError::RecordTooLarge { bytes_max: 100, .. })),
+        "{outcome:?}"
+    );
 }
 
 #[test]
 fn a_broker_that_refuses_connections_leaves_records_failed_and_not_unknown() {
     let cluster = TestCluster::new(&[1]);
-    cluster.broker(1, codes(&[]));
+    cluster.broker(1, codes([]));
     cluster.lead(0, 2, 0);
     cluster.unreachable_broker(2);
     let settings = [("request.timeout.ms", "1000"), ("delivery.timeout.ms", "2500")];
@@ -276,7 +283,7 @@ fn a_broker_that_refuses_connections_leaves_records_failed_and_not_unknown() {
 #[test]
 fn flush_sends_what_lingers() {
     let cluster = TestCluster::new(&[1]);
-    cluster.broker(1, codes(&[]));
+    cluster.broker(1, codes([]));
     let producer = start(&cluster, &[("linger.ms", "60000")]);
     let platform = cluster.platform.clone();
     let waited = cluster.platform.run(async move {
