@@ -50,6 +50,7 @@ pub(in crate::client) struct TestCluster {
     pub(in crate::client) platform: TestPlatform,
     metadata: Rc<RefCell<MetadataResponse>>,
     seen: Rc<RefCell<Vec<(i32, Request)>>>,
+    metadata_asked: Rc<RefCell<Vec<i32>>>,
 }
 
 impl TestCluster {
@@ -71,6 +72,7 @@ impl TestCluster {
             platform: TestPlatform::default(),
             metadata: Rc::new(RefCell::new(metadata)),
             seen: Rc::default(),
+            metadata_asked: Rc::default(),
         };
         for (index, leader) in (0..).zip(leaders) {
             cluster.lead(index, *leader, 0);
@@ -114,6 +116,16 @@ impl TestCluster {
         });
     }
 
+    /// Makes Metadata name no broker; gives those it named.
+    pub(in crate::client) fn hide_brokers(&self) -> Vec<MetadataBroker> {
+        std::mem::take(&mut self.metadata.borrow_mut().brokers)
+    }
+
+    /// Makes Metadata name `brokers`.
+    pub(in crate::client) fn show_brokers(&self, brokers: Vec<MetadataBroker>) {
+        self.metadata.borrow_mut().brokers = brokers;
+    }
+
     /// Where clients start.
     pub(in crate::client) fn bootstrap(&self) -> Vec<Endpoint> {
         self.metadata.borrow().brokers.iter().map(|broker| broker.endpoint.clone()).collect()
@@ -123,6 +135,11 @@ impl TestCluster {
     pub(in crate::client) fn seen(&self, broker: i32) -> Vec<Request> {
         let seen = self.seen.borrow();
         seen.iter().filter(|(id, _)| *id == broker).map(|(_, request)| request.clone()).collect()
+    }
+
+    /// How often `broker` was asked for metadata.
+    pub(in crate::client) fn metadata_asked(&self, broker: i32) -> usize {
+        self.metadata_asked.borrow().iter().filter(|id| **id == broker).count()
     }
 
     /// The Produce requests that came so far to `broker`.
@@ -150,7 +167,10 @@ impl TestCluster {
                 Request::ApiVersions(_) => {
                     ApiVersionsResponse { error: ErrorCode::None, apis: advertised(Listener::Broker) }.into()
                 }
-                Request::Metadata(_) => self.metadata.borrow().clone().into(),
+                Request::Metadata(_) => {
+                    self.metadata_asked.borrow_mut().push(id);
+                    self.metadata.borrow().clone().into()
+                }
                 request => {
                     self.seen.borrow_mut().push((id, request.clone()));
                     (script.borrow_mut())(request)

@@ -11,7 +11,10 @@ use crate::driver::Clock as _;
 use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
 use crate::id::TopicPartition;
-use crate::message::{ListOffsetsResponse, ListedOffset, OffsetSpec, Request};
+use crate::message::{
+    EpochEndOffset, ListOffsetsResponse, ListedOffset, OffsetForLeaderEpochResponse, OffsetSpec,
+    PartitionEpochQuery, Request,
+};
 use crate::offset::Offset;
 use crate::rng::Rng;
 use crate::time::{Duration, Timestamp};
@@ -226,4 +229,63 @@ fn both_ends_of_a_partition_can_be_asked_for() {
     });
     assert_eq!(beginning.remove(&partition()), Some(Outcome::Ok(Offset(10))));
     assert_eq!(end.remove(&partition()), Some(Outcome::Ok(Offset(13))));
+}
+
+/// A broker that leads in epoch 8 and whose records of epoch 3 end at `end`.
+fn new_leader(end: i64) -> impl FnMut(&Request) -> Answer + 'static {
+    move |request| match request {
+        Request::OffsetForLeaderEpoch(query) => {
+            let answer = |query: &PartitionEpochQuery| EpochEndOffset {
+                partition: query.partition.clone(),
+                error: ErrorCode::None,
+                leader_epoch: query.leader_epoch,
+                end_offset: Offset(end),
+            };
+            OffsetForLeaderEpochResponse { partitions: query.partitions.iter().map(answer).collect() }.into()
+        }
+        _ => fetched(request, ErrorCode::None, &batch(end, 8, &["x", "y", "z"])).into(),
+    }
+}
+
+#[test]
+fn the_position_is_checked_against_a_new_leaders_log() {
+    let truncated = ConsumerEvent::Truncated { partition: partition(), from: Offset(13), to: Offset(11) };
+    for (end, read, told) in [(11, vec![11, 12, 13], vec![truncated]), (13, vec![13, 14, 15], vec![])] {
+        let cluster = TestCluster::new(&[1]);
+        cluster.lead(0, 1, 3);
+        let moving = cluster.clone();
+        cluster.broker(1, move |request| match asked(request) {
+            Some((Offset(10), _)) => log_of_three(request),
+            _ => {
+                moving.lead(0, 2, 8);
+                fetched(request, ErrorCode::NotLeaderOrFollower, &Bytes::new()).into()
+            }
+        });
+        cluster.broker(2, new_leader(end));
+        let consumer = start(&cluster, &[]);
+        let (records, events) = cluster.platform.run(async move {
+            consumer.seek(&partition(), Offset(10));
+            consumer.poll(WAIT).await;
+            (consumer.poll(WAIT).await, consumer.take_events())
+        });
+        assert_eq!((offsets(&records), events), (read, told));
+    }
+}
+
+#[test]
+fn a_silent_old_leader_does_not_hold_up_the_new_one() {
+    let cluster = TestCluster::new(&[1, 2]);
+    cluster.broker(1, |_| Answer::Silence);
+    cluster.broker(2, log_of_three);
+    let consumer = start(&cluster, &[("metadata.max.age.ms", "1000")]);
+    let moving = cluster.clone();
+    let records = cluster.platform.run(async move {
+        // A connection to the other broker is what metadata is asked on.
+        consumer.end_offsets(vec![TopicPartition::new(TOPIC, 1)]).await;
+        consumer.seek(&partition(), Offset(10));
+        consumer.poll(Duration::from_millis(500)).await;
+        moving.lead(0, 2, 7);
+        consumer.poll(WAIT).await
+    });
+    assert_eq!(offsets(&records), [10, 11, 12]);
 }

@@ -294,3 +294,32 @@ fn flush_sends_what_lingers() {
     assert!(waited.as_nanos() < 1_000_000_000, "{waited}");
     assert_eq!(cluster.produced(1).len(), 1);
 }
+
+#[test]
+fn metadata_is_asked_elsewhere_when_a_silent_leader_takes_no_more() {
+    let cluster = TestCluster::new(&[1]);
+    let moving = cluster.clone();
+    cluster.broker(1, move |_| {
+        moving.lead(0, 2, 1);
+        Answer::Silence
+    });
+    cluster.broker(2, codes([]));
+    let settings = [
+        ("max.in.flight.requests.per.connection", "1"),
+        ("metadata.max.age.ms", "2000"),
+        ("batch.size", "0"),
+        ("linger.ms", "0"),
+        ("acks", "1"),
+    ];
+    let producer = start(&cluster, &settings);
+    let platform = cluster.platform.clone();
+    cluster.platform.run(async move {
+        drop(producer.send(record("a")));
+        platform.sleep(millis(500)).await;
+        drop(producer.send(record("b")));
+        platform.sleep(millis(5000)).await;
+    });
+    // Order is kept: the second record waits for the first, whose request timeout is far away.
+    assert_eq!(cluster.produced(2).len(), 0);
+    assert!(cluster.metadata_asked(2) > 0);
+}
