@@ -109,8 +109,8 @@ fn nothing_happened(artifact: &RunArtifact) -> (Outcome, String, String) {
         );
         return (Outcome::NotTested, "No guarantee was tested: this run proves nothing.".to_owned(), why);
     }
-    let seeds: u64 = artifact.variants.iter().map(|variant| variant.seeds).sum();
-    let acked: u64 = artifact.variants.iter().map(|variant| variant.figures.acked).sum();
+    let seeds = format::total(artifact.variants.iter().map(|variant| variant.seeds));
+    let acked = format::total(artifact.variants.iter().map(|variant| variant.figures.acked));
     let records = format::plural(acked, "acknowledged record");
     let mut text =
         format!("Every guarantee that was tested held for {records} in {}", format::plural(seeds, "run"));
