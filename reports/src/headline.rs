@@ -149,8 +149,9 @@ fn expected(artifact: &RunArtifact) -> (String, bool) {
             false,
         );
     }
-    let which = if all == 1 { "The expectation".to_owned() } else { format!("All {all} expectations") };
-    (format!("As expected: {which} of the scenario met."), true)
+    let which = if all == 1 { "the expectation".to_owned() } else { format!("all {all} expectations") };
+    let are = if all == 1 { "is" } else { "are" };
+    (format!("As expected: {which} of the scenario {are} met."), true)
 }
 
 /// A fragment with a capital first letter and a full stop.
