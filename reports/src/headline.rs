@@ -21,6 +21,8 @@ pub struct Headline {
     pub sentence: String,
     /// The cause in plain words; empty if there is nothing to explain.
     pub cause: String,
+    /// What a setting allowed beside what is broken; empty if nothing.
+    pub also: String,
     /// Whether the scenario expected it.
     pub expected: String,
     /// False if an expectation is not met or undecided.
@@ -42,6 +44,12 @@ pub fn headline(artifact: &RunArtifact) -> Headline {
         }
         None => nothing_happened(artifact),
     };
+    let also = match outcome {
+        Outcome::Broken => leading_verdict(artifact, Outcome::Allowed)
+            .map(|(variant, verdict)| format!("Also: {}", happened(artifact, variant, verdict)))
+            .unwrap_or_default(),
+        _ => String::new(),
+    };
     let (expected, as_expected) = expected(artifact);
     let word = match outcome {
         Outcome::Broken => "BROKEN",
@@ -49,7 +57,7 @@ pub fn headline(artifact: &RunArtifact) -> Headline {
         Outcome::Held => "HELD",
         Outcome::NotTested => "NOT TESTED",
     };
-    Headline { outcome, glyph: outcome.glyph(), word, sentence, cause, expected, as_expected }
+    Headline { outcome, glyph: outcome.glyph(), word, sentence, cause, also, expected, as_expected }
 }
 
 /// The verdict of that outcome with the most affected seeds; losses before anything else.
@@ -101,8 +109,8 @@ fn nothing_happened(artifact: &RunArtifact) -> (Outcome, String, String) {
         );
         return (Outcome::NotTested, "No guarantee was tested: this run proves nothing.".to_owned(), why);
     }
-    let seeds: u64 = artifact.variants.iter().map(|variant| variant.seeds).sum();
-    let acked: u64 = artifact.variants.iter().map(|variant| variant.figures.acked).sum();
+    let seeds = format::total(artifact.variants.iter().map(|variant| variant.seeds));
+    let acked = format::total(artifact.variants.iter().map(|variant| variant.figures.acked));
     let records = format::plural(acked, "acknowledged record");
     let mut text =
         format!("Every guarantee that was tested held for {records} in {}", format::plural(seeds, "run"));
@@ -129,7 +137,11 @@ fn expected(artifact: &RunArtifact) -> (String, bool) {
     let missed = of(ExpectationStatus::NotMet).count();
     let undecided = of(ExpectationStatus::Inconclusive).count();
     if let Some(first) = of(ExpectationStatus::NotMet).next() {
-        return (format!("Unexpected: {missed} of {all} expectations not met. {}", first.sentence), false);
+        let rest = if undecided == 0 { String::new() } else { format!(", {undecided} inconclusive") };
+        return (
+            format!("Unexpected: {missed} of {all} expectations not met{rest}. {}", first.sentence),
+            false,
+        );
     }
     if let Some(first) = of(ExpectationStatus::Inconclusive).next() {
         return (
@@ -137,8 +149,9 @@ fn expected(artifact: &RunArtifact) -> (String, bool) {
             false,
         );
     }
-    let which = if all == 1 { "The expectation".to_owned() } else { format!("All {all} expectations") };
-    (format!("As expected: {which} of the scenario met."), true)
+    let which = if all == 1 { "the expectation".to_owned() } else { format!("all {all} expectations") };
+    let are = if all == 1 { "is" } else { "are" };
+    (format!("As expected: {which} of the scenario {are} met."), true)
 }
 
 /// A fragment with a capital first letter and a full stop.

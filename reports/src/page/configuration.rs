@@ -37,17 +37,20 @@ fn table(caption: &str, settings: &[&Setting], artifact: &RunArtifact) -> Markup
                 th scope="col" { "Scope" } th scope="col" { "Setting" } th scope="col" { "Value" }
                 th scope="col" { "Default" } th scope="col" { "From" }
             } }
-            tbody { @for setting in settings { (row(setting, artifact)) } }
+            tbody {
+                @for (index, setting) in settings.iter().enumerate() {
+                    // Advice stands beside the first row of its setting, not beside each variant.
+                    @let first = settings[..index].iter().all(|earlier| earlier.name != setting.name);
+                    (row(setting, if first { &artifact.warnings } else { &[] }))
+                }
+            }
         }
     }
 }
 
-fn row(setting: &Setting, artifact: &RunArtifact) -> Markup {
-    let advice: Vec<&Warning> = artifact
-        .warnings
-        .iter()
-        .filter(|warning| warning.setting.as_deref() == Some(setting.name.as_str()))
-        .collect();
+fn row(setting: &Setting, warnings: &[Warning]) -> Markup {
+    let advice: Vec<&Warning> =
+        warnings.iter().filter(|warning| warning.setting.as_deref() == Some(setting.name.as_str())).collect();
     html! {
         tr {
             td {
@@ -60,7 +63,7 @@ fn row(setting: &Setting, artifact: &RunArtifact) -> Markup {
             }
             td { @if setting.changed { strong { code { (setting.value) } } } @else { code { (setting.value) } } }
             td { @match &setting.default { Some(default) => { code { (default) } } None => { "–" } } }
-            td.small { (setting.origin) }
+            td.small.nowrap { (setting.origin) }
         }
     }
 }

@@ -114,21 +114,24 @@ fn sections(artifact: &RunArtifact, headline: &Headline) -> Markup {
         @if let Some((index, variant, exhibit)) = shown {
             (story::section(index, variant, exhibit))
             (timeline::section(index, variant, exhibit))
-            (loss::section(index, variant, exhibit))
         }
+        @if let Some((index, variant, exhibit)) = lossy(artifact, shown) { (loss::section(index, variant, exhibit)) }
         (latency::section(artifact))
         (campaign::section(artifact))
         (outage::section(artifact))
-        (other_runs(artifact, shown.map(|(index, ..)| index)))
+        (other_runs(artifact, shown, lossy(artifact, shown)))
         (configuration::section(artifact))
         (source::section(artifact))
         (glossary::section())
     }
 }
 
+/// A run that the page shows: position of its variant, variant, run.
+type Shown<'a> = (usize, &'a Variant, &'a Exhibit);
+
 /// The variant whose run is shown open: the one the headline speaks of, by the worst outcome, then by loss.
-fn principal(artifact: &RunArtifact) -> Option<(usize, &Variant, &Exhibit)> {
-    let mut best: Option<(usize, &Variant, &Exhibit)> = None;
+fn principal(artifact: &RunArtifact) -> Option<Shown<'_>> {
+    let mut best: Option<Shown<'_>> = None;
     let rank = |variant: &Variant, exhibit: &Exhibit| {
         let worst = variant.verdicts.iter().map(|verdict| verdict.outcome).min();
         let broken = worst == Some(Outcome::Broken);
@@ -143,9 +146,22 @@ fn principal(artifact: &RunArtifact) -> Option<(usize, &Variant, &Exhibit)> {
     best
 }
 
+/// The run whose losses are shown open: the open one, or, if that lost nothing, the one with the most chains.
+fn lossy<'a>(artifact: &'a RunArtifact, shown: Option<Shown<'a>>) -> Option<Shown<'a>> {
+    let lost = |(_, _, exhibit): &Shown<'a>| exhibit.losses.total > 0;
+    if shown.as_ref().is_some_and(lost) {
+        return shown;
+    }
+    let all = artifact.variants.iter().enumerate();
+    let runs = all.filter_map(|(index, variant)| Some((index, variant, variant.exhibit.as_ref()?)));
+    runs.filter(lost).max_by_key(|(_, _, exhibit)| exhibit.losses.chains.len()).or(shown)
+}
+
 /// The runs of the other variants, closed: same panels, same scale.
-fn other_runs(artifact: &RunArtifact, open: Option<usize>) -> Markup {
-    let others: Vec<(usize, &Variant, &Exhibit)> = artifact
+fn other_runs(artifact: &RunArtifact, open: Option<Shown<'_>>, lossy: Option<Shown<'_>>) -> Markup {
+    let open = open.map(|(index, ..)| index);
+    let lossy = lossy.map(|(index, ..)| index);
+    let others: Vec<Shown<'_>> = artifact
         .variants
         .iter()
         .enumerate()
@@ -162,7 +178,8 @@ fn other_runs(artifact: &RunArtifact, open: Option<usize>) -> Markup {
                         summary { (parts::variant_name(variant)) ", seed " (exhibit.seed) ": " (exhibit.why) }
                         (story::body(index, exhibit))
                         (timeline::body(index, exhibit))
-                        (loss::body(index, exhibit))
+                        @if lossy == Some(index) { p { a href="#loss" { "Its lost records" } " are shown above." } }
+                        @else { (loss::body(index, exhibit)) }
                     }
                 }
             }

@@ -8,6 +8,14 @@ use maud::{Markup, html};
 /// Recovery over all seeds, and the steps of the shown runs.
 pub(super) fn section(artifact: &RunArtifact) -> Markup {
     let any = artifact.variants.iter().any(|variant| !variant.figures.recovery_times.is_empty());
+    let recoveries: Vec<(&Variant, u64, &Recovery)> = artifact
+        .variants
+        .iter()
+        .filter_map(|variant| Some((variant, variant.exhibit.as_ref()?)))
+        .flat_map(|(variant, exhibit)| {
+            exhibit.recoveries.iter().map(move |recovery| (variant, exhibit.seed, recovery))
+        })
+        .collect();
     html! {
         section aria-labelledby="outages" {
             h2 id="outages" { "Outages and recovery" }
@@ -18,14 +26,7 @@ pub(super) fn section(artifact: &RunArtifact) -> Markup {
             @if any { (parts::scroll("Recovery times over all seeds", &over_seeds(&artifact.variants))) }
             @else { p { "No fault fired, so there was nothing to recover from." } }
             (parts::scroll("Longest outages", &longest(&artifact.variants)))
-            @for variant in &artifact.variants {
-                @if let Some(exhibit) = variant.exhibit.as_ref().filter(|exhibit| !exhibit.recoveries.is_empty()) {
-                    (parts::scroll(
-                        &format!("Recovery step by step: {}", parts::variant_name(variant)),
-                        &steps(variant, exhibit.seed, &exhibit.recoveries),
-                    ))
-                }
-            }
+            @if !recoveries.is_empty() { (parts::scroll("Recovery step by step", &steps(&recoveries))) }
         }
     }
 }
@@ -85,22 +86,24 @@ fn longest(variants: &[Variant]) -> Markup {
 }
 
 /// Each step with the time since the fault began.
-fn steps(variant: &Variant, seed: u64, recoveries: &[Recovery]) -> Markup {
+fn steps(recoveries: &[(&Variant, u64, &Recovery)]) -> Markup {
     let since = |start: u64, at: Option<u64>| {
         at.map_or("never".to_owned(), |at| format!("+{}", format::duration(at.saturating_sub(start))))
     };
     html! {
         table {
-            caption { "Step by step: " (parts::variant_name(variant)) ", seed " (seed) }
+            caption { "Step by step in the shown runs; times since the fault began" }
             thead { tr {
-                th scope="col" { "Fault" } th.number scope="col" { "Began" } th.number scope="col" { "Detected" }
+                th scope="col" { "Fault" } th scope="col" { "Variant" } th.number scope="col" { "Seed" } th.number scope="col" { "Began" } th.number scope="col" { "Detected" }
                 th.number scope="col" { "New leader" } th.number scope="col" { "First ack" }
                 th.number scope="col" { "ISR full" } th.number scope="col" { "Lag zero" }
             } }
             tbody {
-                @for recovery in recoveries {
+                @for (variant, seed, recovery) in recoveries {
                     tr {
                         th scope="row" { code { (recovery.fault) } }
+                        td { (parts::variant_name(variant)) }
+                        td.number { (seed) }
                         td.number { (format::moment(recovery.start_ns)) }
                         td.number { (since(recovery.start_ns, recovery.detected_ns)) }
                         td.number { (since(recovery.start_ns, recovery.new_leader_ns)) }

@@ -1,6 +1,6 @@
 //! Small pieces that every section uses.
 
-use crate::artifact::{Outcome, Variant};
+use crate::artifact::{Outcome, RunArtifact, Variant};
 use maud::{Markup, html};
 
 /// Glyph and word of an outcome: never colour alone.
@@ -25,6 +25,12 @@ pub(super) fn class(outcome: Outcome) -> &'static str {
 /// The label of a variant; a run without a matrix has one without a name.
 pub(super) fn variant_name(variant: &Variant) -> &str {
     if variant.label.is_empty() { "the only variant" } else { &variant.label }
+}
+
+/// The number of a line of the scenario, linked if the page shows that line.
+pub(super) fn line_link(artifact: &RunArtifact, line: u32) -> Markup {
+    let shown = line > 0 && artifact.scenario.source.lines().nth(line as usize - 1).is_some();
+    html! { @if shown { a href=(format!("#line-{line}")) { (line) } } @else { (line) } }
 }
 
 /// A box that scrolls sideways by itself, so that the page never does. Reachable with the keyboard.

@@ -145,25 +145,21 @@ fn table(variants: &[Variant]) -> Markup {
 fn figure_row(row: &Row, variants: &[Variant]) -> Markup {
     let values: Vec<Option<u64>> = variants.iter().map(|variant| (row.value)(&variant.figures)).collect();
     let known = || values.iter().flatten().copied();
-    // A mark says something only if the variants differ.
-    let differ = known().min() != known().max();
     let (best, word) = match row.best {
         Best::Lowest => (known().min(), "lowest"),
         Best::Highest => (known().max(), "highest"),
         Best::None => (None, ""),
     };
+    let best = best.map(row.print);
+    // A mark says something only if the figures differ as they are printed.
+    let differ = known().any(|value| Some((row.print)(value)) != best);
     html! {
         tr {
             th scope="row" { (row.name) }
-            @for value in &values {
+            @for value in values.iter().map(|value| value.map(row.print)) {
                 td.number {
-                    @match value {
-                        Some(value) => {
-                            (( row.print)(*value))
-                            @if differ && best == Some(*value) { span.best { (word) } }
-                        }
-                        None => { "–" }
-                    }
+                    @if differ && best.is_some() && value == best { span.best { (word) } }
+                    (value.as_deref().unwrap_or("–"))
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The verdict bar, and what to do next.
 
 use super::parts;
-use crate::artifact::{ExpectationStatus, RunArtifact};
+use crate::artifact::{Expectation, ExpectationStatus, RunArtifact};
 use crate::headline::Headline;
 use maud::{Markup, html};
 
@@ -12,6 +12,7 @@ pub(super) fn section(artifact: &RunArtifact, headline: &Headline) -> Markup {
             h2 id="verdict" { span.glyph aria-hidden="true" { (headline.glyph) } " " (headline.word) }
             p.lead { (headline.sentence) }
             @if !headline.cause.is_empty() { p { (headline.cause) } }
+            @if !headline.also.is_empty() { p { (headline.also) } }
             p.expected { (headline.expected) }
             @if artifact.run.partial {
                 p.partial { strong { "Partial: " } "the run was interrupted and covers only part of the seeds." }
@@ -37,19 +38,25 @@ pub(super) fn next_steps(artifact: &RunArtifact) -> Markup {
 }
 
 fn expectations(artifact: &RunArtifact) -> Markup {
+    let mut sorted: Vec<&Expectation> = artifact.expectations.iter().collect();
+    sorted.sort_by_key(|expectation| match expectation.status {
+        ExpectationStatus::NotMet => 0,
+        ExpectationStatus::Inconclusive => 1,
+        ExpectationStatus::Met => 2,
+    });
     let table = html! {
         table {
             caption { "What the scenario expected; decides the exit code" }
-            thead { tr { th scope="col" { "Line" } th scope="col" { "Expectation" } th scope="col" { "On" }
-                th scope="col" { "Result" } th scope="col" { "Measured" } } }
+            thead { tr { th scope="col" { "Result" } th scope="col" { "Expectation" } th scope="col" { "On" }
+                th.number scope="col" { "Measured" } th.number scope="col" { "Line" } } }
             tbody {
-                @for expectation in &artifact.expectations {
+                @for expectation in sorted {
                     tr {
-                        td.number { a href=(format!("#line-{}", expectation.line)) { (expectation.line) } }
+                        td { (status(expectation.status)) }
                         th scope="row" { code { (expectation.text) } p.small { (expectation.sentence) } }
                         td { @if expectation.on.is_empty() { "all" } @else { (expectation.on.join(", ")) } }
-                        td { (status(expectation.status)) }
                         td.number { (expectation.measured.as_deref().unwrap_or("–")) }
+                        td.number { (parts::line_link(artifact, expectation.line)) }
                     }
                 }
             }
@@ -91,7 +98,7 @@ fn warnings(artifact: &RunArtifact) -> Markup {
                 @for warning in &artifact.warnings {
                     li {
                         span.warning { "! " code { (warning.code) } } " " (warning.text)
-                        @if let Some(line) = warning.line { " " a href=(format!("#line-{line}")) { "line " (line) } }
+                        @if let Some(line) = warning.line { " line " (parts::line_link(artifact, line)) }
                     }
                 }
             }
