@@ -124,6 +124,12 @@ pub fn bytes(value: u64) -> String {
     }
 }
 
+/// The sum of counts; saturates, because counts come from files.
+#[must_use]
+pub fn total(counts: impl IntoIterator<Item = u64>) -> u64 {
+    counts.into_iter().fold(0, u64::saturating_add)
+}
+
 /// `value / size` with three significant digits.
 fn three_digits(value: u64, size: u64) -> String {
     if rounded(value, size, 2) < 1_000 {

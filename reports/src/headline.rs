@@ -109,8 +109,8 @@ fn nothing_happened(artifact: &RunArtifact) -> (Outcome, String, String) {
         );
         return (Outcome::NotTested, "No guarantee was tested: this run proves nothing.".to_owned(), why);
     }
-    let seeds: u64 = artifact.variants.iter().map(|variant| variant.seeds).sum();
-    let acked: u64 = artifact.variants.iter().map(|variant| variant.figures.acked).sum();
+    let seeds = format::total(artifact.variants.iter().map(|variant| variant.seeds));
+    let acked = format::total(artifact.variants.iter().map(|variant| variant.figures.acked));
     let records = format::plural(acked, "acknowledged record");
     let mut text =
         format!("Every guarantee that was tested held for {records} in {}", format::plural(seeds, "run"));
@@ -149,8 +149,9 @@ fn expected(artifact: &RunArtifact) -> (String, bool) {
             false,
         );
     }
-    let which = if all == 1 { "The expectation".to_owned() } else { format!("All {all} expectations") };
-    (format!("As expected: {which} of the scenario met."), true)
+    let which = if all == 1 { "the expectation".to_owned() } else { format!("all {all} expectations") };
+    let are = if all == 1 { "is" } else { "are" };
+    (format!("As expected: {which} of the scenario {are} met."), true)
 }
 
 /// A fragment with a capital first letter and a full stop.

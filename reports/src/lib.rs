@@ -1,7 +1,7 @@
 //! A run artifact in, one HTML file out. Knows nothing of engine or simulation.
 //!
 //! [`artifact`] is the data, [`render`] the page, [`extract`] the way back: the page embeds its artifact, so one
-//! file explains and reproduces a run. [`headline`] gives the terminal the same first sentences, [`format`] the
+//! file explains and reproduces a run. [`headline`] gives the terminal the same first sentences, [`mod@format`] the
 //! same numbers. Everything here is a pure function: no clock, no randomness, no file, no network, no font metrics.
 
 pub mod artifact;

@@ -6,7 +6,10 @@
 
 pub mod campaign;
 pub mod checker;
+pub mod cli;
+pub mod cluster;
 pub mod export;
+pub mod fault;
 pub mod history;
 pub mod measure;
 pub mod run;
@@ -15,3 +18,4 @@ pub mod scenario;
 pub mod stand_in;
 pub mod verdict;
 pub mod view;
+pub mod workload;

@@ -1,3 +1,7 @@
 //! The command `tribunal`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tribunal_sim::cli::main()
+}

@@ -16,6 +16,8 @@ pub mod outcome;
 pub mod producer;
 mod signal;
 #[cfg(test)]
+mod test_broker;
+#[cfg(test)]
 mod test_platform;
 
 pub use admin::{Admin, ClusterDescription};

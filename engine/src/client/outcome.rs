@@ -113,6 +113,7 @@ pub enum Effect {
 /// The order of checks behind it is Kafka's: `ReplicaManager.appendRecords`, `UnifiedLog.append`,
 /// `ReplicationControlManager.createTopics`.
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "one match over all codes, so that none is forgotten")]
 pub fn effect(code: ErrorCode) -> Effect {
     use ErrorCode as E;
     match code {

@@ -44,10 +44,12 @@ impl Signal {
     }
 }
 
+type Timer = Pin<Box<dyn Future<Output = ()>>>;
+
 /// One timer that is set again and again.
 pub(super) struct Alarm<C: Clock> {
     clock: C,
-    armed: Option<(Instant, Pin<Box<dyn Future<Output = ()>>>)>,
+    armed: Option<(Instant, Timer)>,
 }
 
 impl<C: Clock> Alarm<C> {

@@ -175,3 +175,142 @@ fn decode_entry(line: &str) -> Option<EpochEntry> {
     let entry = EpochEntry { epoch: LeaderEpoch(epoch.parse().ok()?), start: Offset(start.parse().ok()?) };
     (entry.epoch >= LeaderEpoch::ZERO && entry.start >= Offset::ZERO).then_some(entry)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn cache(entries: &[(i32, i64)]) -> EpochCache {
+        let mut cache = EpochCache::new();
+        for (epoch, start) in entries {
+            assert!(cache.assign(LeaderEpoch(*epoch), Offset(*start)));
+        }
+        cache
+    }
+
+    fn pairs(cache: &EpochCache) -> Vec<(i32, i64)> {
+        cache.entries().iter().map(|entry| (entry.epoch.0, entry.start.0)).collect()
+    }
+
+    /// The answer of a plain scan over the epochs of all records.
+    fn scan(records: &[i32], asked: i32) -> Option<EpochEnd> {
+        let latest = *records.last()?;
+        if asked < 0 || asked > latest {
+            return None;
+        }
+        let floor = records.iter().copied().filter(|epoch| *epoch <= asked).max().unwrap_or(asked);
+        let end = records.iter().position(|epoch| *epoch > asked).unwrap_or(records.len());
+        Some(EpochEnd { epoch: LeaderEpoch(floor), end: Offset(i64::try_from(end).expect("small")) })
+    }
+
+    fn cache_of(records: &[i32]) -> EpochCache {
+        let mut cache = EpochCache::new();
+        for (offset, epoch) in (0..).zip(records) {
+            cache.assign(LeaderEpoch(*epoch), Offset(offset));
+        }
+        cache
+    }
+
+    #[test]
+    fn the_latest_epoch_ends_at_the_log_end() {
+        let end = cache(&[(1, 0), (4, 7)]).end_offset_for(LeaderEpoch(4), Offset(9));
+        assert_eq!(end, Some(EpochEnd { epoch: LeaderEpoch(4), end: Offset(9) }));
+    }
+
+    /// KIP-279: the answer says which epoch ends there, since the one asked for may be unknown.
+    #[test]
+    fn kip_279_an_unknown_epoch_is_answered_with_the_one_below_it() {
+        let end = cache(&[(1, 0), (4, 7)]).end_offset_for(LeaderEpoch(3), Offset(9));
+        assert_eq!(end, Some(EpochEnd { epoch: LeaderEpoch(1), end: Offset(7) }));
+    }
+
+    #[test]
+    fn an_epoch_before_the_first_ends_where_the_first_begins() {
+        let end = cache(&[(2, 5)]).end_offset_for(LeaderEpoch(1), Offset(9));
+        assert_eq!(end, Some(EpochEnd { epoch: LeaderEpoch(1), end: Offset(5) }));
+    }
+
+    #[test]
+    fn an_epoch_above_the_latest_and_no_epoch_are_undefined() {
+        let known = cache(&[(2, 5)]);
+        assert_eq!(known.end_offset_for(LeaderEpoch(3), Offset(9)), None);
+        assert_eq!(known.end_offset_for(LeaderEpoch::NONE, Offset(9)), None);
+        assert_eq!(EpochCache::new().end_offset_for(LeaderEpoch(0), Offset(9)), None);
+    }
+
+    #[test]
+    fn an_assignment_drops_the_entries_it_contradicts() {
+        let mut known = cache(&[(1, 0), (2, 5), (3, 9)]);
+        assert!(known.assign(LeaderEpoch(4), Offset(9)));
+        assert_eq!(pairs(&known), [(1, 0), (2, 5), (4, 9)]);
+        assert!(known.assign(LeaderEpoch(2), Offset(12)));
+        assert_eq!(pairs(&known), [(1, 0), (2, 12)]);
+    }
+
+    #[test]
+    fn an_epoch_keeps_its_first_start() {
+        let mut known = cache(&[(1, 3)]);
+        assert!(!known.assign(LeaderEpoch(1), Offset(8)));
+        assert!(!known.assign(LeaderEpoch::NONE, Offset(8)));
+        assert!(known.assign(LeaderEpoch(1), Offset(2)));
+        assert_eq!(pairs(&known), [(1, 2)]);
+    }
+
+    #[test]
+    fn the_checkpoint_is_kafkas_text() {
+        let known = cache(&[(0, 0), (2, 57)]);
+        assert_eq!(&known.encode()[..], b"0\n2\n0 0\n2 57\n");
+    }
+
+    #[test]
+    fn a_malformed_checkpoint_is_refused_with_a_reason() {
+        use EpochCheckpointError::{Count, Entry, NotText, Version};
+        let wrong: [(&[u8], EpochCheckpointError); 8] = [
+            (b"", Version),
+            (b"1\n0\n", Version),
+            (b"0\n", Count),
+            (b"0\n2\n1 0\n", Count),
+            (b"0\n1\n1\n", Entry { index: 0 }),
+            (b"0\n1\n-1 0\n", Entry { index: 0 }),
+            (b"0\n2\n1 5\n2 5\n", Entry { index: 1 }),
+            (b"\xff", NotText),
+        ];
+        for (content, error) in wrong {
+            assert_eq!(EpochCache::decode(content), Err(error), "{content:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_cache_answers_as_a_scan_over_all_records(
+            mut records in prop::collection::vec(0_i32..12, 0..30),
+            asked in -1_i32..14,
+            cut in 0_i64..32,
+        ) {
+            records.sort_unstable();
+            let mut known = cache_of(&records);
+            let log_end = |records: &[i32]| Offset(i64::try_from(records.len()).expect("small"));
+            known.invariants(log_end(&records));
+            prop_assert_eq!(known.end_offset_for(LeaderEpoch(asked), log_end(&records)), scan(&records, asked));
+            for (offset, epoch) in (0..).zip(&records) {
+                prop_assert_eq!(known.epoch_at(Offset(offset)), Some(LeaderEpoch(*epoch)));
+            }
+            let changed = known.truncate_from(Offset(cut));
+            prop_assert_eq!(changed, known != cache_of(&records));
+            records.truncate(usize::try_from(cut).expect("positive"));
+            prop_assert_eq!(&known, &cache_of(&records));
+            prop_assert_eq!(known.end_offset_for(LeaderEpoch(asked), log_end(&records)), scan(&records, asked));
+            prop_assert_eq!(EpochCache::decode(&known.encode()), Ok(known));
+        }
+
+        #[test]
+        fn no_text_makes_decoding_panic(text in "[0-9 \n-]{0,40}", bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            let _ = EpochCache::decode(&bytes);
+            if let Ok(read) = EpochCache::decode(text.as_bytes()) {
+                prop_assert_eq!(EpochCache::decode(&read.encode()), Ok(read));
+            }
+        }
+    }
+}

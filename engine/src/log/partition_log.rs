@@ -54,6 +54,8 @@ pub struct PartitionLog {
     pub(super) progress: Progress,
     /// Truncations so far.
     generation: u64,
+    /// The latest epoch begun or appended since boot. What was read from files is not in it.
+    newest_epoch: LeaderEpoch,
 }
 
 impl PartitionLog {
@@ -69,7 +71,16 @@ impl PartitionLog {
         let segments = vec![Segment::new(&directory, start)];
         let epochs = EpochCache::new();
         let progress = Progress::recovered(start);
-        PartitionLog { partition, settings, directory, segments, epochs, progress, generation: 0 }
+        PartitionLog {
+            partition,
+            settings,
+            directory,
+            segments,
+            epochs,
+            progress,
+            generation: 0,
+            newest_epoch: LeaderEpoch::NONE,
+        }
     }
 
     /// Which partition it is.
@@ -138,13 +149,14 @@ impl PartitionLog {
     }
 
     /// Appends what a producer sent: the batch gets the next offsets and `epoch`. Its bytes are not copied.
-    /// `epoch` must not be below the latest epoch of the log.
+    /// `epoch` must not be below one this log was given since boot. If damaged files brought a higher one, its
+    /// entry is dropped.
     pub fn append_as_leader(&mut self, batch: RecordBatch, epoch: LeaderEpoch, io: &mut LogIo) -> BatchId {
-        let latest = self.latest_epoch().unwrap_or(LeaderEpoch::NONE);
         assert!(
-            epoch >= latest && epoch >= LeaderEpoch::ZERO,
-            "{}: a leader of epoch {epoch} cannot append after epoch {latest}",
-            self.partition
+            epoch >= self.newest_epoch && epoch >= LeaderEpoch::ZERO,
+            "{}: a leader of epoch {epoch} cannot append after epoch {}",
+            self.partition,
+            self.newest_epoch
         );
         self.append(&batch.with_position(self.end_offset(), epoch), io)
     }
@@ -267,16 +279,14 @@ impl PartitionLog {
             assert!(!before.batches.is_empty(), "{}: only the last segment may be empty", self.partition);
         }
         if let Some(last) = self.active().batches.last() {
-            assert_eq!(
-                self.epochs.epoch_at(last.base),
-                Some(last.epoch),
-                "{}: epoch of the end",
-                self.partition
-            );
+            // Not equal if damaged files brought an epoch that a later leader's did not allow to stay.
+            let known = self.epochs.epoch_at(last.base);
+            assert!(known.is_none_or(|known| known <= last.epoch), "{}: epoch of the end", self.partition);
         }
     }
 
     fn assign_epoch(&mut self, epoch: LeaderEpoch, start: Offset, io: &mut LogIo) {
+        self.newest_epoch = self.newest_epoch.max(epoch);
         if self.epochs.assign(epoch, start) {
             self.persist_epochs(io);
         }

@@ -1,12 +1,15 @@
 //! Reading a log back at boot.
 //!
 //! Every batch of every segment is read and its CRC checked. The log ends before the first batch that is torn,
-//! damaged, not where the one before ended, or of an older epoch than the one before; the rest of that segment
-//! and all later segments are removed. What is left is synced, because the cursors then call it durable.
+//! damaged, not where the one before ended, or of an epoch that cannot be; the rest of that segment and all later
+//! segments are removed. What is left is synced, because the cursors then call it durable.
 //!
-//! The epoch cache is rebuilt from the batches. Since all of them are read they decide: an entry of the
-//! checkpoint file adds nothing to them but epochs that begin at the log's end, which Kafka cuts at boot too.
-//! A checkpoint that is missing, damaged or different is written anew.
+//! The epoch cache is rebuilt from the batches and compared with the checkpoint file. The CRC does not cover a
+//! batch's epoch, so the checkpoint is the only witness against a damaged one. It is written durably before the
+//! first batch of an epoch and after a cut: a batch that contradicts it is damaged, or was cut before a power
+//! loss and is back. Either way the log ends before it. Entries at the end of the log or beyond are dropped, as
+//! Kafka does at boot. If the checkpoint is missing or unreadable the batches alone decide; it is written anew
+//! wherever it differs from them.
 //!
 //! A clean-shutdown marker and a recovery point, which would spare the scan, do not exist yet.
 
@@ -26,6 +29,7 @@ const READ_BYTES: u64 = 1024 * 1024;
 
 const GAP: &str = "gap between batches";
 const OLD_EPOCH: &str = "older epoch than the batch before";
+const OTHER_EPOCH: &str = "epoch differs from the checkpoint";
 const GAP_BETWEEN_SEGMENTS: &str = "gap between segments";
 
 /// What recovery removed.
@@ -58,15 +62,17 @@ impl PartitionLog {
         }
         files.sort_unstable();
         let Some((start, _)) = files.first() else {
-            log.restore_epochs(disk).await?;
+            let stored = log.read_epochs(disk).await?;
+            log.restore_epochs(disk, stored.as_ref()).await?;
             return Ok((log, None));
         };
         log = PartitionLog::starting_at(log.partition, settings, *start);
-        let cut = log.scan_segments(disk, &files).await?;
+        let stored = log.read_epochs(disk).await?;
+        let cut = log.scan_segments(disk, &files, stored.as_ref()).await?;
         for segment in &log.segments {
             disk.execute(DiskOp::Sync { file: segment.file.clone() }).await?;
         }
-        log.restore_epochs(disk).await?;
+        log.restore_epochs(disk, stored.as_ref()).await?;
         let end = log.segments.last().map_or(*start, Segment::end);
         log.progress = Progress::recovered(end);
         Ok((log, cut))
@@ -77,6 +83,7 @@ impl PartitionLog {
         &mut self,
         disk: &D,
         files: &[(Offset, u64)],
+        stored: Option<&EpochCache>,
     ) -> Result<Option<RecoveryCut>, DiskError> {
         let mut end = self.start_offset();
         self.segments.clear();
@@ -86,8 +93,11 @@ impl PartitionLog {
                 let bytes = self.delete_segments(disk, files.get(index..).unwrap_or_default()).await?;
                 return Ok(Some(RecoveryCut { at: end, bytes, reason: GAP_BETWEEN_SEGMENTS }));
             }
-            let mut scan =
-                SegmentScan { segment: Segment::new(&self.directory, *base), epochs: &mut self.epochs };
+            let mut scan = SegmentScan {
+                segment: Segment::new(&self.directory, *base),
+                epochs: &mut self.epochs,
+                stored,
+            };
             let damage = scan.read(disk, *length).await?;
             let segment = scan.segment;
             let (file, kept) = (segment.file.clone(), segment.bytes());
@@ -112,15 +122,21 @@ impl PartitionLog {
         Ok(bytes)
     }
 
-    /// Writes the epoch checkpoint anew if it does not say what the batches say.
-    async fn restore_epochs<D: Disk>(&self, disk: &D) -> Result<(), DiskError> {
+    /// The epoch checkpoint; none if there is none that can be read.
+    async fn read_epochs<D: Disk>(&self, disk: &D) -> Result<Option<EpochCache>, DiskError> {
         let file = FileName::new(&self.directory, EPOCH_CHECKPOINT);
-        let stored = match read_bytes(disk, &file, 0, u64::MAX).await {
-            Ok(content) => EpochCache::decode(&content).ok(),
-            Err(DiskError::NotFound) => Some(EpochCache::new()),
-            Err(error) => return Err(error),
-        };
-        if stored.as_ref() != Some(&self.epochs) {
+        match read_bytes(disk, &file, 0, u64::MAX).await {
+            Ok(content) => Ok(EpochCache::decode(&content).ok()),
+            Err(DiskError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes the epoch checkpoint anew if it does not say what the batches say.
+    async fn restore_epochs<D: Disk>(&self, disk: &D, stored: Option<&EpochCache>) -> Result<(), DiskError> {
+        let absent = stored.is_none() && self.epochs.entries().is_empty();
+        if !absent && stored != Some(&self.epochs) {
+            let file = FileName::new(&self.directory, EPOCH_CHECKPOINT);
             disk.execute(DiskOp::Replace { file, content: self.epochs.encode() }).await?;
         }
         Ok(())
@@ -131,6 +147,7 @@ impl PartitionLog {
 struct SegmentScan<'a> {
     segment: Segment,
     epochs: &'a mut EpochCache,
+    stored: Option<&'a EpochCache>,
 }
 
 impl SegmentScan<'_> {
@@ -179,6 +196,10 @@ impl SegmentScan<'_> {
         let epoch = batch.leader_epoch();
         if epoch.0 < 0 || self.epochs.latest().is_some_and(|latest| epoch < latest) {
             return Err(OLD_EPOCH);
+        }
+        let known = |offset: Offset| self.stored.is_none_or(|stored| stored.epoch_at(offset) == Some(epoch));
+        if !known(batch.base_offset()) || !known(batch.last_offset()) {
+            return Err(OTHER_EPOCH);
         }
         self.epochs.assign(epoch, batch.base_offset());
         self.segment.push(batch);

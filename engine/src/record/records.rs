@@ -59,9 +59,9 @@ impl Records {
     }
 
     fn read(&mut self) -> Result<Record, &'static str> {
-        let mut cursor = Cursor::new(&self.payload, self.position);
-        let length = cursor.varint().and_then(|length| usize::try_from(length).ok()).ok_or("its length")?;
-        cursor.limit(length).ok_or("it ends beyond the batch")?;
+        let mut payload = Cursor::new(&self.payload, self.position);
+        let length = payload.varint().and_then(|length| usize::try_from(length).ok()).ok_or("its length")?;
+        let mut cursor = payload.window(length).ok_or("it ends beyond the batch")?;
         cursor.byte().ok_or("its attributes")?;
         let timestamp_delta = cursor.varlong().ok_or("its timestamp")?;
         let offset_delta = cursor.varint().ok_or("its offset")?;
@@ -74,7 +74,7 @@ impl Records {
         if cursor.remaining() != 0 {
             return Err("it has bytes after its headers");
         }
-        self.position = cursor.position();
+        self.position = self.payload.len() - payload.remaining();
         self.previous_delta = offset_delta;
         Ok(Record {
             offset: self.base.plus(i64::from(offset_delta)),

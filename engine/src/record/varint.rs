@@ -32,49 +32,40 @@ fn low_seven(value: u64) -> u8 {
 /// Reads fields from a window of a buffer.
 pub(super) struct Cursor<'a> {
     bytes: &'a Bytes,
-    position: usize,
-    end: usize,
+    /// The bytes of the window that are not read yet.
+    rest: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
     /// A cursor over `bytes` from `position` to their end.
     pub(super) fn new(bytes: &'a Bytes, position: usize) -> Self {
-        Cursor { bytes, position, end: bytes.len() }
-    }
-
-    /// Where the next field starts.
-    pub(super) fn position(&self) -> usize {
-        self.position
+        Cursor { bytes, rest: bytes.get(position..).unwrap_or_default() }
     }
 
     /// Bytes left in the window.
     pub(super) fn remaining(&self) -> usize {
-        self.end.saturating_sub(self.position)
+        self.rest.len()
     }
 
-    /// Ends the window `length` bytes from here; none if it has not that many.
-    pub(super) fn limit(&mut self, length: usize) -> Option<()> {
-        let end = self.position.checked_add(length).filter(|end| *end <= self.end)?;
-        self.end = end;
-        Some(())
+    /// Takes the next `length` bytes into a window of their own; none if there are not that many.
+    pub(super) fn window(&mut self, length: usize) -> Option<Cursor<'a>> {
+        let (window, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(Cursor { bytes: self.bytes, rest: window })
     }
 
     /// The next byte.
     pub(super) fn byte(&mut self) -> Option<u8> {
-        if self.position >= self.end {
-            return None;
-        }
-        let byte = *self.bytes.get(self.position)?;
-        self.position += 1;
-        Some(byte)
+        let (byte, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*byte)
     }
 
     /// The next `length` bytes, as a view.
     pub(super) fn take(&mut self, length: usize) -> Option<Bytes> {
-        let end = self.position.checked_add(length).filter(|end| *end <= self.end)?;
-        let taken = self.bytes.slice(self.position..end);
-        self.position = end;
-        Some(taken)
+        let (taken, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(self.bytes.slice_ref(taken))
     }
 
     /// A field preceded by its length; `Some(None)` is null (length -1).
@@ -91,21 +82,29 @@ impl<'a> Cursor<'a> {
     }
 
     /// A varlong.
+    #[inline]
     pub(super) fn varlong(&mut self) -> Option<i64> {
-        let mut raw = 0_u64;
-        for shift in (0..64).step_by(7) {
+        let byte = self.byte()?;
+        let raw = if byte < 0x80 { u64::from(byte) } else { self.long_tail(u64::from(byte & 0x7f))? };
+        Some((raw >> 1).cast_signed() ^ (raw & 1).cast_signed().wrapping_neg())
+    }
+
+    /// The rest of a varlong whose first seven bits are `raw`.
+    fn long_tail(&mut self, mut raw: u64) -> Option<u64> {
+        let mut shift = 7;
+        loop {
             let byte = self.byte()?;
             let bits = u64::from(byte & 0x7f);
-            let shifted = bits << shift;
-            if shifted >> shift != bits {
+            // The tenth byte has room for one bit.
+            if shift == 63 && byte > 1 {
                 return None;
             }
-            raw |= shifted;
-            if byte & 0x80 == 0 {
-                return Some((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed());
+            raw |= bits << shift;
+            if byte < 0x80 {
+                return Some(raw);
             }
+            shift += 7;
         }
-        None
     }
 }
 

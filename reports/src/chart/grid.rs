@@ -45,7 +45,7 @@ fn moment_rows(grid: &OffsetGrid, moment: &GridMoment, columns: u32, width: f64,
         text x=(LEFT) y=(y + 16) font-weight="600" { (format::moment(moment.at_ns)) ": " (clip(&moment.title, 90)) }
         @for column in 0..columns {
             text.tick x=(num(x(column) + width / 2.0)) y=(y + 36) text-anchor="middle" {
-                (format::count(grid.first_offset + u64::from(column)))
+                (format::count(grid.first_offset.saturating_add(u64::from(column))))
             }
         }
         @for (number, row) in moment.rows.iter().enumerate() {

@@ -32,7 +32,7 @@ pub(crate) fn outcomes(run: Run<'_>, desc: &str) -> Markup {
         path.acked d=(bars(run.scale, &windows, length, top, |_| 0, |window| window.acked)) {}
         path.unknown d=(bars(run.scale, &windows, length, top, |window| window.acked, |window| window.unknown)) {}
         path.failed d=(bars(
-            run.scale, &windows, length, top, |window| window.acked + window.unknown, |window| window.failed,
+            run.scale, &windows, length, top, |window| window.acked.saturating_add(window.unknown), |window| window.failed,
         )) {}
         (left_label("no success", strip + 10.0))
         @for outage in &run.exhibit.outages {
@@ -59,7 +59,7 @@ fn merge(windows: &[OutcomeWindow]) -> Vec<OutcomeWindow> {
     let merged = windows.len().div_ceil(BARS_MAX).max(1);
     let add = |chunk: &[OutcomeWindow]| {
         let first = chunk.first()?;
-        let sum = |pick: fn(&OutcomeWindow) -> u64| chunk.iter().map(pick).sum();
+        let sum = |pick: fn(&OutcomeWindow) -> u64| format::total(chunk.iter().map(pick));
         Some(OutcomeWindow {
             start_ns: first.start_ns,
             acked: sum(|window| window.acked),
@@ -82,7 +82,7 @@ fn bars(
     let mut path = String::new();
     for window in windows.iter().filter(|window| size(window) > 0) {
         let (left, right) = (scale.x(window.start_ns), scale.x(window.start_ns.saturating_add(length)));
-        let (low, high) = (level(below(window), top), level(below(window) + size(window), top));
+        let (low, high) = (level(below(window), top), level(below(window).saturating_add(size(window)), top));
         let width = (right - left - 0.4).max(0.6);
         // What happened at all must be visible.
         let height = (low - high).max(1.0);

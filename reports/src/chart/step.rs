@@ -15,6 +15,7 @@ const POINTS_MAX: usize = 900;
 /// ISR size against `min.insync.replicas`; shaded where it is below.
 pub(crate) fn isr(run: Run<'_>, number: usize, track: &IsrTrack, desc: &str) -> Markup {
     let top = u64::from(track.replicas).max(u64::from(track.min_insync_replicas)).max(1);
+    let labels = round_step(top.div_ceil(5));
     let y = |size: u64| level(size, top);
     let points: Vec<(u64, u64)> =
         track.steps.iter().map(|step| (step.at_ns, step.members.len() as u64)).collect();
@@ -30,7 +31,7 @@ pub(crate) fn isr(run: Run<'_>, number: usize, track: &IsrTrack, desc: &str) -> 
             rect.below x=(num(from)) y=(num(y(least))) width=(num((to - from).max(1.0)))
                 height=(num(y(size) - y(least))) {}
         }
-        @for size in 0..=top { (left_label(&size.to_string(), y(size) + 4.0)) }
+        @for number in 0..=top / labels { (left_label(&format::count(number * labels), y(number * labels) + 4.0)) }
         path.min-isr d=(format!("M{LEFT} {}H{RIGHT}", num(y(least)))) {}
         text.halo.tick x=(RIGHT - 4) y=(num(y(least) - 5.0)) text-anchor="end" {
             "min.insync.replicas = " (track.min_insync_replicas)

@@ -133,15 +133,15 @@ fn brokers(run: Run<'_>, exhibit: &Exhibit) -> Markup {
 
 fn isr(run: Run<'_>, number: usize, track: &IsrTrack, end: u64) -> Markup {
     let least = track.steps.iter().map(|step| step.members.len()).min().unwrap_or(0);
-    let below: u64 = track
+    let below = track
         .steps
         .iter()
         .enumerate()
         .filter(|(_, step)| (step.members.len() as u64) < u64::from(track.min_insync_replicas))
         .map(|(index, step)| {
             track.steps.get(index + 1).map_or(end, |next| next.at_ns).saturating_sub(step.at_ns)
-        })
-        .sum();
+        });
+    let below = format::total(below);
     let says = format!(
         "The ISR of {} had at least {least} of {} replicas; it was below min.insync.replicas={} for {}.",
         track.partition,
@@ -178,7 +178,7 @@ fn members(brokers: &[i32]) -> String {
 
 fn outcomes(run: Run<'_>, exhibit: &Exhibit) -> Markup {
     let sum =
-        |pick: fn(&crate::artifact::OutcomeWindow) -> u64| exhibit.outcomes.iter().map(pick).sum::<u64>();
+        |pick: fn(&crate::artifact::OutcomeWindow) -> u64| format::total(exhibit.outcomes.iter().map(pick));
     let (acked, failed, unknown) = (sum(|w| w.acked), sum(|w| w.failed), sum(|w| w.unknown));
     let longest = exhibit.outages.iter().map(|outage| outage.end_ns.saturating_sub(outage.start_ns)).max();
     let outage = match longest {

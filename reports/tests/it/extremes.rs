@@ -51,7 +51,9 @@ fn no_number_in_any_field_stops_the_page() {
             // A field of 32 bits refuses the largest number; that is an answer too.
             let Ok(artifact) = RunArtifact::from_json(&changed.to_string()) else { continue };
             let page = render(&artifact);
-            assert!(!page.contains("NaN"), "{name} = {number}");
+            // Base64 may spell anything.
+            let (visible, _) = page.split_once("id=\"artifact\"").expect("the element");
+            assert!(!visible.contains("NaN"), "{name} = {number}");
             rendered += 1;
         }
     }

@@ -89,3 +89,9 @@ pub trait Checker {
     /// Judges the run that is over.
     fn finish(&mut self, run: &FinishedRun<'_>) -> Finding;
 }
+
+/// Every checker.
+#[must_use]
+pub fn all() -> Vec<Box<dyn Checker>> {
+    Vec::new()
+}

@@ -43,18 +43,26 @@ pub fn how_checked(guarantee: Guarantee) -> &'static str {
         Guarantee::OrderPerPartition => {
             "For each producer and partition, the final read is compared with the order of the sends."
         }
-        Guarantee::NoDuplicates => "Each value is unique; the final read is searched for values that appear twice.",
+        Guarantee::NoDuplicates => {
+            "Each value is unique; the final read is searched for values that appear twice."
+        }
         Guarantee::OffsetMeansOneRecord => {
             "Every read of every consumer, and the final read, is compared offset by offset."
         }
         Guarantee::NoSkippedRecords => {
             "What each consumer was given is compared with the records between its first and its last offset."
         }
-        Guarantee::SingleLeaderPerEpoch => "Every broker says when it takes a leadership; no epoch may have two.",
+        Guarantee::SingleLeaderPerEpoch => {
+            "Every broker says when it takes a leadership; no epoch may have two."
+        }
         Guarantee::ReplicasIdenticalBelowHighWatermark => {
             "When all is over, the logs on the disks of all replicas are compared byte by byte."
         }
-        Guarantee::HighWatermarkNeverBack => "Every high watermark a legitimate leader commits is compared with the one before.",
-        Guarantee::Recovers => "After the faults, each partition must have a leader, take a write, and bring every replica back.",
+        Guarantee::HighWatermarkNeverBack => {
+            "Every high watermark a legitimate leader commits is compared with the one before."
+        }
+        Guarantee::Recovers => {
+            "After the faults, each partition must have a leader, take a write, and bring every replica back."
+        }
     }
 }

@@ -33,8 +33,9 @@ fn track(plan: &Plan, run: &RunOutcome, name: &TopicPartition) -> IsrTrack {
     let min = run.view.partitions.get(name).map_or(1, |view| view.min_insync_replicas);
     let mut steps: Vec<IsrStep> = Vec::new();
     for happening in &run.view.happenings {
-        let What::Event(Event::LeaderElected { partition, isr, .. } | Event::IsrChanged { partition, isr, .. }) =
-            &happening.what
+        let What::Event(
+            Event::LeaderElected { partition, isr, .. } | Event::IsrChanged { partition, isr, .. },
+        ) = &happening.what
         else {
             continue;
         };

@@ -117,7 +117,13 @@ fn roles(
             roles.extend(up.filter_map(|state| {
                 let (start_ns, end_ns) = (start.max(state.start_ns), end.min(state.end_ns));
                 let partition = partition.to_string();
-                (start_ns < end_ns).then_some(RoleInterval { partition, role, epoch: epoch.0, start_ns, end_ns })
+                (start_ns < end_ns).then_some(RoleInterval {
+                    partition,
+                    role,
+                    epoch: epoch.0,
+                    start_ns,
+                    end_ns,
+                })
             }));
         }
     }
@@ -163,7 +169,9 @@ fn role_intervals(broker: NodeId, run: &RunOutcome, name: &TopicPartition, end: 
     let mut found = Vec::new();
     for happening in &run.view.happenings {
         let next = match (&happening.what, &current) {
-            (What::Event(Event::LeaderElected { partition, leader, epoch, isr, .. }), _) if partition == name => {
+            (What::Event(Event::LeaderElected { partition, leader, epoch, isr, .. }), _)
+                if partition == name =>
+            {
                 Assigned { leader: *leader, isr: isr.clone(), epoch: *epoch }
             }
             (What::Event(Event::IsrChanged { partition, isr, .. }), Some(known)) if partition == name => {

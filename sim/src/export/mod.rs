@@ -20,9 +20,10 @@ use tribunal_reports::artifact::{
     Scenario as Source, SourceMark,
 };
 
+pub(crate) use exhibit::action_name;
 pub use exhibit::exhibit;
 pub use guarantee::how_checked;
-pub use identity::{ENGINE_VERSION, leading_case, replay_command, run_id};
+pub use identity::{ENGINE_VERSION, leading_case, quoted, replay_command, run_id};
 
 use crate::campaign::{Campaign, Seen};
 use crate::scenario::expect::Claim;
@@ -117,7 +118,11 @@ fn marks(scenario: &Scenario, campaign: &Campaign) -> Vec<SourceMark> {
             let answers = || summaries().flat_map(|summary| &summary.answers);
             let happened = answers().filter(|one| one.expectation == index && one.holds == Some(true));
             let fired = happened.count() as u64;
-            marks.push(SourceMark { line: line(expectation.line), fired, what: format!("happens {condition}") });
+            marks.push(SourceMark {
+                line: line(expectation.line),
+                fired,
+                what: format!("happens {condition}"),
+            });
         }
     }
     marks.sort_by_key(|mark| mark.line);

@@ -36,7 +36,8 @@ pub(super) fn story(plan: &Plan, run: &RunOutcome, measured: &Measured) -> Vec<S
     while told.len() > SENTENCES_MAX {
         // Of the lightest the last: the first of its kind is the one that explains.
         let lightest = told.iter().map(|one| one.weight).min().unwrap_or(0);
-        let last = told.iter().enumerate().filter(|(_, one)| one.weight == lightest).max_by_key(|(_, one)| one.at);
+        let last =
+            told.iter().enumerate().filter(|(_, one)| one.weight == lightest).max_by_key(|(_, one)| one.at);
         let Some((index, _)) = last else { break };
         told.remove(index);
     }
@@ -60,9 +61,8 @@ fn load_began(plan: &Plan, run: &RunOutcome) -> Option<Candidate> {
     let partitions = run.view.partitions.len() as u64;
     let leaders = leaders_at(&run.view, at);
     let first = leaders.iter().find_map(|(partition, leader)| Some((*partition, (*leader)?)));
-    let leader = first.map_or_else(String::new, |(partition, leader)| {
-        format!("; broker {leader} leads {partition}")
-    });
+    let leader =
+        first.map_or_else(String::new, |(partition, leader)| format!("; broker {leader} leads {partition}"));
     let text = format!(
         "Load begins: {} to {}{leader}.",
         format::plural(u64::from(clients), "producer"),
@@ -88,7 +88,9 @@ fn of_fault(plan: &Plan, run: &RunOutcome, fault: &crate::run::FaultRecord) -> V
     let led = match led.as_slice() {
         [] => String::new(),
         [only] => format!(" It led {only}."),
-        [first, rest @ ..] => format!(" It led {first} and {}.", format::plural(rest.len() as u64, "more partition")),
+        [first, rest @ ..] => {
+            format!(" It led {first} and {}.", format::plural(rest.len() as u64, "more partition"))
+        }
     };
     let targets = fault.targets.join(", ");
     let text = format!("Fault {} ({action}) hits {targets}{because}.{led}", fault.name);
@@ -104,7 +106,8 @@ fn of_recovery(recovery: &FaultRecovery) -> Vec<Candidate> {
     let mut told = Vec::new();
     let since = |at| seconds(recovery.began, at);
     if let Some(at) = recovery.detected {
-        let text = format!("The controller fences the broker, {} after fault {} began.", since(at), recovery.fault);
+        let text =
+            format!("The controller fences the broker, {} after fault {} began.", since(at), recovery.fault);
         told.push(Candidate { at, weight: 60, text });
     }
     if let Some(at) = recovery.first_ack {
@@ -117,7 +120,8 @@ fn of_recovery(recovery: &FaultRecovery) -> Vec<Candidate> {
         told.push(Candidate { at, weight: 70, text });
     }
     if let Some(at) = recovery.isr_full {
-        let text = format!("Every replica is in the ISR again, {} after fault {} began.", since(at), recovery.fault);
+        let text =
+            format!("Every replica is in the ISR again, {} after fault {} began.", since(at), recovery.fault);
         told.push(Candidate { at, weight: 50, text });
     }
     told
@@ -128,7 +132,8 @@ fn elections(run: &RunOutcome) -> Vec<Candidate> {
     let mut told: Vec<Candidate> = Vec::new();
     let mut more = 0_u64;
     for happening in &run.view.happenings {
-        let What::Event(Event::LeaderElected { partition, leader, epoch, isr, reason }) = &happening.what else {
+        let What::Event(Event::LeaderElected { partition, leader, epoch, isr, reason }) = &happening.what
+        else {
             continue;
         };
         if *reason == ElectionReason::Created {
@@ -144,15 +149,21 @@ fn elections(run: &RunOutcome) -> Vec<Candidate> {
         more = 0;
         let isr = list(isr);
         let text = match (leader, reason) {
-            (None, _) => format!("{partition} has no leader: no replica of its ISR {isr} lives (epoch {epoch})."),
+            (None, _) => {
+                format!("{partition} has no leader: no replica of its ISR {isr} lives (epoch {epoch}).")
+            }
             (Some(leader), ElectionReason::Unclean) => format!(
                 "Broker {leader} is elected leader of {partition} in epoch {epoch} from outside the ISR: an unclean election."
             ),
             (Some(leader), ElectionReason::EligibleReplicaReturned) => {
-                format!("Broker {leader} is back and leads {partition} again, in epoch {epoch} with ISR {isr}.")
+                format!(
+                    "Broker {leader} is back and leads {partition} again, in epoch {epoch} with ISR {isr}."
+                )
             }
             (Some(leader), ElectionReason::LeaderLost | ElectionReason::Created) => {
-                format!("Broker {leader} is elected leader of {partition} in epoch {epoch}, ISR {isr}: a clean election.")
+                format!(
+                    "Broker {leader} is elected leader of {partition} in epoch {epoch}, ISR {isr}: a clean election."
+                )
             }
         };
         let weight = if *reason == ElectionReason::Unclean { 95 } else { 80 };
@@ -166,11 +177,21 @@ fn of_happening(happening: &Happening) -> Option<Candidate> {
     let (weight, text) = match &happening.what {
         What::Event(Event::Truncated { partition, from, to, .. }) => {
             let records = format::plural(u64::try_from(from.since(*to)).unwrap_or(0), "record");
-            (90, format!("Broker {node} cuts {partition} from offset {from} to {to}: {records} are gone from it."))
+            (
+                90,
+                format!(
+                    "Broker {node} cuts {partition} from offset {from} to {to}: {records} are gone from it."
+                ),
+            )
         }
         What::Event(Event::RecoveryCut { partition, at, bytes, .. }) => {
             let size = format::bytes(*bytes);
-            (85, format!("Broker {node} finds a damaged tail of {size} in {partition} and cuts it at offset {at}."))
+            (
+                85,
+                format!(
+                    "Broker {node} finds a damaged tail of {size} in {partition} and cuts it at offset {at}."
+                ),
+            )
         }
         What::Event(Event::StorageFailed { partition }) => {
             (85, format!("The log of {partition} fails at the disk of broker {node}."))
@@ -185,7 +206,10 @@ fn ending(run: &RunOutcome, measured: &Measured) -> Option<Candidate> {
     let text = match (&run.abandoned, measured.lost) {
         (Some(why), _) => format!("The run ends early: {why}."),
         (None, Some(0)) => {
-            format!("The final read finds every one of {}.", format::plural(measured.counts.acked, "acknowledged record"))
+            format!(
+                "The final read finds every one of {}.",
+                format::plural(measured.counts.acked, "acknowledged record")
+            )
         }
         (None, Some(lost)) => {
             let lost = format::plural(lost, "acknowledged record");

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tribunal_reports::artifact::{
-    AxisValue, Curve, CurvePoint, Figures, Latency, LongestOutage, Percentiles, RecoveryTime, Variant, WorstSeed,
+    AxisValue, Curve, CurvePoint, Figures, Latency, LongestOutage, Percentiles, RecoveryTime, Variant,
+    WorstSeed,
 };
 
 use crate::campaign::{Totals, VariantResult};

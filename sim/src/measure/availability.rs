@@ -101,8 +101,7 @@ pub(super) fn measure(plan: &Plan, run: &RunOutcome, load: Span) -> Found {
     for (partition, observed) in &mut partitions {
         observed.wanted.extend(homeless.get(&partition.topic).into_iter().flatten());
     }
-    let partitions =
-        partitions.into_iter().map(|(name, found)| (name, found.availability(load))).collect();
+    let partitions = partitions.into_iter().map(|(name, found)| (name, found.availability(load))).collect();
     let clients =
         clients.into_iter().map(|(name, found)| (name.to_owned(), found.availability(load))).collect();
     (partitions, clients)

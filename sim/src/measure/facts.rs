@@ -39,7 +39,8 @@ impl RunFacts<'_> {
             Quantity::Isr(name) => {
                 let sizes = self.run.view.happenings.iter().filter_map(|happening| match &happening.what {
                     What::Event(
-                        Event::LeaderElected { partition, isr, .. } | Event::IsrChanged { partition, isr, .. },
+                        Event::LeaderElected { partition, isr, .. }
+                        | Event::IsrChanged { partition, isr, .. },
                     ) if partition == name => Some(isr.len() as u64),
                     _ => None,
                 });

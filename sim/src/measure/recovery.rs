@@ -77,9 +77,11 @@ fn hit(run: &RunOutcome, fault: &FaultRecord, began: Instant) -> Vec<TopicPartit
     if !led.is_empty() {
         return led;
     }
-    let replicated = run.view.partitions.iter().filter(|(_, partition)| {
-        partition.replicas.keys().any(|replica| brokers.contains(replica))
-    });
+    let replicated = run
+        .view
+        .partitions
+        .iter()
+        .filter(|(_, partition)| partition.replicas.keys().any(|replica| brokers.contains(replica)));
     replicated.map(|(partition, _)| partition.clone()).collect()
 }
 
@@ -120,7 +122,16 @@ fn of_fault(plan: &Plan, run: &RunOutcome, fault: &FaultRecord, began: Instant) 
     }
     let new_leader = changed.values().max().copied();
     let isr_full = isr_full(plan, run, &partitions, began);
-    FaultRecovery { fault: fault.name.clone(), began, partitions, detected, new_leader, first_ack, isr_full, wanted }
+    FaultRecovery {
+        fault: fault.name.clone(),
+        began,
+        partitions,
+        detected,
+        new_leader,
+        first_ack,
+        isr_full,
+        wanted,
+    }
 }
 
 fn isr_full(plan: &Plan, run: &RunOutcome, partitions: &[TopicPartition], began: Instant) -> Option<Instant> {
@@ -131,8 +142,9 @@ fn isr_full(plan: &Plan, run: &RunOutcome, partitions: &[TopicPartition], began:
     let mut reduced: BTreeMap<&TopicPartition, bool> = BTreeMap::new();
     let mut lost_some = false;
     for happening in &run.view.happenings {
-        let What::Event(Event::LeaderElected { partition, isr, .. } | Event::IsrChanged { partition, isr, .. }) =
-            &happening.what
+        let What::Event(
+            Event::LeaderElected { partition, isr, .. } | Event::IsrChanged { partition, isr, .. },
+        ) = &happening.what
         else {
             continue;
         };

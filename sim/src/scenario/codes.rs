@@ -40,7 +40,7 @@ macro_rules! codes {
 
 codes! {
     FILE = "T001" local "the file cannot be read":
-        "A scenario is one UTF-8 text file of at most 1 MiB. Save it as UTF-8, and check its path and permissions.";
+        "A scenario is one UTF-8 text file of at most 256 KiB. Save it as UTF-8, and check its path and permissions.";
     SYNTAX = "T002" local "this is not TOML":
         "The file is not valid TOML. Frequent reasons: a string without quotes (durations and targets are strings), a \
          missing `]` or `}`, a key without a value. Every syntax error of the file is listed at once.";
@@ -88,7 +88,7 @@ codes! {
         "Durations compare with durations (`40ms`), counts with plain numbers (`20`).";
     NOT_IN_TRIGGER = "T018" local "not known while the run goes on":
         "A trigger can only use what the cluster knows at that moment: time, sent, acked, isr, unreplicated, epoch, \
-         truncated. Losses, percentiles and outages are known at the end, and belong into `expect`.";
+         truncated. Losses, percentiles and outages are known at the end, and belong in `expect`.";
     BAD_EXPECTATION = "T019" local "not an expectation":
         "`that` is one of: `holds GUARANTEE`, `breaks GUARANTEE in some seed`, `breaks GUARANTEE in every seed`, \
          `may break GUARANTEE`, `happens EXPRESSION`, or an expression.";
@@ -104,8 +104,8 @@ codes! {
     UNKNOWN_SETTING = "T023" local "unknown Kafka setting":
         "The name is not a Kafka setting of this scope, or not one tribunal knows.";
     WRONG_SCOPE = "T024" local "a Kafka setting in the wrong table":
-        "Broker settings belong into [cluster], topic settings into [topic.X], producer settings into [producer.X], \
-         consumer settings into [consumer.X].";
+        "Broker settings belong in [cluster], topic settings in [topic.X], producer settings in [producer.X], \
+         consumer settings in [consumer.X].";
     BAD_SETTING = "T025" local "a Kafka setting with a bad value":
         "The value has the wrong type, is out of Kafka's bounds, or is one that Kafka's own client refuses.";
     IMPOSSIBLE_REPLICATION = "T026" whole "more replicas than brokers":

@@ -1,12 +1,16 @@
 //! Problems of a scenario file as values: code, position, offending text, what would be right.
 //!
-//! [`Sink`] collects them while the file is read; [`Diagnostics`] is the sorted result with the source they point
-//! into. Nothing here prints: [`Diagnostics::render`](super::render) draws them, the accessors serve JSON.
+//! `Sink` collects them while the file is read; [`Diagnostics`] is the sorted result with the source they point
+//! into. Nothing here prints: [`Diagnostics::render`] draws them, the accessors serve JSON.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
 use super::codes::Code;
+
+/// Most characters of a message, label or help.
+const MESSAGE_MAX: usize = 400;
 
 /// A range of bytes of the source.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -163,14 +167,26 @@ impl<'a> Lines<'a> {
 pub(crate) struct Sink<'a> {
     pub(crate) lines: Lines<'a>,
     problems: Vec<(&'static Code, Diagnostic)>,
+    known: BTreeSet<(Span, &'static str, String)>,
+    /// Whether the file uses something that is not read, so that its other half may be elsewhere.
+    pub(crate) incomplete: bool,
+    /// Where what was read cannot be trusted, because something before was not closed.
+    pub(crate) unreadable: Vec<Span>,
 }
 
 impl<'a> Sink<'a> {
     pub(crate) fn new(source: &'a str) -> Self {
-        Sink { lines: Lines::new(source), problems: Vec::new() }
+        Sink {
+            lines: Lines::new(source),
+            problems: Vec::new(),
+            known: BTreeSet::new(),
+            incomplete: false,
+            unreadable: Vec::new(),
+        }
     }
 
     /// Notes a problem once, however many variants meet it.
+    #[expect(clippy::needless_pass_by_value, reason = "callers build the problem in place")]
     pub(crate) fn push(&mut self, span: Span, problem: TextProblem) {
         let source = self.lines.source;
         let start = floor_boundary(source, span.start);
@@ -179,19 +195,14 @@ impl<'a> Sink<'a> {
         let diagnostic = Diagnostic {
             code: problem.code.id,
             severity,
-            message: problem.message,
+            message: printable(&problem.message),
             span: Span { start, end },
             line: self.lines.line(start),
             column: self.lines.column(start),
-            label: problem.label,
-            help: problem.help,
+            label: printable(&problem.label),
+            help: problem.help.as_deref().map(printable),
         };
-        let known = |(_, other): &(&'static Code, Diagnostic)| {
-            other.code == diagnostic.code
-                && other.span == diagnostic.span
-                && other.message == diagnostic.message
-        };
-        if !self.problems.iter().any(known) {
+        if self.known.insert((diagnostic.span, diagnostic.code, diagnostic.message.clone())) {
             self.problems.push((problem.code, diagnostic));
         }
     }
@@ -209,15 +220,25 @@ impl<'a> Sink<'a> {
             .filter(|(_, problem)| is_syntax(problem.code))
             .map(|(_, problem)| problem.line)
             .collect();
-        if !broken.is_empty() {
+        if self.incomplete || !broken.is_empty() {
             self.problems.retain(|(code, problem)| {
                 is_syntax(code.id) || (code.local && !broken.contains(&problem.line))
             });
         }
+        let unreadable = std::mem::take(&mut self.unreadable);
+        self.problems.retain(|(_, problem)| {
+            let at = problem.span.start;
+            is_syntax(problem.code) || !unreadable.iter().any(|span| (span.start..span.end).contains(&at))
+        });
         let mut problems: Vec<Diagnostic> = self.problems.into_iter().map(|(_, problem)| problem).collect();
         problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
         Diagnostics { file_name: file_name.to_owned(), source: self.lines.source.to_owned(), problems }
     }
+}
+
+/// `text` without control characters, cut if it repeats a very long part of the file.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MESSAGE_MAX).collect()
 }
 
 fn is_syntax(id: &str) -> bool {
@@ -225,8 +246,8 @@ fn is_syntax(id: &str) -> bool {
 }
 
 /// The largest character boundary of `text` at or before `at`.
-fn floor_boundary(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+pub(crate) fn floor_boundary(text: &str, at: usize) -> usize {
+    text.floor_char_boundary(at)
 }
 
 /// The one of `known` that `given` is probably a misspelling of.
@@ -234,17 +255,20 @@ pub(crate) fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>)
     let given = given.to_lowercase();
     known
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&given, &name.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= (name.len().max(given.len()) / 3).max(1))
+        .map(|name| {
+            let distance = strsim::damerau_levenshtein(&given, &name.to_lowercase());
+            (distance, name.len().abs_diff(given.len()), name)
+        })
+        .filter(|(distance, _, name)| *distance <= (name.len().max(given.len()) / 3).max(1))
         .min()
-        .map(|(_, name)| name)
+        .map(|(_, _, name)| name)
 }
 
 /// `did you mean ...`, or the list of what there is.
 pub(crate) fn suggest<'k>(given: &str, known: impl IntoIterator<Item = &'k str> + Clone) -> String {
     match nearest(given, known.clone()) {
         Some(name) => format!("did you mean `{name}`?"),
-        None => format!("there is {}", list(known)),
+        None => format!("possible: {}", list(known)),
     }
 }
 

@@ -32,6 +32,9 @@ impl<'t> Token<'t> {
     }
 }
 
+/// Most tokens of a target or an expression; it bounds how deep they can nest.
+const TOKENS_MAX: usize = 500;
+
 /// The tokens of a text, and a position among them.
 #[derive(Clone, Debug)]
 pub(crate) struct Tokens<'t> {
@@ -61,6 +64,15 @@ impl<'t> Tokens<'t> {
             }
         }
         Tokens { text, tokens, next: 0 }
+    }
+
+    /// Says so if there are more tokens than a parser should have to deal with.
+    pub(crate) fn check_length(&self, code: &'static super::codes::Code) -> Result<(), TextProblem> {
+        match self.tokens.get(TOKENS_MAX) {
+            None => Ok(()),
+            Some((_, at)) => Err(TextProblem::new(code, at.clone(), "the text is too long")
+                .label(format!("more than {TOKENS_MAX} words and symbols"))),
+        }
     }
 
     /// The token that comes next.
@@ -101,11 +113,6 @@ impl<'t> Tokens<'t> {
     /// From the start of the next token to the end of the text.
     pub(crate) fn remainder(&self) -> Range<usize> {
         self.here().start..self.text.trim_end().len().max(self.here().start)
-    }
-
-    /// The text between two positions.
-    pub(crate) fn slice(&self, at: Range<usize>) -> &'t str {
-        self.text.get(at).unwrap_or_default()
     }
 
     /// `expected WHAT, found TOKEN` at the next token.

@@ -1,20 +1,20 @@
-//! The matrix: axes, their combinations, and the file as each variant sees it.
-//!
-//! `"${axis}"` as a whole string is replaced by the axis's value with its type; `[matrix.set.AXIS]` lays tables over
-//! the file for one value. Both keep the place the value stands at, so that a problem points there.
+//! The matrix: axes, their combinations, and what `skip` and `only` leave of them.
 
 use std::rc::Rc;
 
 use super::codes;
 use super::diagnostic::{Sink, Span, TextProblem, list, suggest};
 use super::read::Section;
-use super::tree::{Entry, Kind, Node, Table, shorten};
+use super::tree::{Entry, Node, Table, shorten};
 
 /// Most variants of one scenario.
 pub(crate) const VARIANTS_MAX: usize = 256;
 /// The tables a variant can change.
-const CHANGEABLE: &[&str] = &["cluster", "topic", "producer", "consumer", "fault"];
+pub(crate) const CHANGEABLE: &[&str] = &["cluster", "topic", "producer", "consumer", "fault"];
 const RESERVED: &[&str] = &["set", "skip", "only"];
+
+/// For each axis that is named, the indexes of the values that are accepted.
+pub(crate) type Selection = Vec<(usize, Vec<usize>)>;
 
 /// One axis with its values.
 #[derive(Debug)]
@@ -31,14 +31,15 @@ pub(crate) struct Matrix<'t> {
     pub(crate) axes: Vec<AxisNode>,
     /// For each variant the index of its value on each axis.
     pub(crate) combinations: Vec<Vec<usize>>,
-    overlays: Vec<Overlay<'t>>,
+    pub(crate) overlays: Vec<Overlay<'t>>,
 }
 
+/// What `[matrix.set.AXIS]` changes for one value.
 #[derive(Debug)]
-struct Overlay<'t> {
-    axis: usize,
-    value: usize,
-    table: &'t Table,
+pub(crate) struct Overlay<'t> {
+    pub(crate) axis: usize,
+    pub(crate) value: usize,
+    pub(crate) table: &'t Table,
 }
 
 impl<'t> Matrix<'t> {
@@ -54,7 +55,7 @@ impl<'t> Matrix<'t> {
         let section = Section { path: "matrix", table, head: entry.key_span };
         let skip = matrix.rows(sink, &section, "skip");
         let only = matrix.rows(sink, &section, "only");
-        let named = |rows: &[Vec<(usize, Vec<usize>)>], combination: &[usize]| {
+        let named = |rows: &[Selection], combination: &[usize]| {
             rows.iter().any(|row| {
                 row.iter()
                     .all(|(axis, values)| combination.get(*axis).is_some_and(|value| values.contains(value)))
@@ -80,6 +81,8 @@ impl<'t> Matrix<'t> {
         if size.is_none_or(|size| size > VARIANTS_MAX) {
             let message = format!("the matrix has more than {VARIANTS_MAX} combinations");
             sink.push(head, TextProblem::new(codes::BAD_MATRIX, 0..0, message).label("too many variants"));
+            // One variant is enough to find what else is wrong.
+            self.combinations = vec![vec![0; self.axes.len()]];
             return;
         }
         for axis in &self.axes {
@@ -91,12 +94,7 @@ impl<'t> Matrix<'t> {
     }
 
     /// `skip = [{ axis = value }]`: for each row, the accepted values of each axis it names.
-    fn rows(
-        &self,
-        sink: &mut Sink<'_>,
-        section: &Section<'t>,
-        key: &str,
-    ) -> Option<Vec<Vec<(usize, Vec<usize>)>>> {
+    fn rows(&self, sink: &mut Sink<'_>, section: &Section<'t>, key: &str) -> Option<Vec<Selection>> {
         let node = section.node(key)?;
         let Some(items) = node.array() else {
             sink.wrong_type(node, &section.path_of(key), "a list of tables: [{ axis = \"value\" }]");
@@ -121,7 +119,7 @@ impl<'t> Matrix<'t> {
         sink: &mut Sink<'_>,
         table: &Table,
         code: &'static codes::Code,
-    ) -> Option<Vec<(usize, Vec<usize>)>> {
+    ) -> Option<Selection> {
         let mut selection = Vec::new();
         let mut complete = true;
         for entry in &table.entries {
@@ -218,71 +216,6 @@ impl<'t> Matrix<'t> {
         }
         self.overlays.push(Overlay { axis, value, table });
     }
-
-    /// The file as the variant `combination` sees it.
-    pub(crate) fn materialize(&self, sink: &mut Sink<'_>, top: &Table, combination: &[usize]) -> Table {
-        let mut file = top.clone();
-        for overlay in
-            self.overlays.iter().filter(|overlay| combination.get(overlay.axis) == Some(&overlay.value))
-        {
-            let changes: Vec<&Entry> = overlay
-                .table
-                .entries
-                .iter()
-                .filter(|entry| CHANGEABLE.contains(&entry.key.as_str()))
-                .collect();
-            overlay_entries(&mut file, &changes, &self.axes[overlay.axis].name);
-        }
-        for entry in file.entries.iter_mut().filter(|entry| CHANGEABLE.contains(&entry.key.as_str())) {
-            self.substitute(sink, &mut entry.node, combination);
-        }
-        file
-    }
-
-    fn substitute(&self, sink: &mut Sink<'_>, node: &mut Node, combination: &[usize]) {
-        match &mut node.kind {
-            Kind::Array(nodes) => nodes.iter_mut().for_each(|node| self.substitute(sink, node, combination)),
-            Kind::Table(table) => {
-                table
-                    .entries
-                    .iter_mut()
-                    .for_each(|entry| self.substitute(sink, &mut entry.node, combination));
-            }
-            Kind::Text { value, .. } if value.contains("${") => {
-                let name = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-                let Some(name) = name.filter(|name| !name.contains(['$', '{', '}'])).map(str::to_owned)
-                else {
-                    let problem =
-                        TextProblem::new(codes::BAD_REFERENCE, 0..0, "`${axis}` must be the whole string")
-                            .label("a reference inside a text")
-                            .help("give the axis complete values, for example [\"1ms\", \"5ms\"]");
-                    sink.push(node.span, problem);
-                    return;
-                };
-                self.refer(sink, node, &name, combination);
-            }
-            _ => {}
-        }
-    }
-
-    fn refer(&self, sink: &mut Sink<'_>, node: &mut Node, name: &str, combination: &[usize]) {
-        let Some(axis) = self.axes.iter().position(|axis| &*axis.name == name) else {
-            let names = self.axes.iter().map(|axis| &*axis.name);
-            let message = format!("`${{{}}}` names no axis of the matrix", shorten(name));
-            let problem = TextProblem::new(codes::BAD_REFERENCE, 0..0, message).label("no such axis");
-            sink.push(
-                node.span,
-                problem.help(match self.axes.as_slice() {
-                    [] => "this file has no [matrix]".to_owned(),
-                    _ => suggest(name, names),
-                }),
-            );
-            return;
-        };
-        if let Some((_, value)) = combination.get(axis).and_then(|value| self.axes[axis].values.get(*value)) {
-            *node = Node { axis: Some(self.axes[axis].name.clone()), ..value.clone() };
-        }
-    }
 }
 
 fn axis(sink: &mut Sink<'_>, entry: &Entry) -> Option<AxisNode> {
@@ -315,36 +248,4 @@ fn axis(sink: &mut Sink<'_>, entry: &Entry) -> Option<AxisNode> {
         sink.push(entry.node.span, problem.label("an empty list leaves no variant to run"));
     }
     (!values.is_empty()).then(|| AxisNode { name: Rc::from(name.as_str()), span: entry.key_span, values })
-}
-
-/// Lays `changes` over `file`, later values over earlier ones.
-fn overlay_entries(file: &mut Table, changes: &[&Entry], axis: &Rc<str>) {
-    for change in changes {
-        let existing = file.get_mut(&change.key);
-        match (existing.map(|entry| &mut entry.node), &change.node.kind) {
-            (Some(Node { kind: Kind::Table(under), .. }), Kind::Table(over)) => {
-                overlay_entries(under, &over.entries.iter().collect::<Vec<_>>(), axis);
-            }
-            (Some(node), _) => *node = marked(&change.node, axis),
-            (None, _) => {
-                let node = marked(&change.node, axis);
-                file.entries.push(Entry { key: change.key.clone(), key_span: change.key_span, node });
-            }
-        }
-    }
-}
-
-/// A copy of `node` whose values all come from `axis`.
-fn marked(node: &Node, axis: &Rc<str>) -> Node {
-    let kind = match &node.kind {
-        Kind::Table(table) => Kind::Table(Table {
-            entries: table
-                .entries
-                .iter()
-                .map(|entry| Entry { node: marked(&entry.node, axis), ..entry.clone() })
-                .collect(),
-        }),
-        kind => kind.clone(),
-    };
-    Node { span: node.span, kind, axis: Some(axis.clone()) }
 }

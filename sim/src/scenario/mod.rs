@@ -17,6 +17,7 @@ pub mod expr;
 pub mod guarantee;
 mod lexer;
 mod matrix;
+mod overlay;
 pub mod plan;
 pub mod profile;
 mod read;
@@ -24,6 +25,7 @@ mod render;
 mod schema;
 pub mod seeds;
 mod settings;
+mod syntax;
 pub mod target;
 mod tree;
 pub mod units;
@@ -37,8 +39,8 @@ pub use plan::{Plan, Scenario};
 
 use diagnostic::{Sink, Span, TextProblem};
 
-/// Largest scenario file, in bytes.
-pub const FILE_MAX: u64 = 1 << 20;
+/// Largest scenario, in bytes.
+pub const FILE_MAX: usize = 256 << 10;
 
 /// Reads the scenario in the file at `path`. The answer carries the warnings.
 ///
@@ -46,9 +48,9 @@ pub const FILE_MAX: u64 = 1 << 20;
 /// Every problem of the file; one problem if it cannot be read.
 pub fn load(path: &Path) -> Result<(Scenario, Vec<Diagnostic>), Diagnostics> {
     let name = path.display().to_string();
-    let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-    if size > FILE_MAX {
-        return Err(unreadable(&name, "", 0, "the file is larger than 1 MiB"));
+    let too_large = std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > FILE_MAX as u64);
+    if too_large {
+        return Err(unreadable(&name, "", 0, "it is larger than 256 KiB"));
     }
     let bytes = std::fs::read(path).map_err(|error| unreadable(&name, "", 0, &error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -63,6 +65,9 @@ pub fn load(path: &Path) -> Result<(Scenario, Vec<Diagnostic>), Diagnostics> {
 /// # Errors
 /// Every problem of the text.
 pub fn parse(file_name: &str, text: &str) -> Result<(Scenario, Vec<Diagnostic>), Diagnostics> {
+    if text.len() > FILE_MAX {
+        return Err(unreadable(file_name, "", 0, "it is larger than 256 KiB"));
+    }
     let mut sink = Sink::new(text);
     let root = tree::parse(text, &mut sink);
     let scenario = validate::scenario(&mut sink, &root, file_name, text);
@@ -81,6 +86,7 @@ fn unreadable(name: &str, text: &str, at: usize, why: &str) -> Diagnostics {
     let mut sink = Sink::new(text);
     let problem =
         TextProblem::new(codes::FILE, 0..0, format!("cannot read the scenario: {why}")).label("here");
+    let problem = if text.is_empty() { problem } else { problem.help("save the file as UTF-8") };
     sink.push(Span { start: at, end: at + 1 }, problem);
     sink.finish(name)
 }

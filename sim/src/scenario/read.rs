@@ -29,6 +29,9 @@ impl Sink<'_> {
 
     /// Notes that `node` should have been `expected`.
     pub(crate) fn wrong_type(&mut self, node: &Node, path: &str, expected: &str) {
+        if matches!(node.kind, Kind::Unresolved) {
+            return;
+        }
         let problem = TextProblem::new(
             codes::WRONG_TYPE,
             0..0,
@@ -75,7 +78,7 @@ impl<'t> Section<'t> {
                     (None, Some(place)) => problem.label("does not belong here").help(place),
                     (None, None) => problem
                         .label("unknown key")
-                        .help(suggest(key, keys.built.iter().copied()).replace("there is", "keys here:")),
+                        .help(suggest(key, keys.built.iter().copied()).replace("possible", "keys here")),
                 }
             };
             sink.push(entry.key_span, problem);
@@ -215,6 +218,8 @@ impl<'t> Section<'t> {
     ) -> Option<T> {
         let node = self.node(key)?;
         match &node.kind {
+            // A reference where nothing varies: already reported.
+            Kind::Text { value, .. } if value.contains("${") => {}
             Kind::Text { value, .. } => match parse(value.trim()) {
                 Ok(quantity) => return Some(quantity),
                 Err(problem) => {

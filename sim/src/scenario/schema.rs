@@ -87,13 +87,13 @@ pub(crate) const ACTIONS_LATER: &[&str] = &[
 pub(crate) fn elsewhere(key: &str) -> Option<String> {
     let tables: &[(&str, &Keys)] = &[
         ("at the top of the file, before the first table", TOP),
-        ("into [run]", RUN),
-        ("into [cluster]", CLUSTER),
-        ("into [cluster.disk]", DISK),
-        ("into [topic.NAME]", TOPIC),
-        ("into [producer.NAME]", PRODUCER),
-        ("into [consumer.NAME]", CONSUMER),
-        ("into [fault.NAME]", FAULT),
+        ("in [run]", RUN),
+        ("in [cluster]", CLUSTER),
+        ("in [cluster.disk]", DISK),
+        ("in [topic.NAME]", TOPIC),
+        ("in [producer.NAME]", PRODUCER),
+        ("in [consumer.NAME]", CONSUMER),
+        ("in [fault.NAME]", FAULT),
     ];
     if let Some((place, _)) = tables.iter().find(|(_, keys)| keys.built.contains(&key)) {
         return Some(format!("`{key}` belongs {place}"));

@@ -9,7 +9,7 @@ use super::codes;
 use super::diagnostic::{Sink, Span, TextProblem, nearest};
 use super::plan::{Origin, Setting};
 use super::read::Section;
-use super::tree::{Entry, Node, Table, shorten};
+use super::tree::{Entry, Kind, Node, Table, shorten};
 
 /// Kafka's settings that tribunal does not have yet, whatever their scope. They are refused as such, not as unknown.
 const LATER: &[&str] = &[
@@ -116,6 +116,11 @@ impl<'t> Given<'t> {
                 unknown(sink, section, entry, scope);
                 continue;
             };
+            if matches!(entry.node.kind, Kind::Integer(None)) {
+                let written = sink.lines.slice(entry.node.span).to_owned();
+                bad_value(sink, &entry.node, key, &written, "expected a number of at most 64 bits");
+                continue;
+            }
             let Some(value) = entry.node.scalar() else {
                 sink.wrong_type(&entry.node, &entry.key, "a text, a whole number, true or false");
                 continue;
@@ -201,7 +206,7 @@ fn unknown(sink: &mut Sink<'_>, section: &Section<'_>, entry: &Entry, scope: Sco
             format!("`{shown}` is a {} setting, this is the config of [{}]", other.scope, section.path);
         TextProblem::new(codes::WRONG_SCOPE, 0..0, message)
             .label(format!("not a {scope} setting"))
-            .help(format!("put it into {}", place(&others)))
+            .help(format!("put it in {}", place(&others)))
     } else if LATER.contains(&name) {
         TextProblem::new(codes::NOT_BUILT, 0..0, format!("Kafka's setting `{shown}` is not built yet"))
             .label("not built yet")

@@ -95,6 +95,7 @@ impl Target {
     /// What is wrong and where in the text.
     pub fn parse(text: &str) -> Result<Target, TextProblem> {
         let mut tokens = Tokens::new(text);
+        tokens.check_length(codes::BAD_TARGET)?;
         let target = target(&mut tokens)?;
         match tokens.peek() {
             None => Ok(target),

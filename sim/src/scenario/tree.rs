@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::codes;
 use super::diagnostic::{Sink, Span, TextProblem};
+use super::syntax::{syntax_problem, without_echoes};
 
 /// Most characters of a value that are repeated in a message.
 const SHOWN_MAX: usize = 40;
@@ -39,6 +40,8 @@ pub(crate) enum Kind {
     Datetime,
     Array(Vec<Node>),
     Table(Table),
+    /// A reference that leads nowhere: already reported, so nobody complains about it again.
+    Unresolved,
 }
 
 /// A table, its entries in the order of the file.
@@ -76,6 +79,7 @@ impl Node {
             Kind::Datetime => "a date",
             Kind::Array(_) => "a list",
             Kind::Table(_) => "a table",
+            Kind::Unresolved => "a reference",
         }
     }
 
@@ -135,37 +139,35 @@ pub(crate) fn shorten(text: &str) -> String {
 /// Parses `source`, noting every syntax error.
 pub(crate) fn parse(source: &str, sink: &mut Sink<'_>) -> Table {
     let (document, errors) = DeTable::parse_recoverable(source);
-    for error in errors {
-        let span = error.span().map_or(Span::default(), Span::from);
-        sink.push(span, syntax_problem(source, span, error.message()));
+    let errors: Vec<(Span, &str)> = errors
+        .iter()
+        .map(|error| (error.span().map_or(Span::default(), Span::from), error.message()))
+        .collect();
+    let (errors, unclosed) = without_echoes(source, errors);
+    for (span, message) in errors {
+        if message.contains("unclosed table") {
+            // Its keys were read as if they stood in the table before.
+            let end = source
+                .get(span.end..)
+                .and_then(|rest| rest.find("\n["))
+                .map_or(source.len(), |at| span.end + at);
+            sink.unreadable.push(Span { start: span.start, end });
+        }
+        sink.push(span, syntax_problem(source, span, message));
+    }
+    if let Some(span) = unclosed {
+        let problem = TextProblem::new(
+            codes::SYNTAX,
+            0..0,
+            "not valid TOML: a list or table is not closed before here",
+        );
+        sink.push(
+            span,
+            problem.label("still inside of it").help("close it with `]` or `}`, then the rest can be read"),
+        );
+        sink.unreadable.push(Span { start: span.start, end: source.len() });
     }
     table(document.into_inner(), source, sink)
-}
-
-fn syntax_problem(source: &str, span: Span, message: &str) -> TextProblem {
-    let found = source.get(span.start..span.end).unwrap_or_default();
-    if message.contains("duplicate key") {
-        return TextProblem::new(
-            codes::DUPLICATE,
-            0..0,
-            format!("`{}` stands here a second time", shorten(found)),
-        )
-        .label("named twice")
-        .help("give it another name, or put its keys into the first one");
-    }
-    let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
-    let problem = TextProblem::new(codes::SYNTAX, 0..0, format!("not valid TOML: {what}"));
-    let problem = match expected {
-        "" => problem.label(what),
-        expected => problem.label(format!("expected {expected}")),
-    };
-    if message.contains("extend") {
-        return problem.help("Kafka has settings whose name starts with another's: put both names in quotes");
-    }
-    if what.contains("string values must be quoted") {
-        return problem.help("texts, durations, sizes and rates stand in double quotes: for = \"12s\"");
-    }
-    problem
 }
 
 fn table(table: DeTable<'_>, source: &str, sink: &mut Sink<'_>) -> Table {

@@ -164,7 +164,7 @@ fn unit_of(
         return Ok(*scale);
     }
     let start = text.len() - quantity.unit.len();
-    let names = units.iter().map(|(name, _)| *name).filter(|name| name.is_ascii());
+    let names = units.iter().map(|(name, _)| *name).filter(|name| name.is_ascii() && *name != "KB");
     let problem = TextProblem::new(
         codes::BAD_QUANTITY,
         start..text.len(),
@@ -173,9 +173,12 @@ fn unit_of(
     .label("unknown unit");
     let spelled = DURATION_WORDS.iter().find(|(word, _)| *word == quantity.unit.trim_end_matches('s'));
     Err(match (spelled, nearest(quantity.unit, names.clone())) {
-        (Some((_, unit)), _) if what == "time" => problem.help(format!("did you mean `{unit}`?")),
+        (Some((_, unit)), _) if what == "time" => {
+            problem.help(format!("did you mean `{}{unit}`?", text[..start].trim_end()))
+        }
         (_, Some(unit)) if !unit.is_empty() => {
-            problem.help(format!("did you mean `{unit}`? Units: {}", list(names)))
+            let number = text[..start].trim_end();
+            problem.help(format!("did you mean `{number}{unit}`? Units of {what}: {}", list(names)))
         }
         _ => problem.help(format!("units of {what}: {}", list(names))),
     })

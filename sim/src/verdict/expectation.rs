@@ -34,8 +34,9 @@ struct Answer {
 #[must_use]
 pub fn expectations(scenario: &Scenario, campaign: &Campaign) -> Vec<Judgement> {
     let stated = scenario.expectations.iter().enumerate();
-    let mut judged: Vec<Judgement> =
-        stated.filter_map(|(index, expectation)| stated_one(scenario, campaign, index, expectation)).collect();
+    let mut judged: Vec<Judgement> = stated
+        .filter_map(|(index, expectation)| stated_one(scenario, campaign, index, expectation))
+        .collect();
     judged.extend(campaign.variants.iter().flat_map(|result| unspoken(scenario, result)));
     judged
 }
@@ -46,9 +47,10 @@ fn stated_one(
     index: usize,
     expectation: &Expectation,
 ) -> Option<Judgement> {
-    let about = campaign.variants.iter().filter(|result| {
-        scenario.variants[result.variant].expectations.contains(&index)
-    });
+    let about = campaign
+        .variants
+        .iter()
+        .filter(|result| scenario.variants[result.variant].expectations.contains(&index));
     let answers = about.map(|result| {
         let label = &scenario.variants[result.variant].label;
         (label, answer(label, index, expectation, result))
@@ -60,7 +62,8 @@ fn stated_one(
         answers.iter().map(|(label, _)| (*label).clone()).collect()
     };
     // Only some variants were run: the expectation may be about none of them.
-    let (_, decisive) = answers.into_iter().reduce(|best, next| if worse(&next.1, &best.1) { next } else { best })?;
+    let (_, decisive) =
+        answers.into_iter().reduce(|best, next| if worse(&next.1, &best.1) { next } else { best })?;
     Some(Judgement {
         text: expectation.text.clone(),
         line: u32::try_from(expectation.line).unwrap_or(u32::MAX),
@@ -82,7 +85,11 @@ fn worse(next: &Answer, best: &Answer) -> bool {
     }
     match (next.worst, best.worst) {
         (Some((next, larger_is_worse)), Some((best, _))) => {
-            if larger_is_worse { next > best } else { next < best }
+            if larger_is_worse {
+                next > best
+            } else {
+                next < best
+            }
         }
         _ => false,
     }
@@ -95,7 +102,8 @@ fn answer(label: &str, index: usize, expectation: &Expectation, result: &Variant
         Claim::MayBreak(guarantee) => {
             let tally = tally(*guarantee, result);
             let status = ExpectationStatus::Met;
-            let sentence = format!("{} broke{} in {}.", guarantee, with(label), tally.in_seeds(tally.violated));
+            let sentence =
+                format!("{} broke{} in {}.", guarantee, with(label), tally.in_seeds(tally.violated));
             Answer { status, sentence, measured: Some(tally.share()), worst: None }
         }
         Claim::Happens(condition) => happens(label, index, condition, result),
@@ -209,7 +217,11 @@ fn happens(label: &str, index: usize, condition: &Expr, result: &VariantResult) 
     let (status, sentence) = match happened.first() {
         Some(first) => (
             ExpectationStatus::Met,
-            format!("`{condition}` happened{} in {} of {seeds}, first in seed {first}.", with(label), happened.len()),
+            format!(
+                "`{condition}` happened{} in {} of {seeds}, first in seed {first}.",
+                with(label),
+                happened.len()
+            ),
         ),
         None if unknown => (
             ExpectationStatus::Inconclusive,
@@ -217,7 +229,10 @@ fn happens(label: &str, index: usize, condition: &Expr, result: &VariantResult) 
         ),
         None => (
             ExpectationStatus::NotMet,
-            format!("`{condition}` happened{} in none of {seeds}: what it guards was not tested.", with(label)),
+            format!(
+                "`{condition}` happened{} in none of {seeds}: what it guards was not tested.",
+                with(label)
+            ),
         ),
     };
     Answer { status, sentence, measured, worst: None }
@@ -225,7 +240,8 @@ fn happens(label: &str, index: usize, condition: &Expr, result: &VariantResult) 
 
 fn conditional(label: &str, index: usize, condition: &Expr, result: &VariantResult) -> Answer {
     let answers = answers(index, result);
-    let known: Vec<&(u64, &ClaimAnswer)> = answers.iter().filter(|(_, answer)| answer.holds.is_some()).collect();
+    let known: Vec<&(u64, &ClaimAnswer)> =
+        answers.iter().filter(|(_, answer)| answer.holds.is_some()).collect();
     let failed = known.iter().filter(|(_, answer)| answer.holds == Some(false)).count() as u64;
     let Some((seed, decisive)) = decisive(condition, &known) else {
         return Answer {
@@ -253,7 +269,8 @@ fn conditional(label: &str, index: usize, condition: &Expr, result: &VariantResu
         format!("{}{} in the worst of {seeds} (seed {seed}).", values, with(label))
     };
     let single = (named.len() == 1).then(|| named[0].1.clone());
-    let worst = direction(condition).and_then(|larger_is_worse| Some((decisive.values.first().copied()??, larger_is_worse)));
+    let worst = direction(condition)
+        .and_then(|larger_is_worse| Some((decisive.values.first().copied()??, larger_is_worse)));
     Answer { status, sentence, measured: single.or(Some(values)), worst }
 }
 
@@ -322,7 +339,11 @@ fn unspoken(scenario: &Scenario, result: &VariantResult) -> Vec<Judgement> {
                 on: if label.is_empty() { Vec::new() } else { vec![label.clone()] },
                 status: ExpectationStatus::NotMet,
                 measured: Some(tally.share()),
-                sentence: format!("{guarantee} is promised and broke{} in {}{first}.", with(label), tally.share()),
+                sentence: format!(
+                    "{guarantee} is promised and broke{} in {}{first}.",
+                    with(label),
+                    tally.share()
+                ),
             })
         })
         .collect()

@@ -59,10 +59,8 @@ pub fn guarantees(result: &VariantResult) -> Vec<GuaranteeVerdict> {
 }
 
 fn of_guarantee(guarantee: Guarantee, result: &VariantResult) -> GuaranteeVerdict {
-    let judged: Vec<(u64, &Judged)> = result
-        .summaries()
-        .filter_map(|summary| Some((summary.seed, summary.judged(guarantee)?)))
-        .collect();
+    let judged: Vec<(u64, &Judged)> =
+        result.summaries().filter_map(|summary| Some((summary.seed, summary.judged(guarantee)?))).collect();
     let outcome = worst(judged.iter().map(|(_, judged)| outcome_of(&judged.verdict)));
     let first = judged.iter().find(|(_, judged)| outcome_of(&judged.verdict) == outcome);
     let affected: Vec<&(u64, &Judged)> = judged

@@ -53,11 +53,12 @@ pub fn silent_faults<'a>(
 #[must_use]
 pub fn not_tested(scenario: &Scenario, campaign: &Campaign) -> Vec<NotTested> {
     let mut found: Vec<(String, String, Vec<String>)> = Vec::new();
-    let mut note = |what: String, reason: String, variant: &str| {
-        match found.iter_mut().find(|(known, why, _)| *known == what && *why == reason) {
-            Some((.., variants)) => variants.push(variant.to_owned()),
-            None => found.push((what, reason, vec![variant.to_owned()])),
-        }
+    let mut note = |what: String, reason: String, variant: &str| match found
+        .iter_mut()
+        .find(|(known, why, _)| *known == what && *why == reason)
+    {
+        Some((.., variants)) => variants.push(variant.to_owned()),
+        None => found.push((what, reason, vec![variant.to_owned()])),
     };
     for silent in silent_faults(scenario, campaign) {
         let optional = if silent.optional { " (optional)" } else { "" };
@@ -71,11 +72,15 @@ pub fn not_tested(scenario: &Scenario, campaign: &Campaign) -> Vec<NotTested> {
             }
         }
         for index in &plan.expectations {
-            let Some(Claim::Happens(condition)) = scenario.expectations.get(*index).map(|one| &one.claim) else {
+            let Some(Claim::Happens(condition)) = scenario.expectations.get(*index).map(|one| &one.claim)
+            else {
                 continue;
             };
             let happened = result.summaries().any(|summary| {
-                summary.answers.iter().any(|answer| answer.expectation == *index && answer.holds == Some(true))
+                summary
+                    .answers
+                    .iter()
+                    .any(|answer| answer.expectation == *index && answer.holds == Some(true))
             });
             if !happened {
                 note(format!("happens {condition}"), "it happened in no seed".to_owned(), &plan.label);
@@ -83,7 +88,11 @@ pub fn not_tested(scenario: &Scenario, campaign: &Campaign) -> Vec<NotTested> {
         }
         for summary in result.summaries() {
             if let Some(why) = &summary.abandoned {
-                note(format!("the rest of seed {}", summary.seed), format!("the run ended early: {why}"), &plan.label);
+                note(
+                    format!("the rest of seed {}", summary.seed),
+                    format!("the run ended early: {why}"),
+                    &plan.label,
+                );
             }
         }
     }

@@ -1,4 +1,5 @@
 //! Tests of the simulation, one binary.
 
 mod diagnostics;
+mod scenario_plan;
 mod scenario_text;

@@ -114,12 +114,15 @@ impl<P: Platform> Links<P> {
         (Route::Opening(connection), lost)
     }
 
-    /// The open connection with the fewest requests under way, to a broker that is `known`.
+    /// The open connection with the fewest requests under way, to a broker that is `known`. One with as many as
+    /// `max.in.flight.requests.per.connection` allows takes no more: a broker that fell silent under load is not asked.
     pub(super) fn least_loaded(&self, known: impl Fn(NodeId) -> bool) -> Option<Connection> {
         let brokers = self.links.iter().filter(|(peer, _)| matches!(peer, Peer::Broker(id) if known(*id)));
         let open = brokers.filter_map(|(_, link)| link.connection.as_ref());
         let open = open.filter(|connection| connection.status() == Status::Open);
-        open.min_by_key(|connection| connection.in_flight()).cloned()
+        let free = open
+            .filter(|connection| connection.in_flight() < self.config.max_in_flight_requests_per_connection);
+        free.min_by_key(|connection| connection.in_flight()).cloned()
     }
 
     /// Closes the connections of peers that `keep` does not want.

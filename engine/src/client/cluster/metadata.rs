@@ -103,9 +103,9 @@ impl Metadata {
         self.brokers.get(&broker)
     }
 
-    /// The brokers, ascending.
-    pub(in crate::client) fn brokers(&self) -> impl Iterator<Item = NodeId> {
-        self.brokers.keys().copied()
+    /// The brokers with their endpoints, ascending.
+    pub(in crate::client) fn endpoints(&self) -> impl Iterator<Item = (NodeId, &Endpoint)> {
+        self.brokers.iter().map(|(id, endpoint)| (*id, endpoint))
     }
 
     /// The broker that takes admin requests.

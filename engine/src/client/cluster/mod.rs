@@ -6,6 +6,8 @@
 
 mod links;
 mod metadata;
+#[cfg(test)]
+mod tests;
 
 use std::cell::{Ref, RefCell};
 use std::collections::BTreeSet;
@@ -39,6 +41,7 @@ pub struct ClusterConfig {
     pub reconnect_backoff: Duration,
     pub reconnect_backoff_max: Duration,
     pub metadata_max_age: Duration,
+    pub max_in_flight_requests_per_connection: usize,
 }
 
 impl Default for ClusterConfig {
@@ -51,14 +54,16 @@ impl Default for ClusterConfig {
             reconnect_backoff: Duration::from_millis(50),
             reconnect_backoff_max: Duration::from_secs(1),
             metadata_max_age: Duration::from_secs(300),
+            max_in_flight_requests_per_connection: 100,
         }
     }
 }
 
 macro_rules! from_client_config {
-    ($($config:ty),*) => {$(
+    ($($config:ty: $in_flight:expr),*) => {$(
         impl From<&$config> for ClusterConfig {
             fn from(config: &$config) -> Self {
+                let in_flight: fn(&$config) -> usize = $in_flight;
                 ClusterConfig {
                     request_timeout: config.request_timeout,
                     retry_backoff: config.retry_backoff,
@@ -66,13 +71,18 @@ macro_rules! from_client_config {
                     reconnect_backoff: config.reconnect_backoff,
                     reconnect_backoff_max: config.reconnect_backoff_max,
                     metadata_max_age: config.metadata_max_age,
+                    max_in_flight_requests_per_connection: in_flight(config),
                 }
             }
         }
     )*};
 }
 
-from_client_config!(ProducerConfig, ConsumerConfig);
+from_client_config! {
+    ProducerConfig: |config| config.max_in_flight_requests_per_connection,
+    // What Kafka's consumer is built with; there is no setting for it.
+    ConsumerConfig: |_| 100
+}
 
 struct State<P: Platform> {
     metadata: Metadata,
@@ -80,6 +90,8 @@ struct State<P: Platform> {
     wanted: BTreeSet<TopicName>,
     rng: Rng,
     update_requested: bool,
+    /// A topic became wanted: the next refresh need not wait for the backoff.
+    topic_added: bool,
     closed: bool,
 }
 
@@ -125,6 +137,7 @@ impl<P: Platform> Cluster<P> {
             wanted: BTreeSet::new(),
             rng: rng.fork("metadata"),
             update_requested: true,
+            topic_added: false,
             closed: false,
         };
         let shared = Rc::new(Shared {
@@ -171,13 +184,14 @@ impl<P: Platform> Cluster<P> {
         &self.shared.platform
     }
 
-    /// Includes `topic` in every refresh from now on.
+    /// Includes `topic` in every refresh from now on, and refreshes at once if it is new.
     pub(in crate::client) fn want(&self, topic: &TopicName) {
         let mut state = self.shared.state.borrow_mut();
         if !state.wanted.contains(topic) {
             state.wanted.insert(topic.clone());
+            state.topic_added = true;
             drop(state);
-            self.request_update();
+            self.shared.refresh.raise();
         }
     }
 
@@ -258,25 +272,32 @@ impl<P: Platform> Cluster<P> {
         if let Some(connection) = state.links.least_loaded(known) {
             return Some(Ok(connection));
         }
-        let known = state.metadata.brokers().map(Peer::Broker);
-        let known: Vec<(Peer, Endpoint)> = known
-            .filter_map(|peer| match peer {
-                Peer::Broker(id) => Some((peer, state.metadata.endpoint(id)?.clone())),
-                Peer::Bootstrap(_) => None,
-            })
-            .collect();
+        let known = state.metadata.endpoints();
+        let known: Vec<(Peer, Endpoint)> =
+            known.map(|(id, endpoint)| (Peer::Broker(id), endpoint.clone())).collect();
         let bootstrap = self.shared.bootstrap.iter().cloned().enumerate();
         let bootstrap: Vec<(Peer, Endpoint)> =
             bootstrap.map(|(place, endpoint)| (Peer::Bootstrap(place), endpoint)).collect();
-        let mut soonest = None;
+        let (mut soonest, mut busy) = (None, false);
         for peers in [known, bootstrap] {
             let count = peers.len();
             let first = usize::try_from(state.rng.below(count as u64)).unwrap_or(0);
             for (peer, endpoint) in peers.iter().cycle().skip(first).take(count) {
                 match state.links.route(*peer, endpoint, now).0 {
-                    Route::Open(connection) | Route::Opening(connection) => return Some(Ok(connection)),
+                    Route::Opening(connection) => return Some(Ok(connection)),
+                    Route::Open(connection) if matches!(peer, Peer::Bootstrap(_)) => {
+                        return Some(Ok(connection));
+                    }
+                    // It takes no more now. There is a cluster, so wait for it.
+                    Route::Open(_) => {
+                        busy = true;
+                        soonest = earlier(soonest, Some(now.after(self.shared.config.reconnect_backoff)));
+                    }
                     Route::Backoff(not_before, _) => soonest = earlier(soonest, Some(not_before)),
                 }
+            }
+            if busy {
+                break;
             }
         }
         // Without any endpoint there is nothing to hope for but a close.
@@ -297,14 +318,24 @@ impl<P: Platform> Cluster<P> {
                 if state.closed {
                     return;
                 }
-                if state.update_requested { not_before } else { expires.max(not_before) }
+                if state.topic_added {
+                    self.now()
+                } else if state.update_requested {
+                    not_before
+                } else {
+                    expires.max(not_before)
+                }
             };
             if self.now() < due {
                 alarm.set(Some(due));
                 alarm.wait(&shared.refresh).await;
                 continue;
             }
-            shared.state.borrow_mut().update_requested = false;
+            {
+                let mut state = shared.state.borrow_mut();
+                state.update_requested = false;
+                state.topic_added = false;
+            }
             let result = self.fetch_metadata().await;
             let now = self.now();
             let fruitful = match result {
@@ -338,7 +369,7 @@ impl<P: Platform> Cluster<P> {
         let state = &mut *self.shared.state.borrow_mut();
         let changed = state.metadata.adopt(response);
         // A broker that left the metadata may still answer what it was asked: its connection stays.
-        if state.metadata.brokers().next().is_some() {
+        if state.metadata.endpoints().next().is_some() {
             state.links.retain(|peer| matches!(peer, Peer::Broker(_)));
         }
         changed

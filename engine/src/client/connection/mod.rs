@@ -9,6 +9,8 @@
 //! again.
 
 mod task;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

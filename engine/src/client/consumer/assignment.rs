@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::ConsumedRecord;
 use crate::epoch::LeaderEpoch;
-use crate::id::TopicPartition;
+use crate::id::{NodeId, TopicPartition};
 use crate::offset::Offset;
 use crate::record::{BatchError, batches};
 use crate::time::Instant;
@@ -35,13 +35,15 @@ pub(super) struct Assigned {
     pub(super) position: Option<Position>,
     /// The position that was out of range.
     pub(super) lost: Option<Offset>,
-    /// A request for it is under way.
-    pub(super) busy: bool,
+    /// The leader epoch in which the position is known to be part of the log; NONE if in none yet.
+    pub(super) validated: LeaderEpoch,
+    /// The broker that was asked about it and has not answered.
+    pub(super) busy: Option<NodeId>,
     /// No request for it before this time.
     pub(super) not_before: Instant,
     /// Failures in a row.
     pub(super) failures: u32,
-    /// Counts assignments and seeks: an answer to an older question is dropped.
+    /// Counts assignments, seeks and questions: an answer to an older question is dropped.
     pub(super) generation: u64,
     fetched: Option<Fetched>,
 }
@@ -51,7 +53,8 @@ impl Assigned {
         Assigned {
             position: None,
             lost: None,
-            busy: false,
+            validated: LeaderEpoch::NONE,
+            busy: None,
             not_before: now,
             failures: 0,
             generation,
@@ -61,15 +64,20 @@ impl Assigned {
 
     /// Where to fetch, if a fetch makes sense now: there is a position and all that was fetched is returned.
     pub(super) fn fetch_offset(&self) -> Option<Offset> {
-        if self.busy || self.fetched.is_some() {
-            return None;
-        }
-        self.position.map(|position| position.offset)
+        if self.fetched.is_some() { None } else { self.position.map(|position| position.offset) }
     }
 
     /// True if the position must be asked for.
     pub(super) fn needs_reset(&self) -> bool {
-        self.position.is_none() && !self.busy
+        self.position.is_none()
+    }
+
+    /// True if the leader of `epoch` must be asked whether its log goes as far as the position does (KIP-320): the
+    /// last record before it was read from an earlier leader.
+    pub(super) fn needs_validation(&self, epoch: LeaderEpoch) -> bool {
+        self.fetched.is_none()
+            && epoch > self.validated
+            && self.position.is_some_and(|position| position.leader_epoch != LeaderEpoch::NONE)
     }
 }
 
@@ -87,13 +95,13 @@ impl Assignment {
     }
 
     /// Replaces the assignment. Partitions that stay keep their position and what was fetched.
-    pub(super) fn assign(&mut self, partitions: &[TopicPartition], now: Instant) {
+    pub(super) fn assign(&mut self, partitions: Vec<TopicPartition>, now: Instant) {
         self.generations += 1;
         self.partitions.retain(|partition, _| partitions.contains(partition));
         self.ready.retain(|partition| partitions.contains(partition));
         for partition in partitions {
             let generation = self.generations;
-            self.partitions.entry(partition.clone()).or_insert_with(|| Assigned::new(generation, now));
+            self.partitions.entry(partition).or_insert_with(|| Assigned::new(generation, now));
         }
     }
 
@@ -123,6 +131,16 @@ impl Assignment {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&TopicPartition, &Assigned)> {
         self.partitions.iter()
+    }
+
+    /// Notes that `broker` is asked about `partition`; answers to earlier questions will be dropped. Gives the
+    /// generation of the question.
+    pub(super) fn ask(&mut self, partition: &TopicPartition, broker: NodeId) -> Option<u64> {
+        self.generations += 1;
+        let assigned = self.partitions.get_mut(partition)?;
+        assigned.busy = Some(broker);
+        assigned.generation = self.generations;
+        Some(self.generations)
     }
 
     pub(super) fn get_mut(&mut self, partition: &TopicPartition) -> Option<&mut Assigned> {

@@ -17,20 +17,29 @@ use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::id::{NodeId, TopicPartition};
 use crate::message::{
-    FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, ListedOffset, OffsetSpec,
-    Request, Response,
+    ApiKey, EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition,
+    ListedOffset, OffsetForLeaderEpochRequest, OffsetSpec, PartitionEpochQuery, Request, Response,
 };
 use crate::offset::Offset;
 use crate::time::Instant;
 
-/// A partition a request asks about, and the generation of its position.
-type Asked = (TopicPartition, u64);
+/// A partition a request asks about.
+struct Asked {
+    partition: TopicPartition,
+    generation: u64,
+    /// The leader epoch the request goes by.
+    epoch: LeaderEpoch,
+}
 
 /// What a request is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
+    /// Records.
     Fetch,
+    /// A position, by `auto.offset.reset`.
     Reset,
+    /// Whether a position is part of a new leader's log.
+    Validate,
 }
 
 /// A request under way.
@@ -39,6 +48,37 @@ pub(super) struct InFlight {
     purpose: Purpose,
     call: Call,
     asked: Vec<Asked>,
+}
+
+impl Purpose {
+    /// True if a request of this purpose is what `assigned` needs next of a leader of `epoch`.
+    fn applies(self, assigned: &Assigned, epoch: LeaderEpoch) -> bool {
+        match self {
+            Purpose::Reset => assigned.needs_reset(),
+            Purpose::Validate => assigned.needs_validation(epoch),
+            Purpose::Fetch => assigned.fetch_offset().is_some() && !assigned.needs_validation(epoch),
+        }
+    }
+}
+
+/// The position is good for nothing: it will be reset, and the event will tell from where.
+fn lose_position(state: &mut State, now: Instant, partition: &TopicPartition) {
+    let lost = state.assignment.get(partition).and_then(|assigned| assigned.position);
+    state.assignment.seek(partition, None, now);
+    if let Some(assigned) = state.assignment.get_mut(partition) {
+        assigned.lost = lost.map(|position| position.offset);
+    }
+}
+
+/// Asks where the epochs of the last records read end.
+fn validation_request(state: &State, partitions: &[(TopicPartition, LeaderEpoch)]) -> Request {
+    let query = |(partition, current_leader_epoch): &(TopicPartition, LeaderEpoch)| {
+        let position = state.assignment.get(partition)?.position?;
+        let (partition, leader_epoch) = (partition.clone(), position.leader_epoch);
+        Some(PartitionEpochQuery { partition, current_leader_epoch: *current_leader_epoch, leader_epoch })
+    };
+    let partitions = partitions.iter().filter_map(query).collect();
+    Request::OffsetForLeaderEpoch(OffsetForLeaderEpochRequest { replica: NodeId::NONE, partitions })
 }
 
 /// Partitions of one leader to ask about.
@@ -64,23 +104,37 @@ impl<P: Platform> Consumer<P> {
 
     fn take_answer(&self, state: &mut State, now: Instant, request: InFlight, reply: Reply) {
         let mut asked = request.asked;
-        asked.retain(|(partition, generation)| {
-            let current = state.assignment.current(partition, *generation);
-            current.map(|assigned| assigned.busy = false).is_some()
+        asked.retain(|asked| {
+            let current = state.assignment.current(&asked.partition, asked.generation);
+            current.map(|assigned| assigned.busy = None).is_some()
         });
         match reply {
             Ok(Some(Response::Fetch(response))) if !response.error.is_error() => {
                 self.take_fetch(state, now, asked, response);
             }
             Ok(Some(Response::ListOffsets(response))) => {
-                for (partition, _) in asked {
+                for Asked { partition, epoch, .. } in asked {
                     let answer = response.partitions.iter().find(|answer| answer.partition == partition);
-                    self.take_reset(state, now, &partition, answer);
+                    self.take_reset(state, now, &partition, epoch, answer);
                 }
             }
-            Ok(Some(Response::Fetch(_)) | None) | Ok(Some(_)) | Err(_) => {
+            Ok(Some(Response::OffsetForLeaderEpoch(response))) => {
+                for Asked { partition, epoch, .. } in asked {
+                    let answer = response.partitions.iter().find(|answer| answer.partition == partition);
+                    self.take_validation(state, now, &partition, epoch, answer);
+                }
+            }
+            // A broker that cannot be asked is believed, as Kafka's consumer does.
+            Err(CallError { why: ConnectionError::Unsupported(ApiKey::OffsetForLeaderEpoch), .. }) => {
+                for Asked { partition, epoch, .. } in asked {
+                    if let Some(assigned) = state.assignment.get_mut(&partition) {
+                        assigned.validated = epoch;
+                    }
+                }
+            }
+            Ok(_) | Err(_) => {
                 self.cluster.request_update();
-                for (partition, _) in asked {
+                for Asked { partition, .. } in asked {
                     self.retry_later(state, now, &partition);
                 }
             }
@@ -92,7 +146,7 @@ impl<P: Platform> Consumer<P> {
         for topic in response.topics {
             let by_id = || {
                 let metadata = self.cluster.metadata();
-                let mut names = asked.iter().map(|(partition, _)| &partition.topic);
+                let mut names = asked.iter().map(|asked| &asked.partition.topic);
                 names.find(|name| metadata.topic_id(name) == topic.id).cloned()
             };
             let Some(name) = topic.name.or_else(by_id) else { continue };
@@ -101,7 +155,7 @@ impl<P: Platform> Consumer<P> {
                 answers.insert(partition, fetched);
             }
         }
-        for (partition, _) in asked {
+        for Asked { partition, epoch, .. } in asked {
             match answers.remove(&partition) {
                 Some(fetched) if fetched.error.is_error() => {
                     self.take_fetch_error(state, now, &partition, fetched.error);
@@ -110,6 +164,7 @@ impl<P: Platform> Consumer<P> {
                     Ok(()) => {
                         if let Some(assigned) = state.assignment.get_mut(&partition) {
                             assigned.failures = 0;
+                            assigned.validated = epoch;
                         }
                     }
                     Err(problem) => self.take_fetch_error(state, now, &partition, problem.error_code()),
@@ -127,11 +182,7 @@ impl<P: Platform> Consumer<P> {
         error: ErrorCode,
     ) {
         if error == ErrorCode::OffsetOutOfRange {
-            let lost = state.assignment.get(partition).and_then(|assigned| assigned.position);
-            state.assignment.seek(partition, None, now);
-            if let Some(assigned) = state.assignment.get_mut(partition) {
-                assigned.lost = lost.map(|position| position.offset);
-            }
+            lose_position(state, now, partition);
             return;
         }
         if is_stale_metadata(error) {
@@ -147,6 +198,7 @@ impl<P: Platform> Consumer<P> {
         state: &mut State,
         now: Instant,
         partition: &TopicPartition,
+        epoch: LeaderEpoch,
         answer: Option<&ListedOffset>,
     ) {
         let found = answer.filter(|answer| !answer.error.is_error() && answer.offset != Offset::NONE);
@@ -158,8 +210,39 @@ impl<P: Platform> Consumer<P> {
         if let Some(assigned) = state.assignment.get_mut(partition) {
             let from = assigned.lost.take();
             assigned.failures = 0;
+            assigned.validated = epoch;
             assigned.position = Some(Position { offset: found.offset, leader_epoch: found.leader_epoch });
             state.events.push(ConsumerEvent::Reset { partition: partition.clone(), from, to: found.offset });
+        }
+    }
+
+    fn take_validation(
+        &self,
+        state: &mut State,
+        now: Instant,
+        partition: &TopicPartition,
+        epoch: LeaderEpoch,
+        answer: Option<&EpochEndOffset>,
+    ) {
+        let Some(answer) = answer.filter(|answer| !answer.error.is_error()) else {
+            self.cluster.request_update();
+            self.retry_later(state, now, partition);
+            return;
+        };
+        if answer.end_offset == Offset::NONE || answer.leader_epoch == LeaderEpoch::NONE {
+            // The leader knows no epoch so old: nothing says where the logs part.
+            lose_position(state, now, partition);
+            return;
+        }
+        let Some(assigned) = state.assignment.get_mut(partition) else { return };
+        assigned.failures = 0;
+        assigned.validated = epoch;
+        if let Some(position) = assigned.position
+            && answer.end_offset < position.offset
+        {
+            let (from, to) = (position.offset, answer.end_offset);
+            assigned.position = Some(Position { offset: to, leader_epoch: answer.leader_epoch });
+            state.events.push(ConsumerEvent::Truncated { partition: partition.clone(), from, to });
         }
     }
 
@@ -175,10 +258,10 @@ impl<P: Platform> Consumer<P> {
     pub(super) fn send_requests(&self, state: &mut State, now: Instant) -> Option<Instant> {
         state.turns = state.turns.wrapping_add(1);
         let mut next = None;
-        let resets = self.by_leader(state, now, Assigned::needs_reset, &mut next);
-        self.send(state, resets, Purpose::Reset, &mut next);
-        let fetches = self.by_leader(state, now, |assigned| assigned.fetch_offset().is_some(), &mut next);
-        self.send(state, fetches, Purpose::Fetch, &mut next);
+        for purpose in [Purpose::Reset, Purpose::Validate, Purpose::Fetch] {
+            let leaders = self.by_leader(state, now, purpose, &mut next);
+            self.send(state, leaders, purpose, &mut next);
+        }
         next
     }
 
@@ -186,14 +269,20 @@ impl<P: Platform> Consumer<P> {
         &self,
         state: &State,
         now: Instant,
-        wanted: impl Fn(&Assigned) -> bool,
+        purpose: Purpose,
         next: &mut Option<Instant>,
     ) -> ByLeader {
         let mut leaders = ByLeader::new();
         let mut leaderless = false;
         let metadata = self.cluster.metadata();
-        for (partition, assigned) in state.assignment.iter().filter(|(_, assigned)| wanted(assigned)) {
-            match metadata.leader(partition) {
+        for (partition, assigned) in state.assignment.iter() {
+            let leader = metadata.leader(partition);
+            let epoch = leader.map_or(LeaderEpoch::NONE, |leader| leader.epoch);
+            if !purpose.applies(assigned, epoch) {
+                continue;
+            }
+            match leader {
+                Some(Leader { broker, .. }) if assigned.busy == Some(broker) => {}
                 _ if assigned.not_before > now => sooner(next, assigned.not_before),
                 Some(Leader { broker, epoch }) => {
                     leaders.entry(broker).or_default().push((partition.clone(), epoch));
@@ -232,12 +321,12 @@ impl<P: Platform> Consumer<P> {
             let request = match purpose {
                 Purpose::Fetch => self.fetch_request(state, &partitions),
                 Purpose::Reset => self.reset_request(&partitions),
+                Purpose::Validate => validation_request(state, &partitions),
             };
             let mut asked = Vec::with_capacity(partitions.len());
-            for (partition, _) in partitions {
-                if let Some(assigned) = state.assignment.get_mut(&partition) {
-                    assigned.busy = true;
-                    asked.push((partition, assigned.generation));
+            for (partition, epoch) in partitions {
+                if let Some(generation) = state.assignment.ask(&partition, broker) {
+                    asked.push(Asked { partition, generation, epoch });
                 }
             }
             let call = connection.call(&request, self.config.request_timeout);

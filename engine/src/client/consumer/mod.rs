@@ -5,10 +5,15 @@
 //! that was fetched of it is returned; that bounds memory by `max.partition.fetch.bytes` a partition. There is at
 //! most one fetch under way a broker.
 //!
+//! When a partition has a new leader, the position is checked against that leader's log before the next fetch
+//! (KIP-320), so that a log that was truncated and has grown again is noticed.
+//!
 //! It reads uncommitted records. Groups, committed offsets and fetch sessions are not here.
 
 mod assignment;
 mod fetcher;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -59,6 +64,16 @@ pub enum ConsumerEvent {
         partition: TopicPartition,
         /// The position that was out of range; `None` if there was none.
         from: Option<Offset>,
+        /// The new position.
+        to: Offset,
+    },
+    /// The log of a new leader ends before the position, which moved to where the two logs part (KIP-320). Records
+    /// that were read from there on are no longer in the log.
+    Truncated {
+        /// The partition.
+        partition: TopicPartition,
+        /// The position before.
+        from: Offset,
         /// The new position.
         to: Offset,
     },
@@ -126,7 +141,7 @@ impl<P: Platform> Consumer<P> {
         for partition in &partitions {
             self.cluster.want(&partition.topic);
         }
-        self.state.borrow_mut().assignment.assign(&partitions, self.cluster.now());
+        self.state.borrow_mut().assignment.assign(partitions, self.cluster.now());
         self.signal.raise();
     }
 

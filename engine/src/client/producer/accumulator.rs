@@ -172,3 +172,107 @@ impl Accumulator {
         self.incomplete.first().is_none_or(|first| *first >= number)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::config::Properties;
+    use crate::id::TopicName;
+
+    fn accumulator(settings: &[(&str, &str)]) -> Accumulator {
+        let given: Properties =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Accumulator::new(&ProducerConfig::from_properties(&given).expect("settings of a test"))
+    }
+
+    fn partition() -> TopicPartition {
+        TopicPartition::new("orders", 0)
+    }
+
+    fn record() -> ProducerRecord {
+        let value = Some(Bytes::from_static(&[0; 50]));
+        ProducerRecord { topic: TopicName::new("orders"), partition: None, key: None, value, timestamp: None }
+    }
+
+    fn at(millis: u64) -> Instant {
+        Instant::START.after(Duration::from_millis(millis))
+    }
+
+    fn append(accumulator: &mut Accumulator, number: u64, millis: u64) -> Option<bool> {
+        let (promise, _) = oneshot::channel();
+        accumulator.append(&partition(), &record(), number, (at(millis), Timestamp(0)), promise).ok()
+    }
+
+    fn ready(accumulator: &Accumulator) -> Option<Instant> {
+        accumulator.ready_times(false).next().map(|(_, _, ready)| ready)
+    }
+
+    #[test]
+    fn a_batch_is_ready_when_it_has_lingered() {
+        let mut accumulator = accumulator(&[("linger.ms", "5")]);
+        assert_eq!(append(&mut accumulator, 0, 10), Some(true));
+        assert_eq!(append(&mut accumulator, 1, 12), Some(false));
+        assert_eq!(ready(&accumulator), Some(at(15)));
+    }
+
+    #[test]
+    fn a_batch_is_ready_when_the_next_record_does_not_fit() {
+        let mut accumulator = accumulator(&[("linger.ms", "5"), ("batch.size", "200")]);
+        assert_eq!(append(&mut accumulator, 0, 10), Some(true));
+        assert_eq!(append(&mut accumulator, 1, 11), Some(false));
+        assert_eq!(append(&mut accumulator, 2, 12), Some(true));
+        assert_eq!(ready(&accumulator), Some(at(10)));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_freed() {
+        let mut accumulator =
+            accumulator(&[("batch.size", "200"), ("buffer.memory", "250"), ("linger.ms", "0")]);
+        assert_eq!(append(&mut accumulator, 0, 0), Some(true));
+        assert_eq!(append(&mut accumulator, 1, 0), Some(false));
+        assert_eq!(append(&mut accumulator, 2, 0), None);
+        let mut batch = accumulator.take(&partition()).expect("a batch");
+        accumulator.complete(&mut batch);
+        assert_eq!(append(&mut accumulator, 2, 0), Some(true));
+    }
+
+    #[test]
+    fn with_one_request_in_flight_a_partition_gives_out_one_batch() {
+        let mut accumulator =
+            accumulator(&[("batch.size", "0"), ("max.in.flight.requests.per.connection", "1")]);
+        append(&mut accumulator, 0, 0);
+        append(&mut accumulator, 1, 0);
+        let first = accumulator.take(&partition()).expect("a batch");
+        assert!(accumulator.take(&partition()).is_none());
+        accumulator.landed(&partition());
+        accumulator.put_back(&partition(), first);
+        assert_eq!(accumulator.take(&partition()).expect("a batch").first_record, 0);
+    }
+
+    #[test]
+    fn a_batch_expires_after_the_delivery_timeout() {
+        let mut accumulator = accumulator(&[
+            ("delivery.timeout.ms", "1000"),
+            ("request.timeout.ms", "500"),
+            ("linger.ms", "0"),
+        ]);
+        append(&mut accumulator, 0, 10);
+        assert!(accumulator.take_expired(at(1009)).is_none());
+        assert!(accumulator.take_expired(at(1010)).is_some());
+    }
+
+    #[test]
+    fn completion_is_known_by_record_number() {
+        let mut accumulator = accumulator(&[("batch.size", "0")]);
+        append(&mut accumulator, 0, 0);
+        append(&mut accumulator, 1, 0);
+        let mut first = accumulator.take(&partition()).expect("a batch");
+        assert!(!accumulator.is_complete_before(1));
+        accumulator.complete(&mut first);
+        assert!(accumulator.is_complete_before(1));
+        assert!(!accumulator.is_complete_before(2));
+    }
+}

@@ -13,6 +13,8 @@ mod accumulator;
 mod batch;
 mod partitioner;
 mod sender;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -67,6 +69,14 @@ struct Blocked {
     number: u64,
     deadline: Instant,
     promise: Promise,
+}
+
+/// Whether a record could be put into a batch.
+enum Placed {
+    /// It could; the sender should look at the batch if `wake`.
+    Done { wake: bool },
+    /// It could not.
+    Blocked(Blocked, Obstacle),
 }
 
 /// Why a record cannot be put into a batch.
@@ -212,30 +222,30 @@ impl<P: Platform> Shared<P> {
             return;
         }
         match self.place(state, blocked) {
-            Ok(false) => {}
-            Ok(true) => self.signal.raise(),
-            Err((blocked, _)) => {
+            Placed::Done { wake: false } => {}
+            Placed::Done { wake: true } => self.signal.raise(),
+            Placed::Blocked(blocked, _) => {
                 state.blocked.push_back(blocked);
                 self.signal.raise();
             }
         }
     }
 
-    /// Puts a record into a batch: true if the sender should look at it.
-    fn place(&self, state: &mut State, mut blocked: Blocked) -> Result<bool, (Blocked, Obstacle)> {
+    /// Puts a record into a batch, if nothing is in its way.
+    fn place(&self, state: &mut State, blocked: Blocked) -> Placed {
         let chosen = match blocked.chosen.map_or_else(|| self.choose(state, &blocked.record), Ok) {
             Ok(chosen) => chosen,
-            Err(obstacle) => return Err((blocked, obstacle)),
+            Err(obstacle) => return Placed::Blocked(blocked, obstacle),
         };
         let partition = TopicPartition { topic: blocked.record.topic.clone(), partition: chosen };
         let now = self.platform.clock().now();
         let timestamp = blocked.record.timestamp.unwrap_or(now.wall);
         let Blocked { record, number, deadline, promise, .. } = blocked;
         match state.accumulator.append(&partition, &record, number, (now.mono, timestamp), promise) {
-            Ok(new) => Ok(new || state.accumulator.is_full(&partition)),
+            Ok(new) => Placed::Done { wake: new || state.accumulator.is_full(&partition) },
             Err(promise) => {
-                blocked = Blocked { record, chosen: Some(chosen), number, deadline, promise };
-                Err((blocked, Obstacle::Memory))
+                let blocked = Blocked { record, chosen: Some(chosen), number, deadline, promise };
+                Placed::Blocked(blocked, Obstacle::Memory)
             }
         }
     }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::batch::Batch;
-use super::{Obstacle, Shared, State};
+use super::{Obstacle, Placed, Shared, State};
 use crate::client::backoff::Backoff;
 use crate::client::cluster::Route;
 use crate::client::connection::{Call, CallError, Connection, ConnectionError, Reply};
@@ -182,12 +182,12 @@ impl<P: Platform> Sender<'_, P> {
     fn place_blocked(&self, state: &mut State, now: Instant) -> (bool, Option<Instant>) {
         while let Some(blocked) = state.blocked.pop_front() {
             let (error, promise) = match self.shared.place(state, blocked) {
-                Ok(_) => continue,
-                Err((blocked, Obstacle::Refused(error))) => (error, blocked.promise),
-                Err((blocked, _)) if blocked.deadline <= now => {
+                Placed::Done { .. } => continue,
+                Placed::Blocked(blocked, Obstacle::Refused(error)) => (error, blocked.promise),
+                Placed::Blocked(blocked, _) if blocked.deadline <= now => {
                     (ClientError::Blocked(self.shared.config.max_block), blocked.promise)
                 }
-                Err((blocked, obstacle)) => {
+                Placed::Blocked(blocked, obstacle) => {
                     let deadline = blocked.deadline;
                     let out_of_memory = matches!(obstacle, Obstacle::Memory);
                     if !out_of_memory {

@@ -6,6 +6,7 @@ use tribunal_reports::artifact::{
 };
 
 const FIRST_LOST: u64 = 19_873;
+const PRODUCER: &str = "producer checkout/0";
 
 pub(crate) fn losses(shape: &Shape) -> Losses {
     if shape.lost == 0 {
@@ -19,7 +20,25 @@ pub(crate) fn losses(shape: &Shape) -> Losses {
 }
 
 fn chain(shape: &Shape, number: u64) -> LossChain {
-    let producer = "producer checkout/0";
+    let record = format!("k{}#20{number}", 17 + number);
+    LossChain {
+        partition: "orders/0".to_owned(),
+        offset: FIRST_LOST + number,
+        record: record.clone(),
+        producer: PRODUCER.to_owned(),
+        producer_id: Some(4_001),
+        sequence: Some(204),
+        acked_at_ns: 10_001 * MS,
+        acked_by: 1,
+        epoch: 4,
+        isr: vec![1, 2, 3],
+        held_by: vec![1],
+        steps: steps(&record),
+        rule: format!("acks={}: the leader acknowledges before any follower has the record.", shape.acks),
+    }
+}
+
+fn steps(record: &str) -> Vec<ChainStep> {
     let step =
         |at_ms: u64, kind, from: &str, to: Option<&str>, delivered, label: &str, text: &str| ChainStep {
             at_ns: at_ms * MS,
@@ -30,72 +49,49 @@ fn chain(shape: &Shape, number: u64) -> LossChain {
             label: label.to_owned(),
             text: text.to_owned(),
         };
-    let record = format!("k{}#20{number}", 17 + number);
     use StepKind::{Acked, Appended, Election, Fault, Message, Missing, Truncation};
-    LossChain {
-        partition: "orders/0".to_owned(),
-        offset: FIRST_LOST + number,
-        record: record.clone(),
-        producer: producer.to_owned(),
-        producer_id: Some(4_001),
-        sequence: Some(204),
-        acked_at_ns: 10_001 * MS,
-        acked_by: 1,
-        epoch: 4,
-        isr: vec![1, 2, 3],
-        held_by: vec![1],
-        steps: vec![
-            step(9_999, Message, producer, Some("broker 1"), true, "Produce", &format!("Produced {record}.")),
-            step(
-                10_000,
-                Appended,
-                "broker 1",
-                None,
-                true,
-                "append at 19873",
-                "Broker 1 appended it in epoch 4.",
-            ),
-            step(10_001, Acked, "broker 1", Some(producer), true, "ack", "Broker 1 acknowledged it alone."),
-            step(
-                10_002,
-                Message,
-                "broker 1",
-                Some("broker 2"),
-                false,
-                "Fetch answer",
-                "The answer that carried it was lost.",
-            ),
-            step(10_003, Fault, "broker 1", None, true, "crash", "Broker 1 crashed."),
-            step(
-                16_410,
-                Election,
-                "controller",
-                Some("broker 2"),
-                true,
-                "leader, epoch 5",
-                "Broker 2 was elected without it.",
-            ),
-            step(
-                22_313,
-                Truncation,
-                "broker 1",
-                None,
-                true,
-                "truncate to 19873",
-                "Broker 1 cut its log to the epoch of broker 2.",
-            ),
-            step(
-                46_000,
-                Missing,
-                "reader",
-                Some("broker 2"),
-                true,
-                "other record",
-                "The final read found another record there.",
-            ),
-        ],
-        rule: format!("acks={}: the leader acknowledges before any follower has the record.", shape.acks),
-    }
+    vec![
+        step(9_999, Message, PRODUCER, Some("broker 1"), true, "Produce", &format!("Produced {record}.")),
+        step(10_000, Appended, "broker 1", None, true, "append at 19873", "Broker 1 appended it in epoch 4."),
+        step(10_001, Acked, "broker 1", Some(PRODUCER), true, "ack", "Broker 1 acknowledged it alone."),
+        step(
+            10_002,
+            Message,
+            "broker 1",
+            Some("broker 2"),
+            false,
+            "Fetch answer",
+            "The answer that carried it was lost.",
+        ),
+        step(10_003, Fault, "broker 1", None, true, "crash", "Broker 1 crashed."),
+        step(
+            16_410,
+            Election,
+            "controller",
+            Some("broker 2"),
+            true,
+            "leader, epoch 5",
+            "Broker 2 was elected without it.",
+        ),
+        step(
+            22_313,
+            Truncation,
+            "broker 1",
+            None,
+            true,
+            "truncate to 19873",
+            "Broker 1 cut its log to the epoch of broker 2.",
+        ),
+        step(
+            46_000,
+            Missing,
+            "reader",
+            Some("broker 2"),
+            true,
+            "other record",
+            "The final read found another record there.",
+        ),
+    ]
 }
 
 fn grid() -> OffsetGrid {

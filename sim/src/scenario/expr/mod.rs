@@ -5,6 +5,7 @@
 //! and faults exist, and what a trigger may use, is checked by `validate`.
 
 mod ast;
+mod display;
 mod evaluate;
 mod parse;
 pub(crate) mod quantity;

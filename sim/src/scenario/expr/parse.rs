@@ -30,7 +30,8 @@ pub fn parse(text: &str) -> Result<Expr, TextProblem> {
 
 /// Reads an expression from `tokens` to their end.
 pub(crate) fn parse_at(tokens: &mut Tokens<'_>) -> Result<Expr, TextProblem> {
-    let expr = parse_prefix(tokens)?;
+    tokens.check_length(codes::BAD_EXPRESSION)?;
+    let expr = disjunction(tokens, 0)?;
     match tokens.peek() {
         None => Ok(expr),
         Some(Token::Word(word @ ("by" | "within" | "for"))) => Err(TextProblem::new(
@@ -39,13 +40,16 @@ pub(crate) fn parse_at(tokens: &mut Tokens<'_>) -> Result<Expr, TextProblem> {
             format!("`{word} ...` in an expression is part of the format but not built yet"),
         )
         .label("not built yet")),
-        Some(_) => Err(tokens.unexpected(codes::BAD_EXPRESSION, "`and`, `or` or the end of the expression")),
+        Some(token) => {
+            let problem =
+                tokens.unexpected(codes::BAD_EXPRESSION, "`and`, `or` or the end of the expression");
+            Err(match token {
+                Token::Symbol("&") => problem.help("write `and`"),
+                Token::Symbol("|") => problem.help("write `or`"),
+                _ => problem,
+            })
+        }
     }
-}
-
-/// Reads as much of `tokens` as is an expression.
-fn parse_prefix(tokens: &mut Tokens<'_>) -> Result<Expr, TextProblem> {
-    disjunction(tokens, 0)
 }
 
 fn disjunction(tokens: &mut Tokens<'_>, depth: usize) -> Result<Expr, TextProblem> {
@@ -230,7 +234,12 @@ mod tests {
 
     #[test]
     fn deep_nesting_is_refused_and_does_not_overflow() {
-        let text = format!("{}acked > 1{}", "(".repeat(100_000), ")".repeat(100_000));
-        assert_eq!(parse(&text).expect_err("too deep").code.id, "T016");
+        for (before, after) in [("(", ")"), ("not ", ""), ("acked > 1 and ", ""), ("max(", ")")] {
+            for depth in [60, 100_000] {
+                let text = format!("{}acked > 1{}", before.repeat(depth), after.repeat(depth));
+                let answer = parse(&text);
+                assert!(depth == 60 || answer.is_err_and(|problem| problem.code.id == "T016"), "{before}");
+            }
+        }
     }
 }

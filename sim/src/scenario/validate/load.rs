@@ -1,19 +1,18 @@
-//! `[topic.X]`, `[producer.X]`, `[consumer.X]`.
+//! `[producer.X]` and `[consumer.X]`, over the topics.
 
-use tribunal_engine::config::{ConsumerConfig, ProducerConfig, Scope, TopicConfig};
+use tribunal_engine::config::{ConsumerConfig, ProducerConfig, Scope};
 use tribunal_engine::id::TopicName;
 
 use super::super::codes;
 use super::super::diagnostic::{Sink, TextProblem, suggest};
-use super::super::plan::{ClusterPlan, ConsumerPlan, Origin, ProducerPlan, Setting, TopicPlan};
+use super::super::plan::{ClusterPlan, ConsumerPlan, ProducerPlan, Setting, TopicPlan};
 use super::super::read::Section;
 use super::super::schema;
 use super::super::settings::Given;
 use super::super::tree::{Entry, Kind, Node, Table, shorten};
 use super::super::units::{self, Rate, SizeRange};
-use super::{Marks, check_name};
+use super::{Marks, check_name, topic};
 
-const PARTITIONS_MAX: i64 = 1_000;
 const CLIENTS_MAX: i64 = 1_000;
 const KEYS_MAX: i64 = 10_000_000;
 /// Most records per second of one client.
@@ -56,14 +55,14 @@ pub(super) fn load(
     for entry in topics {
         marks.insert(format!("topic.{}", entry.key), entry.key_span);
         let plan = with_section("topic", entry, |section| {
-            topic(sink, section, &entry.key, cluster.as_ref(), marks, settings)
+            topic::topic(sink, section, &entry.key, cluster.as_ref(), marks, settings)
         });
         load.topics.extend(plan.flatten());
     }
     for entry in producers {
         check_name(sink, entry, "a producer");
         let plan = with_section("producer", entry, |section| {
-            producer(sink, section, entry, &load.topic_names, marks, settings)
+            producer(sink, section, entry, &load.topic_names, settings)
         });
         load.producers.extend(plan.flatten());
     }
@@ -81,87 +80,6 @@ fn with_section<T>(kind: &str, entry: &Entry, read: impl FnOnce(&Section<'_>) ->
     let table: &Table = entry.node.table()?;
     let path = format!("{kind}.{}", entry.key);
     Some(read(&Section { path: &path, table, head: entry.key_span }))
-}
-
-fn topic(
-    sink: &mut Sink<'_>,
-    section: &Section<'_>,
-    name: &str,
-    cluster: Option<&ClusterPlan>,
-    marks: &mut Marks,
-    settings: &mut Vec<Setting>,
-) -> Option<TopicPlan> {
-    section.check_keys(sink, schema::TOPIC);
-    if let Err(problem) = TopicName::check(name) {
-        let message = format!("`{}` cannot be the name of a topic", shorten(name));
-        sink.push(
-            section.head,
-            TextProblem::new(codes::BAD_NAME, 0..0, message).label("not a topic name").help(problem),
-        );
-    }
-    let partitions = match section.entry("partitions") {
-        Some(_) => section.integer(sink, "partitions", 1, PARTITIONS_MAX),
-        None => Some(cluster.map_or(1, |cluster| i64::from(cluster.config.num_partitions))),
-    };
-    let replication = match section.entry("replication") {
-        Some(_) => section.integer(sink, "replication", 1, i64::from(i16::MAX)),
-        None => Some(cluster.map_or(1, |cluster| i64::from(cluster.config.default_replication_factor))),
-    };
-    if let Some((replicas, cluster)) = replication.zip(cluster)
-        && replicas > i64::from(cluster.brokers)
-    {
-        let span = section.node("replication").map_or(section.head, |node| node.span);
-        let message =
-            format!("`{}` needs {replicas} brokers, the cluster has {}", section.path, cluster.brokers);
-        let problem = TextProblem::new(codes::IMPOSSIBLE_REPLICATION, 0..0, message)
-            .label(format!("at most {} replicas", cluster.brokers))
-            .help(match section.entry("replication") {
-                Some(_) => format!("raise `brokers` in [cluster] or write replication = {}", cluster.brokers),
-                None => {
-                    "the number comes from default.replication.factor; write replication = ...".to_owned()
-                }
-            });
-        sink.push(span, problem);
-    }
-    let given = Given::read(sink, section, Scope::Topic);
-    if let Some(span) = given.span("min.insync.replicas") {
-        marks.insert(format!("topic.{name}.config.min.insync.replicas"), span);
-    }
-    let defaults = cluster.map(|cluster| cluster.config.topic_defaults);
-    let config =
-        defaults.and_then(|defaults| match TopicConfig::from_properties(&given.properties, defaults) {
-            Ok(config) => Some(config),
-            Err(errors) => {
-                given.refused(sink, section, errors);
-                None
-            }
-        });
-    settings.extend(
-        given.table(sink, section, Scope::Topic).into_iter().map(|setting| inherited(setting, cluster)),
-    );
-    Some(TopicPlan {
-        name: TopicName::new(name),
-        partitions: i32::try_from(partitions?).ok()?,
-        replication: i16::try_from(replication?).ok()?,
-        properties: given.properties,
-        config: config?,
-    })
-}
-
-/// A topic setting that is not given has the cluster's value of the broker setting behind it.
-fn inherited(setting: Setting, cluster: Option<&ClusterPlan>) -> Setting {
-    let name = match setting.name {
-        "segment.bytes" => "log.segment.bytes",
-        "max.message.bytes" => "message.max.bytes",
-        same => same,
-    };
-    let value = cluster.and_then(|cluster| cluster.properties.get(name));
-    match (&setting.origin, value) {
-        (Origin::Default, Some(value)) => {
-            Setting { value: value.clone(), origin: Origin::Cluster { name }, ..setting }
-        }
-        _ => setting,
-    }
 }
 
 fn known_topic(sink: &mut Sink<'_>, node: &Node, name: &str, topics: &[String]) -> Option<TopicName> {
@@ -185,7 +103,6 @@ fn producer(
     section: &Section<'_>,
     entry: &Entry,
     topics: &[String],
-    marks: &mut Marks,
     settings: &mut Vec<Setting>,
 ) -> Option<ProducerPlan> {
     section.check_keys(sink, schema::PRODUCER);
@@ -204,9 +121,6 @@ fn producer(
     let value_size = value_size(sink, section);
     let given = Given::read(sink, section, Scope::Producer);
     idempotence(sink, section);
-    for name in ["acks"] {
-        marks.extend(given.span(name).map(|span| (format!("{}.config.{name}", section.path), span)));
-    }
     settings.extend(given.table(sink, section, Scope::Producer));
     let config = match ProducerConfig::from_properties(&given.properties) {
         Ok(config) => Some(config),
@@ -229,14 +143,14 @@ fn producer(
 
 fn rate(sink: &mut Sink<'_>, section: &Section<'_>) -> Option<Rate> {
     let rate = section.quantity(sink, "rate", "a rate", ["/s", "/m"], units::rate)?;
-    let label = match rate.per_second() {
-        zero if zero <= 0.0 => "a producer that sends nothing",
-        fast if fast > RATE_MAX => "expected at most 1000000/s for each client",
+    let (label, help) = match rate.per_second() {
+        zero if zero <= 0.0 => ("a producer that sends nothing", "leave the producer out to send nothing"),
+        fast if fast > RATE_MAX => ("expected at most 1000000/s for each client", "raise `count` for more"),
         _ => return Some(rate),
     };
     let message = format!("`{}` is out of bounds", section.path_of("rate"));
     let problem = TextProblem::new(codes::BAD_RANGE, 0..0, message).label(label);
-    sink.push(section.node("rate")?.span, problem.help("leave the producer out to send nothing"));
+    sink.push(section.node("rate")?.span, problem.help(help));
     None
 }
 

@@ -3,12 +3,14 @@
 //! The parts that do not vary (`run`, `expect`, the matrix itself) are read once; the cluster, the load and the
 //! faults are read once for each variant, and a problem that several variants share is noted once.
 
+mod action;
 mod cluster;
 mod fault;
 mod lint;
 mod load;
 mod refer;
 mod run;
+mod topic;
 
 use std::collections::BTreeMap;
 
@@ -26,10 +28,14 @@ pub(super) type Marks = BTreeMap<String, Span>;
 
 /// Reads the whole file. Without errors in `sink` the answer is a scenario.
 pub(super) fn scenario(sink: &mut Sink<'_>, root: &Table, file_name: &str, source: &str) -> Option<Scenario> {
-    let first_line = Span { start: 0, end: source.find('\n').unwrap_or(source.len()) };
-    let top = Section { path: "", table: root, head: first_line };
+    let top = Section { path: "", table: root, head: Span::default() };
+    if root.entries.is_empty() && !sink.has_errors() {
+        empty(sink);
+        return None;
+    }
     format(sink, &top);
     top.check_keys(sink, schema::TOP);
+    sink.incomplete = top.entry("include").is_some();
     let name = top.text(sink, "name").map(|(name, _)| name.to_owned());
     if top.entry("name").is_none() {
         top.missing(sink, "name", "name = \"What happens when the leader dies\"");
@@ -49,7 +55,9 @@ pub(super) fn scenario(sink: &mut Sink<'_>, root: &Table, file_name: &str, sourc
         .filter_map(|values| plan(sink, root, &matrix, values, run.as_ref()))
         .collect();
     let expectations = refer::expectations(sink, expectations, &variants);
-    lint::plans(sink, &variants);
+    if !sink.has_errors() {
+        lint::plans(sink, &variants);
+    }
     let axes = axes(sink, &matrix);
     Some(Scenario {
         name: name?,
@@ -63,6 +71,13 @@ pub(super) fn scenario(sink: &mut Sink<'_>, root: &Table, file_name: &str, sourc
         variants: variants.into_iter().map(|(plan, _)| with_expectations(plan, &expectations)).collect(),
         expectations,
     })
+}
+
+fn empty(sink: &mut Sink<'_>) {
+    let problem = TextProblem::new(codes::MISSING, 0..0, "the scenario is empty").label("nothing here");
+    let help = "a scenario has at least format = 1, name = \"...\", [run] with a duration, a [topic.NAME] and a \
+                [producer.NAME]; scenarios/README.md shows how to write one";
+    sink.push(Span::default(), problem.help(help));
 }
 
 fn format(sink: &mut Sink<'_>, top: &Section<'_>) {

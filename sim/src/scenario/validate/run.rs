@@ -51,6 +51,9 @@ pub(super) fn settings(sink: &mut Sink<'_>, top: &Section<'_>) -> Option<RunSett
 }
 
 fn seeds(sink: &mut Sink<'_>, node: &Node) -> Option<SeedSet> {
+    if node.text().is_some_and(|text| text.contains("${")) {
+        return None;
+    }
     let bad = |label: &str| {
         TextProblem::new(codes::BAD_RANGE, 0..0, "`run.seeds` names no usable seeds")
             .label(label.to_owned())

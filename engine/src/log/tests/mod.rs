@@ -1,0 +1,131 @@
+//! Behaviour of whole logs, on a disk in memory.
+
+mod appending;
+mod model;
+mod reading;
+mod recovery;
+mod truncation;
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+use crate::epoch::LeaderEpoch;
+use crate::event::BatchId;
+use crate::id::TopicPartition;
+use crate::offset::Offset;
+use crate::record::{BatchBuilder, Compression, RecordBatch};
+use crate::storage::mem::MemoryDisk;
+use crate::storage::{DiskDone, DiskOp};
+use crate::time::Timestamp;
+
+const DIRECTORY: &str = "orders-0";
+
+/// Runs a future that is ready at once, as all of the disk in memory are.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("the disk in memory never waits"),
+    }
+}
+
+fn partition() -> TopicPartition {
+    TopicPartition::new("orders", 0)
+}
+
+/// A batch of `count` records as a producer sends it; `salt` makes its content its own.
+fn batch(count: i64, salt: i64) -> RecordBatch {
+    let mut builder = BatchBuilder::new(Compression::None);
+    for index in 0..count {
+        builder.push(Timestamp(salt * 10 + index), None, Some(&salt.to_be_bytes()), &[]);
+    }
+    RecordBatch::parse(builder.build()).expect("built")
+}
+
+fn recover(disk: &MemoryDisk, settings: LogSettings) -> (PartitionLog, Option<RecoveryCut>) {
+    let (log, cut) = block_on(PartitionLog::recover(disk, partition(), settings)).expect("nothing fails");
+    log.invariants();
+    (log, cut)
+}
+
+/// The identities of all batches the index of a log holds, without their CRC.
+fn index_of(log: &PartitionLog) -> Vec<(Offset, Offset, LeaderEpoch)> {
+    let entries = log.segments.iter().flat_map(|segment| &segment.batches);
+    entries.map(|entry| (entry.base, entry.next, entry.epoch)).collect()
+}
+
+/// A log with its disk, and operations between them.
+struct Bench {
+    disk: MemoryDisk,
+    log: PartitionLog,
+    io: LogIo,
+    queue: VecDeque<(DiskOp, LogCompletion)>,
+    settings: LogSettings,
+}
+
+impl Bench {
+    fn new(segment_bytes: usize) -> Self {
+        let settings = LogSettings { segment_bytes };
+        let log = PartitionLog::new(partition(), settings);
+        Bench { disk: MemoryDisk::new(), log, io: LogIo::default(), queue: VecDeque::new(), settings }
+    }
+
+    /// Three segments, six batches of two records, epochs 1 and 3, all written.
+    fn with_three_segments() -> Self {
+        let mut bench = Bench::new(2 * batch(2, 0).size());
+        for salt in 0..6 {
+            bench.append(2, salt, if salt < 3 { 1 } else { 3 });
+        }
+        bench.perform_all();
+        assert_eq!(bench.log.segments.len(), 3);
+        bench
+    }
+
+    fn append(&mut self, count: i64, salt: i64, epoch: i32) -> BatchId {
+        self.log.append_as_leader(batch(count, salt), LeaderEpoch(epoch), &mut self.io)
+    }
+
+    fn start_epoch(&mut self, epoch: i32) {
+        self.log.start_epoch(LeaderEpoch(epoch), &mut self.io);
+    }
+
+    fn truncate(&mut self, end: i64) -> Option<Offset> {
+        self.log.truncate_to(Offset(end), &mut self.io)
+    }
+
+    /// Performs the next operation and tells the log.
+    fn perform_one(&mut self) -> Option<(DiskOp, LogCompletion)> {
+        self.queue.extend(self.io.drain());
+        let (op, completion) = self.queue.pop_front()?;
+        self.disk.perform(op.clone()).expect("the log names files that exist");
+        self.log.complete(completion);
+        self.log.invariants();
+        Some((op, completion))
+    }
+
+    fn perform_all(&mut self) {
+        while self.perform_one().is_some() {}
+    }
+
+    fn recover(&self) -> (PartitionLog, Option<RecoveryCut>) {
+        recover(&self.disk, self.settings)
+    }
+
+    fn checkpoint(&self) -> String {
+        let content = self.disk.content(DIRECTORY, EPOCH_CHECKPOINT).expect("written");
+        String::from_utf8(content.to_vec()).expect("text")
+    }
+
+    /// Performs a plan and reads the batches it yields.
+    fn read(&self, plan: &ReadPlan) -> Vec<BatchId> {
+        let outcome = self.disk.perform(plan.op.clone());
+        let Ok(DiskDone::Read(bytes)) = outcome else { panic!("a plan reads: {outcome:?}") };
+        assert_eq!(bytes.len(), plan.bytes);
+        let mut batches = crate::record::batches(bytes);
+        let ids = batches.by_ref().map(|batch| batch.expect("sound").id()).collect();
+        assert!(batches.rest().is_empty(), "a plan yields whole batches");
+        ids
+    }
+}

@@ -1,0 +1,161 @@
+//! Random histories of one log against a plain list of batches.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// One step of a history.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A leader appends this many records, in the current epoch.
+    Append(i64),
+    /// A new leader begins its epoch.
+    StartEpoch,
+    /// The log is cut at this share of its length, in percent (above 100: beyond the end).
+    Truncate(i64),
+    /// Everything is to be synced.
+    Sync,
+    /// So many operations end.
+    Perform(usize),
+    /// The process dies: what was not performed is lost.
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (1_i64..4).prop_map(Step::Append),
+        1 => Just(Step::StartEpoch),
+        2 => (0_i64..120).prop_map(Step::Truncate),
+        2 => Just(Step::Sync),
+        4 => (1_usize..6).prop_map(Step::Perform),
+        1 => Just(Step::Crash),
+    ]
+}
+
+/// What the log should be.
+struct Model {
+    bench: Bench,
+    epoch: i32,
+    salt: i64,
+    /// Batches accepted.
+    accepted: Vec<BatchId>,
+    /// Batches in the operations emitted and not performed.
+    emitted: VecDeque<BatchId>,
+    /// Batches whose append was performed.
+    written: Vec<BatchId>,
+    /// Most that any sync may have made durable since the last cut.
+    synced: Offset,
+}
+
+fn end_of(batches: &[BatchId]) -> Offset {
+    batches.last().map_or(Offset(0), |batch| batch.last.next())
+}
+
+impl Model {
+    fn new() -> Self {
+        let bench = Bench::new(3 * batch(2, 0).size());
+        let (emitted, synced) = (VecDeque::new(), Offset(0));
+        Model { bench, epoch: 0, salt: 0, accepted: vec![], emitted, written: vec![], synced }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Append(count) => {
+                self.salt += 1;
+                let id = self.bench.append(*count, self.salt, self.epoch);
+                assert_eq!(id.base, end_of(&self.accepted));
+                self.accepted.push(id);
+                self.emitted.push_back(id);
+            }
+            Step::StartEpoch => {
+                self.epoch += 1;
+                self.bench.start_epoch(self.epoch);
+            }
+            Step::Truncate(percent) => {
+                let target = Offset(end_of(&self.accepted).0 * percent / 100);
+                self.accepted.retain(|batch| batch.last < target);
+                self.bench.log.truncate_to(target, &mut self.bench.io);
+            }
+            Step::Sync => self.bench.log.sync(&mut self.bench.io),
+            Step::Perform(count) => (0..*count).for_each(|_| self.perform()),
+            Step::Crash => self.crash(),
+        }
+    }
+
+    fn perform(&mut self) {
+        let Some((op, completion)) = self.bench.perform_one() else { return };
+        match (op, completion) {
+            (DiskOp::Append { .. }, _) => self.written.extend(self.emitted.pop_front()),
+            (DiskOp::Delete { file }, _) => {
+                let base = segment::Segment::base_of_name(&file.name).expect("only segments are deleted");
+                self.written.retain(|batch| batch.base < base);
+            }
+            (DiskOp::Truncate { .. }, LogCompletion::Truncated { end, .. }) => {
+                self.written.retain(|batch| batch.last < end);
+            }
+            (_, LogCompletion::Synced { .. }) => self.synced = end_of(&self.written),
+            _ => {}
+        }
+        self.synced = self.synced.min(end_of(&self.written));
+    }
+
+    /// Recovery finds exactly the batches that were written, and takes them for durable.
+    fn crash(&mut self) {
+        self.bench.queue.clear();
+        self.bench.io.drain().for_each(drop);
+        self.emitted.clear();
+        self.accepted = self.written.clone();
+        let (log, cut) = self.bench.recover();
+        assert_eq!(cut, None);
+        self.bench.log = log;
+        self.synced = end_of(&self.written);
+        self.epoch = self.epoch.max(0) + 1;
+        self.bench.start_epoch(self.epoch);
+    }
+
+    fn check(&self) {
+        let log = &self.bench.log;
+        log.invariants();
+        let expected: Vec<_> = self.accepted.iter().map(|id| (id.base, id.last.next(), id.epoch)).collect();
+        assert_eq!(index_of(log), expected);
+        assert_eq!(log.end_offset(), end_of(&self.accepted));
+        let progress = log.progress();
+        assert!(progress.submitted() <= end_of(&self.written), "nothing is submitted that was not written");
+        assert!(progress.durable() <= self.synced, "nothing is durable that was not synced");
+        for batch in &self.accepted {
+            assert_eq!(log.epochs().epoch_at(batch.base), Some(batch.epoch));
+        }
+        self.check_reads();
+    }
+
+    /// Reading from the start yields the submitted batches, whatever else is going on.
+    fn check_reads(&self) {
+        let mut from = Offset(0);
+        let mut read = Vec::new();
+        while let Ok(Some(plan)) = self.bench.log.read(from, 200, self.bench.log.end_offset()) {
+            read.extend(self.bench.read(&plan));
+            from = end_of(&read);
+        }
+        let submitted = self.bench.log.progress().submitted();
+        let expected: Vec<_> = self.accepted.iter().filter(|batch| batch.last < submitted).copied().collect();
+        assert_eq!(read, expected);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_log_is_the_list_of_its_batches_through_cuts_and_crashes(steps in prop::collection::vec(step(), 1..60)) {
+        let mut model = Model::new();
+        for step in &steps {
+            model.step(step);
+            model.check();
+        }
+        model.bench.log.sync(&mut model.bench.io);
+        (0..1000).for_each(|_| model.perform());
+        model.check();
+        let progress = model.bench.log.progress();
+        prop_assert_eq!(progress.durable(), progress.accepted());
+        model.crash();
+        model.check();
+    }
+}

@@ -1,0 +1,296 @@
+//! The simulated cluster: brokers, a controller and client machines in one simulation.
+//!
+//! It starts and stops processes, and makes what their machines say into happenings for the [`Recorder`]. Faults
+//! act on it through [`World`]; workloads run on its client hosts. It knows neither scenario phases nor checkers'
+//! verdicts.
+
+mod models;
+mod recorder;
+mod world;
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use bytes::{Bytes, BytesMut};
+use tribunal_engine::broker::{Broker, BrokerSettings};
+use tribunal_engine::controller::{Controller, ControllerSettings};
+use tribunal_engine::driver::{Observer, start_broker, start_controller};
+use tribunal_engine::event::Event;
+use tribunal_engine::id::{Endpoint, IncarnationId, NodeId, TopicPartition};
+use tribunal_engine::machine::Machine;
+use tribunal_engine::rng::Rng;
+use tribunal_engine::time::{Duration, Instant, Now};
+
+pub use recorder::Recorder;
+pub use world::{Host, NetworkFault, World};
+
+use crate::runtime::{
+    HostId, HostStatus, LineSink, Paused, RuntimeSettings, SimHandle, SimPlatform, Simulation,
+};
+use crate::scenario::Plan;
+use crate::view::{Happening, What};
+
+/// Port every process listens on; hosts have names of their own.
+const PORT: u16 = 9092;
+/// `node.id` of the controller; brokers count from 1.
+pub const CONTROLLER: NodeId = NodeId(100);
+/// The host of the scenario's own clients: topic creation, the recovery probe, the final read.
+pub const OPERATOR: &str = "operator";
+const CLUSTER_ID: &str = "tribunal";
+
+/// Makes the work of a client process, on every boot anew.
+pub type ClientProcess = Rc<dyn Fn(SimPlatform) -> Pin<Box<dyn Future<Output = ()>>>>;
+
+/// A running cluster.
+pub struct Cluster {
+    simulation: Simulation,
+    recorder: Rc<Recorder>,
+    plan: Plan,
+    rng: Rng,
+    nodes: BTreeMap<NodeId, HostId>,
+    clients: BTreeMap<String, HostId>,
+    boots: BTreeMap<NodeId, u64>,
+    client_processes: BTreeMap<String, ClientProcess>,
+}
+
+impl Cluster {
+    /// The cluster of a plan, with a host for each of `clients`; nothing runs yet.
+    #[must_use]
+    pub fn new(
+        plan: &Plan,
+        seed: u64,
+        clients: &[String],
+        recorder: Rc<Recorder>,
+        trace: Option<LineSink>,
+    ) -> Cluster {
+        let network = models::network(&plan.cluster.network);
+        let mut simulation = Simulation::new(seed, RuntimeSettings { network, ..RuntimeSettings::default() });
+        simulation.record_trace(trace);
+        let machine = models::host(&plan.cluster);
+        let mut nodes = BTreeMap::new();
+        for id in plan.cluster.broker_ids().chain([CONTROLLER]) {
+            nodes.insert(id, simulation.add_host(&host_name(id), machine.clone()));
+        }
+        let mut hosts = BTreeMap::new();
+        for name in clients.iter().map(String::as_str).chain([OPERATOR]) {
+            hosts.insert(name.to_owned(), simulation.add_host(name, models::client_host()));
+        }
+        let rng = Rng::from_seed(seed);
+        Cluster {
+            simulation,
+            recorder,
+            plan: plan.clone(),
+            rng,
+            nodes,
+            clients: hosts,
+            boots: BTreeMap::new(),
+            client_processes: BTreeMap::new(),
+        }
+    }
+
+    /// Starts every broker and the controller.
+    pub fn start_all(&mut self) {
+        for id in self.nodes.keys().copied().collect::<Vec<_>>() {
+            self.start_process(id);
+        }
+    }
+
+    /// Random numbers of this run; fork a stream by name.
+    #[must_use]
+    pub fn rng(&self) -> &Rng {
+        &self.rng
+    }
+
+    /// True virtual time.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.simulation.now()
+    }
+
+    /// Where clients first ask: every broker.
+    #[must_use]
+    pub fn bootstrap(&self) -> Vec<Endpoint> {
+        self.plan.cluster.broker_ids().map(endpoint).collect()
+    }
+
+    /// For tasks: time and attention.
+    #[must_use]
+    pub fn handle(&self) -> SimHandle {
+        self.simulation.handle()
+    }
+
+    /// Runs a process on a client host, now and whenever the host starts again.
+    ///
+    /// # Panics
+    /// If there is no such host.
+    pub fn run_client(&mut self, name: &str, process: ClientProcess) {
+        self.client_processes.insert(name.to_owned(), process);
+        self.start_client(name);
+    }
+
+    fn start_client(&self, name: &str) {
+        let host = self.client(name);
+        if let Some(process) = self.client_processes.get(name) {
+            self.simulation.spawn(host, "client", process(self.simulation.platform(host)));
+        }
+    }
+
+    /// Lets time pass until `deadline`, or until somebody asked for attention.
+    pub fn run_until(&mut self, deadline: Instant) -> Paused {
+        self.simulation.run_until(deadline)
+    }
+
+    /// Lets time pass until `done` says so; false if `deadline` came first. Asks every 5 ms.
+    pub fn run_while(&mut self, deadline: Instant, mut pending: impl FnMut(&Cluster) -> bool) -> bool {
+        while pending(self) {
+            if self.now() >= deadline {
+                return false;
+            }
+            let next = self.now().after(Duration::from_millis(5)).min(deadline);
+            while self.run_until(next) == Paused::Attention {}
+        }
+        true
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn recorder(&self) -> &Rc<Recorder> {
+        &self.recorder
+    }
+
+    /// Hash over every event, and their number.
+    #[must_use]
+    pub fn trace(&self) -> (u64, u64) {
+        (self.simulation.trace_hash(), self.simulation.event_count())
+    }
+
+    /// The log of a replica as its disk holds it: the segments one after the other.
+    #[must_use]
+    pub fn log_on_disk(&self, broker: NodeId, partition: &TopicPartition) -> Bytes {
+        let Some(host) = self.nodes.get(&broker) else { return Bytes::new() };
+        let directory = format!("{}-{}", partition.topic, partition.partition);
+        let mut files: Vec<_> = self.simulation.files(*host).into_iter().map(|status| status.file).collect();
+        files.retain(|file| *file.directory == *directory && file.name.ends_with(".log"));
+        files.sort();
+        let mut log = BytesMut::new();
+        for file in files {
+            log.extend_from_slice(&self.simulation.file_content(*host, &file).unwrap_or_default());
+        }
+        log.freeze()
+    }
+
+    fn client(&self, name: &str) -> HostId {
+        *self.clients.get(name).unwrap_or_else(|| panic!("no client host {name}"))
+    }
+
+    fn is_up(&self, host: HostId) -> bool {
+        self.simulation.status(host) == HostStatus::Up
+    }
+
+    /// Writes down what the scenario does.
+    pub fn note_fault(&self, what: What) {
+        self.note(None, what);
+    }
+
+    fn note(&self, node: Option<NodeId>, what: What) {
+        self.recorder.take(Happening { at: self.now(), node, what });
+    }
+
+    fn start_process(&mut self, node: NodeId) {
+        let host = self.nodes[&node];
+        let boot = self.boots.entry(node).and_modify(|boot| *boot += 1).or_insert(1);
+        let stream = self.rng.fork(&format!("process/{node}/{boot}"));
+        let platform = self.simulation.platform(host);
+        let observer =
+            Rc::new(Witness { recorder: self.recorder.clone(), handle: self.handle(), host, node });
+        self.note(Some(node), What::Started);
+        if node == CONTROLLER {
+            let settings = ControllerSettings {
+                node,
+                cluster_id: CLUSTER_ID.to_owned(),
+                config: self.plan.cluster.config.clone(),
+                rng: stream,
+            };
+            self.simulation.spawn(host, "controller", async move {
+                if let Err(error) = start_controller(platform, settings, endpoint(node), observer).await {
+                    panic!("controller {node} could not start: {error}");
+                }
+            });
+        } else {
+            let settings = self.broker_settings(node, stream);
+            self.simulation.spawn(host, "broker", async move {
+                if let Err(error) = start_broker(platform, settings, observer).await {
+                    panic!("broker {node} could not start: {error}");
+                }
+            });
+        }
+    }
+
+    fn broker_settings(&self, node: NodeId, mut stream: Rng) -> BrokerSettings {
+        let incarnation = uuid::Uuid::from_u64_pair(stream.next_u64(), stream.next_u64());
+        BrokerSettings {
+            node,
+            cluster_id: CLUSTER_ID.to_owned(),
+            endpoint: endpoint(node),
+            rack: None,
+            incarnation: IncarnationId(incarnation),
+            controller: (CONTROLLER, endpoint(CONTROLLER)),
+            config: self.plan.cluster.config.clone(),
+            variant: self.plan.protocol,
+        }
+    }
+}
+
+/// Host name of a broker or controller.
+#[must_use]
+pub fn host_name(node: NodeId) -> String {
+    if node == CONTROLLER { "controller".to_owned() } else { format!("broker-{node}") }
+}
+
+fn endpoint(node: NodeId) -> Endpoint {
+    Endpoint::new(&host_name(node), PORT)
+}
+
+/// Hears what one machine says.
+struct Witness {
+    recorder: Rc<Recorder>,
+    handle: SimHandle,
+    host: HostId,
+    node: NodeId,
+}
+
+impl Witness {
+    fn hear(&self, event: &Event) {
+        self.handle.note(self.host, event);
+        let happening =
+            Happening { at: self.handle.now(), node: Some(self.node), what: What::Event(event.clone()) };
+        if self.recorder.take(happening) {
+            self.handle.request_attention();
+        }
+    }
+}
+
+impl Observer<Broker> for Witness {
+    fn note(&self, _now: Now, event: &Event) {
+        self.hear(event);
+    }
+
+    fn stepped(&self, _now: Now, machine: &Broker) {
+        if cfg!(debug_assertions) {
+            machine.invariants();
+        }
+    }
+}
+
+impl Observer<Controller> for Witness {
+    fn note(&self, _now: Now, event: &Event) {
+        self.hear(event);
+    }
+
+    fn stepped(&self, _now: Now, machine: &Controller) {
+        if cfg!(debug_assertions) {
+            machine.invariants();
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What faults may do to a cluster, whatever it is made of.
+//!
+//! The simulated cluster is one [`World`]; a cluster of real processes can be another, so that one plan drives both.
+
+use tribunal_engine::id::NodeId;
+use tribunal_engine::time::Instant;
+
+use super::{Cluster, models};
+use crate::runtime::{Direction, FaultId, HostId, SlowLink};
+use crate::scenario::distribution::Distribution;
+use crate::scenario::plan::Cut;
+use crate::view::{ClusterView, What};
+
+/// A machine of the world.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Host {
+    /// A broker or a controller.
+    Node(NodeId),
+    /// A client, by the name of its host.
+    Client(String),
+}
+
+/// A network fault that can be ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NetworkFault(Vec<FaultId>);
+
+/// What faults can do and see.
+pub trait World {
+    /// True time.
+    fn now(&self) -> Instant;
+    /// What is known of the cluster.
+    fn observe<R>(&self, look: impl FnOnce(&ClusterView) -> R) -> R;
+    /// Every machine.
+    fn hosts(&self) -> Vec<Host>;
+    /// The process dies; its machine lives.
+    fn crash(&mut self, host: &Host);
+    /// The machine goes dark and loses what it had not synced, as the plan's disk model says.
+    fn power_loss(&mut self, host: &Host);
+    /// Starts the process of a machine that is down. Clients come back without their memory.
+    fn start(&mut self, host: &Host);
+    /// The process stands still.
+    fn pause(&mut self, host: &Host);
+    /// It goes on.
+    fn resume(&mut self, host: &Host);
+    /// Messages from one side to the other are held (both ways, or one).
+    fn partition(&mut self, from: &[Host], to: &[Host], cut: Cut) -> NetworkFault;
+    /// Messages between the sides take longer, both ways.
+    fn slow_link(&mut self, one: &[Host], other: &[Host], latency: Distribution) -> NetworkFault;
+    /// Ends a network fault.
+    fn heal(&mut self, fault: NetworkFault);
+}
+
+impl Cluster {
+    fn host_id(&self, host: &Host) -> HostId {
+        match host {
+            Host::Node(node) => self.nodes[node],
+            Host::Client(name) => self.client(name),
+        }
+    }
+
+    fn host_ids(&self, hosts: &[Host]) -> Vec<HostId> {
+        hosts.iter().map(|host| self.host_id(host)).collect()
+    }
+
+    fn note_host(&self, host: &Host, what: What) {
+        if let Host::Node(node) = host {
+            self.note(Some(*node), what);
+        }
+    }
+}
+
+impl World for Cluster {
+    fn now(&self) -> Instant {
+        Cluster::now(self)
+    }
+
+    fn observe<R>(&self, look: impl FnOnce(&ClusterView) -> R) -> R {
+        look(&self.recorder.view())
+    }
+
+    fn hosts(&self) -> Vec<Host> {
+        let nodes = self.nodes.keys().copied().map(Host::Node);
+        nodes.chain(self.clients.keys().cloned().map(Host::Client)).collect()
+    }
+
+    fn crash(&mut self, host: &Host) {
+        self.simulation.crash(self.host_id(host));
+        self.note_host(host, What::Crashed);
+    }
+
+    fn power_loss(&mut self, host: &Host) {
+        let model = models::power_loss(self.plan.cluster.on_power_loss);
+        self.simulation.power_loss(self.host_id(host), model);
+        self.note_host(host, What::PowerLost);
+    }
+
+    fn start(&mut self, host: &Host) {
+        let id = self.host_id(host);
+        if self.is_up(id) {
+            return;
+        }
+        self.simulation.boot(id);
+        match host {
+            Host::Node(node) => self.start_process(*node),
+            Host::Client(name) => self.start_client(name),
+        }
+    }
+
+    fn pause(&mut self, host: &Host) {
+        self.simulation.pause(self.host_id(host));
+        self.note_host(host, What::Paused);
+    }
+
+    fn resume(&mut self, host: &Host) {
+        self.simulation.resume(self.host_id(host));
+        self.note_host(host, What::Resumed);
+    }
+
+    fn partition(&mut self, from: &[Host], to: &[Host], cut: Cut) -> NetworkFault {
+        let direction = match cut {
+            Cut::Full => Direction::Full,
+            Cut::OneWay => Direction::OneWay,
+        };
+        NetworkFault(vec![self.simulation.partition(&self.host_ids(from), &self.host_ids(to), direction)])
+    }
+
+    fn slow_link(&mut self, one: &[Host], other: &[Host], latency: Distribution) -> NetworkFault {
+        let slow = SlowLink { extra: models::latency(latency), ..SlowLink::default() };
+        let (one, other) = (self.host_ids(one), self.host_ids(other));
+        NetworkFault(vec![
+            self.simulation.slow_link(&one, &other, slow),
+            self.simulation.slow_link(&other, &one, slow),
+        ])
+    }
+
+    fn heal(&mut self, fault: NetworkFault) {
+        for fault in fault.0 {
+            self.simulation.heal(fault);
+        }
+    }
+}

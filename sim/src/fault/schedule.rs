@@ -1,0 +1,227 @@
+//! The faults of a plan in one run: armed, active, over.
+
+use tribunal_engine::rng::Rng;
+use tribunal_engine::time::{Duration, Instant};
+
+use super::facts::RunningFacts;
+use super::target::{resolve, resolve_one, rest};
+use crate::cluster::{Cluster, Host, NetworkFault, World, host_name};
+use crate::run::FaultRecord;
+use crate::scenario::Plan;
+use crate::scenario::plan::{Action, FaultPlan, Trigger};
+use crate::scenario::target::Target;
+use crate::view::What;
+use crate::workload::Load;
+
+/// How often triggers are asked besides on every change of the cluster: client counts and time change in between.
+const POLL: Duration = Duration::from_millis(10);
+
+/// Every fault of a plan and how far it is.
+pub struct Schedule {
+    faults: Vec<Armed>,
+    load_began: Instant,
+}
+
+struct Armed {
+    plan: FaultPlan,
+    rng: Rng,
+    state: State,
+    record: FaultRecord,
+}
+
+enum State {
+    /// Fires at this time.
+    Waits(Instant),
+    /// Fires when its expression becomes true.
+    Watches,
+    /// Acts; ends at this time, or with the load.
+    Active { until: Option<Instant>, hits: Vec<Host>, network: Option<NetworkFault> },
+    /// Over, or never to come.
+    Done,
+}
+
+impl Schedule {
+    /// Arms every fault of the plan; times count from `load_began`.
+    #[must_use]
+    pub fn new(plan: &Plan, rng: &Rng, load_began: Instant) -> Schedule {
+        let arm = |plan: &FaultPlan| {
+            let mut rng = rng.fork(&format!("fault/{}", plan.name));
+            let state = match &plan.trigger {
+                Trigger::At(range) => State::Waits(load_began.after(range.at(rng.unit()))),
+                Trigger::When(_) => State::Watches,
+            };
+            let record =
+                FaultRecord { name: plan.name.clone(), began: None, ended: None, targets: Vec::new() };
+            Armed { plan: plan.clone(), rng, state, record }
+        };
+        Schedule { faults: plan.faults.iter().map(arm).collect(), load_began }
+    }
+
+    /// True while a fault waits for a state of the cluster.
+    #[must_use]
+    pub fn watches(&self) -> bool {
+        self.faults.iter().any(|fault| matches!(fault.state, State::Watches))
+    }
+
+    /// When to look again at the latest.
+    #[must_use]
+    pub fn next_look(&self, now: Instant) -> Option<Instant> {
+        let due = self.faults.iter().filter_map(|fault| match &fault.state {
+            State::Waits(at) => Some(*at),
+            State::Watches => Some(now.after(POLL)),
+            State::Active { until, .. } => *until,
+            State::Done => None,
+        });
+        due.min()
+    }
+
+    /// Begins and ends what is due.
+    pub fn look(&mut self, cluster: &mut Cluster, load: &Load) {
+        let now = cluster.now();
+        for fault in &mut self.faults {
+            let fires = match (&fault.state, &fault.plan.trigger) {
+                (State::Waits(at), _) => *at <= now,
+                (State::Watches, Trigger::When(expression)) => {
+                    let view = cluster.recorder().view();
+                    let facts =
+                        RunningFacts { view: &view, counts: load.counts(), load_began: self.load_began, now };
+                    expression.evaluate(&facts) == Some(true)
+                }
+                _ => false,
+            };
+            if fires {
+                fault.begin(cluster);
+            }
+            if matches!(fault.state, State::Active { until: Some(until), .. } if until <= now) {
+                fault.end(cluster);
+            }
+        }
+        cluster.recorder().watch(self.watches());
+    }
+
+    /// Ends whatever is active; what has not fired never will.
+    pub fn end_all(&mut self, cluster: &mut Cluster) {
+        for fault in &mut self.faults {
+            match fault.state {
+                State::Active { .. } => fault.end(cluster),
+                State::Waits(_) | State::Watches => fault.state = State::Done,
+                State::Done => {}
+            }
+        }
+        cluster.recorder().watch(false);
+    }
+
+    /// What became of each fault, in the order of the plan.
+    #[must_use]
+    pub fn records(&self) -> Vec<FaultRecord> {
+        self.faults.iter().map(|fault| fault.record.clone()).collect()
+    }
+}
+
+impl Armed {
+    fn begin(&mut self, cluster: &mut Cluster) {
+        let now = cluster.now();
+        let duration = self.plan.duration.map(|range| range.at(self.rng.unit()));
+        let (hits, network) = self.act(cluster);
+        if hits.is_empty() {
+            // Nobody to hit at this moment: a trigger by state may find somebody later.
+            if matches!(self.state, State::Waits(_)) {
+                self.state = State::Done;
+            }
+            return;
+        }
+        let targets: Vec<String> = hits.iter().map(describe).collect();
+        let what = What::FaultBegan {
+            fault: self.plan.name.clone(),
+            action: action_name(&self.plan.action).to_owned(),
+            targets: targets.join(", "),
+        };
+        cluster.note_fault(what);
+        self.record.began = Some(now);
+        self.record.targets = targets;
+        let until = match (&self.plan.action, duration) {
+            (_, Some(duration)) => Some(now.after(duration)),
+            (Action::Restart, None) => Some(now),
+            (_, None) => None,
+        };
+        self.state = State::Active { until, hits, network };
+    }
+
+    fn act(&mut self, cluster: &mut Cluster) -> (Vec<Host>, Option<NetworkFault>) {
+        let mut hits = resolve(&self.plan.targets, cluster, &mut self.rng);
+        let network = match &self.plan.action {
+            Action::Crash | Action::Restart => {
+                hits.iter().for_each(|host| cluster.crash(host));
+                None
+            }
+            Action::PowerLoss => {
+                hits.iter().for_each(|host| cluster.power_loss(host));
+                None
+            }
+            Action::Pause => {
+                hits.iter().for_each(|host| cluster.pause(host));
+                None
+            }
+            Action::Partition { side_a, side_b, cut } => {
+                let a = resolve(side_a, cluster, &mut self.rng);
+                let b = if side_b.0.contains(&Target::Rest) {
+                    rest(&a, cluster)
+                } else {
+                    resolve(side_b, cluster, &mut self.rng)
+                };
+                if a.is_empty() || b.is_empty() {
+                    return (Vec::new(), None);
+                }
+                hits.clone_from(&a);
+                Some(cluster.partition(&a, &b, *cut))
+            }
+            Action::SlowLink { link: (one, other), latency } => {
+                let a = resolve_one(one, cluster, &mut self.rng);
+                let b = resolve_one(other, cluster, &mut self.rng);
+                if a.is_empty() || b.is_empty() {
+                    return (Vec::new(), None);
+                }
+                hits = a.iter().chain(&b).cloned().collect();
+                Some(cluster.slow_link(&a, &b, *latency))
+            }
+        };
+        (hits, network)
+    }
+
+    fn end(&mut self, cluster: &mut Cluster) {
+        let State::Active { hits, network, .. } = std::mem::replace(&mut self.state, State::Done) else {
+            return;
+        };
+        match self.plan.action {
+            Action::Crash | Action::Restart | Action::PowerLoss => {
+                hits.iter().for_each(|host| cluster.start(host))
+            }
+            Action::Pause => hits.iter().for_each(|host| cluster.resume(host)),
+            Action::Partition { .. } | Action::SlowLink { .. } => {}
+        }
+        if let Some(network) = network {
+            cluster.heal(network);
+        }
+        self.record.ended = Some(cluster.now());
+        cluster.note_fault(What::FaultEnded { fault: self.plan.name.clone() });
+    }
+}
+
+fn describe(host: &Host) -> String {
+    match host {
+        Host::Node(node) => host_name(*node).replace('-', " "),
+        Host::Client(name) => format!("client {name}"),
+    }
+}
+
+/// The action's name in scenario files.
+fn action_name(action: &Action) -> &'static str {
+    match action {
+        Action::Crash => "crash",
+        Action::PowerLoss => "power-loss",
+        Action::Restart => "restart",
+        Action::Pause => "pause",
+        Action::Partition { .. } => "partition",
+        Action::SlowLink { .. } => "slow-link",
+    }
+}

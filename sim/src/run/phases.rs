@@ -1,0 +1,217 @@
+//! The phases of a run, one after the other.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use tribunal_engine::id::{NodeId, TopicPartition};
+use tribunal_engine::time::{Duration, Instant};
+
+use super::{FaultRecord, RunOptions, RunOutcome};
+use crate::checker::{self, FinishedRun, Recovery};
+use crate::cluster::{Cluster, Recorder};
+use crate::fault::Schedule;
+use crate::scenario::Plan;
+use crate::view::{ClusterView, PartitionView, Phase, What};
+use crate::workload::{self, Load};
+
+/// A cluster that is not ready by then never will be.
+const BOOT_MAX: Duration = Duration::from_secs(60);
+/// How long the fresh consumers of the final read may take.
+const FINAL_READ_MAX: Duration = Duration::from_secs(60);
+
+pub(super) struct Run<'a> {
+    plan: &'a Plan,
+    seed: u64,
+    cluster: Cluster,
+    load: Load,
+    phases: Vec<(Phase, Instant)>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(plan: &'a Plan, seed: u64, options: RunOptions) -> Run<'a> {
+        let recorder = Rc::new(Recorder::new(empty_view(plan), checker::all()));
+        let cluster = Cluster::new(plan, seed, &Load::hosts(plan), recorder, options.trace);
+        let load = Load::new(cluster.handle());
+        Run { plan, seed, cluster, load, phases: Vec::new() }
+    }
+
+    pub(super) fn to_the_end(mut self) -> RunOutcome {
+        if let Err(why) = self.boot() {
+            return self.finish(Vec::new(), Recovery::Pending(vec![why.clone()]), Some(why));
+        }
+        let faults = self.work();
+        let recovery = self.settle();
+        self.enter(Phase::FinalRead);
+        let reading = workload::read_everything(&self.load, &mut self.cluster, self.plan);
+        let deadline = self.cluster.now().after(FINAL_READ_MAX);
+        self.cluster.run_while(deadline, |_| !reading.is_done());
+        self.finish(faults, recovery, None)
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.phases.push((phase, self.cluster.now()));
+        self.cluster.note_fault(What::Phase(phase));
+    }
+
+    /// Processes start, topics are created, every partition gets its leader.
+    fn boot(&mut self) -> Result<(), String> {
+        self.enter(Phase::Boot);
+        self.cluster.start_all();
+        let deadline = self.cluster.now().after(BOOT_MAX);
+        let brokers = usize::from(self.plan.cluster.brokers);
+        if !self.cluster.run_while(deadline, |cluster| unfenced(cluster) < brokers) {
+            return Err(format!("the brokers did not register within {} s", BOOT_MAX.as_secs()));
+        }
+        let creation = workload::create_topics(&mut self.cluster, self.plan);
+        if !self.cluster.run_while(deadline, |cluster| !creation.is_done() || !all_led(cluster)) {
+            return Err(format!("the topics were not created within {} s", BOOT_MAX.as_secs()));
+        }
+        Ok(())
+    }
+
+    /// Clients work and faults strike.
+    fn work(&mut self) -> Vec<FaultRecord> {
+        self.enter(Phase::Load);
+        let began = self.cluster.now();
+        let end = began.after(self.plan.run.duration);
+        self.load.start(&mut self.cluster, self.plan, end);
+        let mut schedule = Schedule::new(self.plan, self.cluster.rng(), began);
+        self.cluster.recorder().watch(schedule.watches());
+        while self.cluster.now() < end {
+            schedule.look(&mut self.cluster, &self.load);
+            let next = schedule.next_look(self.cluster.now()).unwrap_or(end).min(end);
+            self.cluster.run_until(next);
+        }
+        schedule.end_all(&mut self.cluster);
+        schedule.records()
+    }
+
+    /// No fault, no load: the cluster must converge, serve a probe, and let nothing hang.
+    fn settle(&mut self) -> Recovery {
+        self.enter(Phase::Settle);
+        let healed = self.cluster.now();
+        let deadline = healed.after(self.plan.run.settle);
+        let converged = self.cluster.run_while(deadline, |cluster| !pending(cluster).is_empty());
+        if !converged {
+            return Recovery::Pending(pending(&self.cluster));
+        }
+        let probing = workload::probe(&self.load, &mut self.cluster, self.plan);
+        if !self.cluster.run_while(deadline, |_| !probing.is_done()) {
+            return Recovery::Pending(vec!["the probe's records are not acknowledged".to_owned()]);
+        }
+        let counts = self.load.clone();
+        let drained = self
+            .cluster
+            .run_while(deadline, |cluster| counts.counts().pending() > 0 || !pending(cluster).is_empty());
+        if !drained {
+            let open = self.load.counts().pending();
+            return Recovery::Pending(vec![format!("{open} sends have no outcome")]);
+        }
+        Recovery::After(self.cluster.now().since(healed))
+    }
+
+    fn finish(
+        mut self,
+        faults: Vec<FaultRecord>,
+        recovery: Recovery,
+        abandoned: Option<String>,
+    ) -> RunOutcome {
+        self.enter(Phase::Done);
+        let replica_logs = self.replica_logs();
+        let (trace_hash, event_count) = self.cluster.trace();
+        let (view, mut checkers) = self.cluster.recorder().finish();
+        let history = self.load.finish();
+        let end = self.cluster.now();
+        let finished = FinishedRun {
+            plan: self.plan,
+            history: &history,
+            view: &view,
+            replica_logs: &replica_logs,
+            recovery: &recovery,
+            end,
+        };
+        let findings = checkers.iter_mut().map(|checker| checker.finish(&finished)).collect();
+        RunOutcome {
+            seed: self.seed,
+            history,
+            view,
+            findings,
+            recovery,
+            faults,
+            phases: self.phases,
+            replica_logs,
+            trace_hash,
+            event_count,
+            abandoned,
+        }
+    }
+
+    fn replica_logs(&self) -> BTreeMap<(TopicPartition, NodeId), Bytes> {
+        let view = self.cluster.recorder().view();
+        let replicas = view.partitions.iter().flat_map(|(name, partition)| {
+            partition.replicas.keys().map(move |broker| (name.clone(), *broker))
+        });
+        replicas
+            .map(|(name, broker)| {
+                let log = self.cluster.log_on_disk(broker, &name);
+                ((name, broker), log)
+            })
+            .collect()
+    }
+}
+
+fn empty_view(plan: &Plan) -> ClusterView {
+    let mut view = ClusterView::default();
+    for topic in &plan.topics {
+        for index in 0..topic.partitions {
+            let partition = PartitionView::new(topic.config.min_insync_replicas);
+            view.partitions.insert(TopicPartition::new(topic.name.as_str(), index), partition);
+        }
+    }
+    view
+}
+
+fn unfenced(cluster: &Cluster) -> usize {
+    let view = cluster.recorder().view();
+    let unfenced =
+        |what: &What| matches!(what, What::Event(tribunal_engine::event::Event::BrokerUnfenced { .. }));
+    view.happenings.iter().filter(|happening| unfenced(&happening.what)).count()
+}
+
+fn all_led(cluster: &Cluster) -> bool {
+    cluster.recorder().view().partitions.values().all(|partition| partition.legitimate_leader().is_some())
+}
+
+/// What keeps the cluster from having converged: every partition led, every replica alive, in sync and level.
+fn pending(cluster: &Cluster) -> Vec<String> {
+    let view = cluster.recorder().view();
+    view.partitions.iter().flat_map(|(name, partition)| pending_of(name, partition)).collect()
+}
+
+fn pending_of(name: &TopicPartition, partition: &PartitionView) -> Vec<String> {
+    let Some((leader, state)) = partition.legitimate_leader() else {
+        return vec![format!("{name}: no leader")];
+    };
+    let isr = partition.committed.as_ref().map(|committed| committed.isr.clone()).unwrap_or_default();
+    let mut reasons = Vec::new();
+    for (broker, replica) in &partition.replicas {
+        if !isr.contains(broker) {
+            reasons.push(format!("{name}: broker {broker} is not in the ISR"));
+        } else if replica.end() != state.end() {
+            reasons.push(format!(
+                "{name}: broker {broker} ends at {}, leader {leader} at {}",
+                replica.end(),
+                state.end()
+            ));
+        }
+    }
+    if state.high_watermark != state.end() {
+        reasons.push(format!(
+            "{name}: high watermark {} below the log end {}",
+            state.high_watermark,
+            state.end()
+        ));
+    }
+    reasons
+}
