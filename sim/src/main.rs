@@ -6,7 +6,7 @@ fn main() {
     for plan in &scenario.variants {
         for seed in from..=to {
             let t = std::time::Instant::now();
-            let out = tribunal_sim::run::run(plan, seed, Default::default());
+            let out = tribunal_sim::run::run(plan, seed, tribunal_sim::run::RunOptions { trace: if args.len() > 4 { Some(Box::new(|l: &str| println!("{l}"))) } else { None } });
             let w = t.elapsed();
             let virt = out.phases.last().unwrap().1.as_nanos() as f64 / 1e9;
             let sends: Vec<_> = out.history.load_sends().collect();
