@@ -233,7 +233,7 @@ fn crashes_at_any_moment_leave_a_cluster_that_works() {
                 serve(&simulation, server);
             }
         }
-        simulation.run_until(simulation.now().after(Duration::from_secs(300)));
+        simulation.run_until(simulation.now().after(Duration::from_secs(10)));
         let seen = chatty_client(&simulation, client);
         simulation.run_until(simulation.now().after(Duration::from_millis(20)));
         assert_eq!(words(&seen).first().map(String::as_str), Some("hello"), "seed {seed}");
