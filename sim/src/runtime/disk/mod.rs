@@ -85,7 +85,7 @@ impl DiskState {
     }
 
     /// When `op`, begun at `now`, is done.
-    fn begin(&mut self, now: u64, op: &DiskOp) -> u64 {
+    pub(super) fn begin(&mut self, now: u64, op: &DiskOp) -> u64 {
         let flushed = match op {
             DiskOp::Sync { file } => self.files.get(file).map_or(0, File::unsynced),
             DiskOp::Replace { content, .. } => content.len() as u64,
@@ -107,12 +107,12 @@ impl DiskState {
     }
 
     /// Bytes of `file` that a sync begun now will make durable.
-    fn length(&self, file: &FileName) -> u64 {
+    pub(super) fn length(&self, file: &FileName) -> u64 {
         self.files.get(file).map_or(0, File::length)
     }
 
     /// Performs `op`. `sync_end` is the length of the file when a sync began.
-    fn finish(&mut self, op: DiskOp, sync_end: u64) -> DiskOutcome {
+    pub(super) fn finish(&mut self, op: DiskOp, sync_end: u64) -> DiskOutcome {
         match op {
             DiskOp::Append { file, parts } => {
                 let content = self.files.entry(file).or_default();
@@ -145,6 +145,20 @@ impl DiskState {
         self.busy_until = 0;
         let rng = &mut self.rng;
         self.files.retain(|_, file| power_loss::strike(file, model, rng));
+    }
+
+    /// Names and lengths of the files of `directory`, sorted.
+    pub(super) fn list(&self, directory: &str) -> Vec<(String, u64)> {
+        let first = FileName { directory: Arc::from(directory), name: Arc::from("") };
+        let files = self.files.range(first..).take_while(|(name, _)| &*name.directory == directory);
+        files.map(|(name, file)| (name.name.to_string(), file.length())).collect()
+    }
+
+    /// Directories that hold a file, sorted.
+    pub(super) fn directories(&self) -> Vec<String> {
+        let mut directories: Vec<String> = self.files.keys().map(|name| name.directory.to_string()).collect();
+        directories.dedup();
+        directories
     }
 
     /// Every file, sorted by name.
@@ -210,18 +224,11 @@ impl Disk for SimDisk {
     }
 
     async fn list(&self, directory: &str) -> Result<Vec<(String, u64)>, DiskError> {
-        let first = FileName { directory: Arc::from(directory), name: Arc::from("") };
-        let state = self.state.borrow();
-        let files = state.files.range(first..).take_while(|(name, _)| &*name.directory == directory);
-        Ok(files.map(|(name, file)| (name.name.to_string(), file.length())).collect())
+        Ok(self.state.borrow().list(directory))
     }
 
     async fn directories(&self) -> Result<Vec<String>, DiskError> {
-        let state = self.state.borrow();
-        let mut directories: Vec<String> =
-            state.files.keys().map(|name| name.directory.to_string()).collect();
-        directories.dedup();
-        Ok(directories)
+        Ok(self.state.borrow().directories())
     }
 }
 
