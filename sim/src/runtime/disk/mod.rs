@@ -90,7 +90,7 @@ impl DiskState {
             DiskOp::Sync { file } => self.files.get(file).map_or(0, File::unsynced),
             DiskOp::Replace { content, .. } => content.len() as u64,
             _ => {
-                let moved = op.bytes().saturating_mul(self.settings.picoseconds_per_byte) / 1000;
+                let moved = self.moved(op).saturating_mul(self.settings.picoseconds_per_byte) / 1000;
                 return now.saturating_add(nanos(self.settings.operation)).saturating_add(moved);
             }
         };
@@ -104,6 +104,16 @@ impl DiskState {
         }
         self.busy_until = self.busy_until.max(now).saturating_add(cost);
         self.busy_until
+    }
+
+    /// Bytes an operation on the page cache moves: a read moves what is there, however much it asks for.
+    fn moved(&self, op: &DiskOp) -> u64 {
+        match op {
+            DiskOp::Read { file, position, length } => {
+                (*length).min(self.files.get(file).map_or(0, File::length).saturating_sub(*position))
+            }
+            _ => op.bytes(),
+        }
     }
 
     /// Bytes of `file` that a sync begun now will make durable.
@@ -281,6 +291,15 @@ mod tests {
         disk.finish(replace, 0).expect("a replace succeeds");
         disk.power_loss(PowerLoss::LoseUnsynced);
         assert_eq!(disk.peek(&file()), Some(Bytes::from_static(b"epoch 7")));
+    }
+
+    #[test]
+    fn a_read_costs_what_it_finds_and_not_what_it_asks_for() {
+        let mut disk = disk(DiskSettings { picoseconds_per_byte: 1000, ..DiskSettings::default() });
+        disk.finish(append(b"0123456789"), 0).expect("an append succeeds");
+        let read = |length| DiskOp::Read { file: file(), position: 4, length };
+        assert_eq!(disk.begin(0, &read(u64::MAX)), 6);
+        assert_eq!(disk.begin(0, &read(2)), 2);
     }
 
     #[test]
