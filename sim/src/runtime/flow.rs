@@ -42,8 +42,10 @@ pub(super) struct Flow {
     pub(super) established: Cell<bool>,
     /// Whether the sender has closed its direction.
     pub(super) finished: Cell<bool>,
-    /// Whether the connection was reset.
-    closed: Cell<bool>,
+    /// Whether the receiver's socket is gone for good.
+    gone: Cell<bool>,
+    /// Whether it went with its process, while the machine lives.
+    pub(super) orphaned: Cell<bool>,
     /// Whether the process that opened the connection gave up before it stood.
     pub(super) abandoned: RefCell<Rc<Cell<bool>>>,
 }
@@ -63,7 +65,8 @@ impl Flow {
             read: Cell::new(false),
             established: Cell::new(false),
             finished: Cell::new(false),
-            closed: Cell::new(false),
+            gone: Cell::new(false),
+            orphaned: Cell::new(false),
             abandoned: RefCell::new(Rc::default()),
         }
     }
@@ -105,25 +108,44 @@ impl Flows {
         flow
     }
 
-    /// Notes that a connection was reset.
-    pub(super) fn close(&mut self, flow: &Flow) {
-        flow.closed.set(true);
-        self.get(flow.to, flow.from).closed.set(true);
+    /// The first packet of a connection reached its listener. An earlier process of that host may have ended since
+    /// the packet was sent; the connection is with the one that is there now.
+    pub(super) fn begin(&mut self, flow: &Rc<Flow>) {
+        flow.gone.set(false);
+        flow.orphaned.set(false);
+        self.flows.insert(flow.key(), Rc::clone(flow));
+        self.get(flow.to, flow.from).gone.set(false);
     }
 
-    /// Ends every connection of `host`; answers with the flows that led to it and were not reset before.
-    pub(super) fn close_all_of(&mut self, host: HostId) -> Vec<Rc<Flow>> {
-        self.flows.retain(|_, flow| !flow.closed.get());
-        let of_host = |flow: &&Rc<Flow>| flow.to.host == host || flow.from.host == host;
-        let mut ended: Vec<Rc<Flow>> = self.flows.values().filter(of_host).cloned().collect();
-        for flow in &ended {
-            flow.closed.set(true);
+    /// Notes that a connection was reset: neither socket is any more.
+    pub(super) fn close(&mut self, flow: &Flow) {
+        flow.gone.set(true);
+        self.get(flow.to, flow.from).gone.set(true);
+    }
+
+    /// Ends the sockets of `host`; answers with the flows that led to them. `orphaned` if the machine lives.
+    pub(super) fn close_all_of(&mut self, host: HostId, orphaned: bool) -> Vec<Rc<Flow>> {
+        let mut led_here = Vec::new();
+        for flow in self.flows.values() {
             if flow.from.host == host {
                 flow.abandoned.borrow().set(true);
             }
+            if flow.to.host == host {
+                flow.gone.set(true);
+                flow.orphaned.set(orphaned);
+                led_here.push(Rc::clone(flow));
+            }
         }
-        ended.retain(|flow| flow.to.host == host);
-        ended
+        let forgotten: Vec<u64> =
+            self.flows.values().filter(|flow| self.is_over(flow)).map(|flow| flow.key()).collect();
+        for key in forgotten {
+            self.flows.remove(&key);
+        }
+        led_here
+    }
+
+    fn is_over(&self, flow: &Flow) -> bool {
+        flow.gone.get() && self.flows.get(&key(flow.to, flow.from)).is_none_or(|back| back.gone.get())
     }
 }
 

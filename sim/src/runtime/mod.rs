@@ -18,6 +18,7 @@
 //! | `disk`       | page cache, durability, device time, power loss                             |
 //! | `trace`      | the hash over all events, and their lines                                   |
 //! | `platform`   | the engine's traits over all this                                           |
+//! | `stock`      | the same traits over stock `turmoil::Sim`, apart from all the above         |
 //!
 //! This folder is the only place that names turmoil.
 
@@ -33,6 +34,7 @@ mod link;
 mod network;
 mod platform;
 mod simulation;
+pub mod stock;
 mod stream;
 #[cfg(test)]
 mod tests;

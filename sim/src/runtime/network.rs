@@ -42,6 +42,8 @@ pub(super) struct InFlight {
     packet: Packet,
     flow: Rc<Flow>,
     sent: u64,
+    /// Packets that arrive at one instant arrive in this order, however often they were put off.
+    sequence: u64,
 }
 
 /// Where packets wait.
@@ -216,7 +218,9 @@ impl Network {
         let now = runtime.now_nanos();
         let arrival =
             self.links.borrow_mut().arrival(now, (from.host, to.host), bytes, flags.syn, &mut transit.rng);
-        transit.schedule(arrival, InFlight { packet, flow, sent: now });
+        transit.sequence += 1;
+        let sequence = transit.sequence;
+        transit.schedule(arrival, InFlight { packet, flow, sent: now, sequence });
     }
 
     /// Tells the network that the owner of `flow`'s far end has read `bytes`.
@@ -278,6 +282,9 @@ impl Network {
         if flags.syn && self.answer_for_the_absent(runtime, &packet, &flow) {
             return;
         }
+        if flow.orphaned.get() && !flags.syn && segment.payload.is_empty() {
+            return self.answer_for_the_orphan(runtime, &packet, segment);
+        }
         let plain = !flags.syn && !flags.fin && !flags.rst;
         flow.delivered.set(flow.delivered.get() + segment.payload.len() as u64);
         if !plain || !flow.read.get() {
@@ -291,10 +298,14 @@ impl Network {
 
     /// A connect whose process gave up is not retransmitted; if its listener has already answered, the connection
     /// is completed and reset. (A stack that is reset in mid-handshake would keep the port for ever.)
-    fn answer_for_the_absent(&self, runtime: &Runtime, packet: &Packet, flow: &Flow) -> bool {
+    fn answer_for_the_absent(&self, runtime: &Runtime, packet: &Packet, flow: &Rc<Flow>) -> bool {
         let Some((from, to, segment)) = ends(packet) else { return false };
         if !segment.flags.ack {
-            return flow.abandoned.borrow().get();
+            let abandoned = flow.abandoned.borrow().get();
+            if !abandoned {
+                self.transit.borrow_mut().flows.begin(flow);
+            }
+            return abandoned;
         }
         let opener = self.transit.borrow_mut().flows.get(to, from);
         if !opener.abandoned.borrow().get() {
@@ -308,6 +319,13 @@ impl Network {
         self.send(runtime, completion, false);
         self.send(runtime, reset, false);
         true
+    }
+
+    /// A socket whose process is gone takes acknowledgements and a FIN quietly; only data make it reset.
+    fn answer_for_the_orphan(&self, runtime: &Runtime, packet: &Packet, segment: &TcpSegment) {
+        if segment.flags.fin {
+            self.send(runtime, acknowledge(packet, segment), false);
+        }
     }
 
     /// Sends on the packets that were held on links which are open again.
@@ -347,7 +365,7 @@ impl Network {
                 // What a partition holds is what the machine would send again, and it will not.
                 transit.held.retain(|(from, _), _| *from != host);
             }
-            transit.flows.close_all_of(host)
+            transit.flows.close_all_of(host, runtime.status(host) == HostStatus::Crashed)
         };
         for flow in flows {
             self.hand_over(made_up(flow.from, flow.to, TcpFlags { rst: true, ..TcpFlags::default() }));
@@ -370,7 +388,7 @@ impl Transit {
     fn schedule(&mut self, arrival: u64, in_flight: InFlight) {
         let at = arrival.max(in_flight.flow.last_arrival.get());
         in_flight.flow.last_arrival.set(at);
-        self.sequence += 1;
+        let sequence = in_flight.sequence;
         let slot = if let Some(slot) = self.free.pop() {
             self.slots[slot as usize] = Some(in_flight);
             slot
@@ -378,7 +396,7 @@ impl Transit {
             self.slots.push(Some(in_flight));
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 packets at a time")
         };
-        self.heap.push(Reverse((at, self.sequence, slot)));
+        self.heap.push(Reverse((at, sequence, slot)));
     }
 
     fn pop(&mut self) -> Option<InFlight> {
@@ -433,7 +451,8 @@ fn ends(packet: &Packet) -> Option<(Socket, Socket, &TcpSegment)> {
 /// What the receiver of `packet` answers to say that it has it.
 fn acknowledge(packet: &Packet, segment: &TcpSegment) -> Packet {
     let length = u32::try_from(segment.payload.len()).expect("a payload fits a packet");
-    let acknowledged = segment.seq.wrapping_add(length).wrapping_add(u32::from(segment.flags.syn));
+    let acknowledged =
+        segment.seq.wrapping_add(length).wrapping_add(u32::from(segment.flags.syn || segment.flags.fin));
     let flags = TcpFlags { ack: true, ..TcpFlags::default() };
     Packet {
         src: packet.dst,

@@ -85,12 +85,12 @@ impl DiskState {
     }
 
     /// When `op`, begun at `now`, is done.
-    fn begin(&mut self, now: u64, op: &DiskOp) -> u64 {
+    pub(super) fn begin(&mut self, now: u64, op: &DiskOp) -> u64 {
         let flushed = match op {
             DiskOp::Sync { file } => self.files.get(file).map_or(0, File::unsynced),
             DiskOp::Replace { content, .. } => content.len() as u64,
             _ => {
-                let moved = op.bytes().saturating_mul(self.settings.picoseconds_per_byte) / 1000;
+                let moved = self.moved(op).saturating_mul(self.settings.picoseconds_per_byte) / 1000;
                 return now.saturating_add(nanos(self.settings.operation)).saturating_add(moved);
             }
         };
@@ -106,13 +106,23 @@ impl DiskState {
         self.busy_until
     }
 
+    /// Bytes an operation on the page cache moves: a read moves what is there, however much it asks for.
+    fn moved(&self, op: &DiskOp) -> u64 {
+        match op {
+            DiskOp::Read { file, position, length } => {
+                (*length).min(self.files.get(file).map_or(0, File::length).saturating_sub(*position))
+            }
+            _ => op.bytes(),
+        }
+    }
+
     /// Bytes of `file` that a sync begun now will make durable.
-    fn length(&self, file: &FileName) -> u64 {
+    pub(super) fn length(&self, file: &FileName) -> u64 {
         self.files.get(file).map_or(0, File::length)
     }
 
     /// Performs `op`. `sync_end` is the length of the file when a sync began.
-    fn finish(&mut self, op: DiskOp, sync_end: u64) -> DiskOutcome {
+    pub(super) fn finish(&mut self, op: DiskOp, sync_end: u64) -> DiskOutcome {
         match op {
             DiskOp::Append { file, parts } => {
                 let content = self.files.entry(file).or_default();
@@ -145,6 +155,20 @@ impl DiskState {
         self.busy_until = 0;
         let rng = &mut self.rng;
         self.files.retain(|_, file| power_loss::strike(file, model, rng));
+    }
+
+    /// Names and lengths of the files of `directory`, sorted.
+    pub(super) fn list(&self, directory: &str) -> Vec<(String, u64)> {
+        let first = FileName { directory: Arc::from(directory), name: Arc::from("") };
+        let files = self.files.range(first..).take_while(|(name, _)| &*name.directory == directory);
+        files.map(|(name, file)| (name.name.to_string(), file.length())).collect()
+    }
+
+    /// Directories that hold a file, sorted.
+    pub(super) fn directories(&self) -> Vec<String> {
+        let mut directories: Vec<String> = self.files.keys().map(|name| name.directory.to_string()).collect();
+        directories.dedup();
+        directories
     }
 
     /// Every file, sorted by name.
@@ -210,18 +234,11 @@ impl Disk for SimDisk {
     }
 
     async fn list(&self, directory: &str) -> Result<Vec<(String, u64)>, DiskError> {
-        let first = FileName { directory: Arc::from(directory), name: Arc::from("") };
-        let state = self.state.borrow();
-        let files = state.files.range(first..).take_while(|(name, _)| &*name.directory == directory);
-        Ok(files.map(|(name, file)| (name.name.to_string(), file.length())).collect())
+        Ok(self.state.borrow().list(directory))
     }
 
     async fn directories(&self) -> Result<Vec<String>, DiskError> {
-        let state = self.state.borrow();
-        let mut directories: Vec<String> =
-            state.files.keys().map(|name| name.directory.to_string()).collect();
-        directories.dedup();
-        Ok(directories)
+        Ok(self.state.borrow().directories())
     }
 }
 
@@ -274,6 +291,15 @@ mod tests {
         disk.finish(replace, 0).expect("a replace succeeds");
         disk.power_loss(PowerLoss::LoseUnsynced);
         assert_eq!(disk.peek(&file()), Some(Bytes::from_static(b"epoch 7")));
+    }
+
+    #[test]
+    fn a_read_costs_what_it_finds_and_not_what_it_asks_for() {
+        let mut disk = disk(DiskSettings { picoseconds_per_byte: 1000, ..DiskSettings::default() });
+        disk.finish(append(b"0123456789"), 0).expect("an append succeeds");
+        let read = |length| DiskOp::Read { file: file(), position: 4, length };
+        assert_eq!(disk.begin(0, &read(u64::MAX)), 6);
+        assert_eq!(disk.begin(0, &read(2)), 2);
     }
 
     #[test]

@@ -213,29 +213,47 @@ fn timers_and_tasks_of_an_old_boot_never_run() {
 }
 
 #[test]
-fn crashes_at_any_moment_leave_a_cluster_that_works() {
-    for seed in 0..30 {
-        let jitter = Latency::Uniform { low: Duration::from_micros(50), high: Duration::from_millis(4) };
-        let (mut simulation, server, client) = echo_pair(seed, latency(jitter));
+fn faults_at_any_moment_leave_a_cluster_that_works() {
+    for seed in 0..40 {
+        let mut settings =
+            latency(Latency::Uniform { low: Duration::from_micros(50), high: Duration::from_millis(4) });
+        settings.network.loss = if seed % 2 == 0 { 0.0 } else { 0.02 };
+        let (mut simulation, server, client) = echo_pair(seed, settings);
+        let wait = |simulation: &mut Simulation, micros| {
+            simulation.run_until(simulation.now().after(Duration::from_micros(micros)));
+        };
         for round in 0..20u64 {
             chatty_client(&simulation, client);
             chatty_client(&simulation, client);
-            simulation.run_until(simulation.now().after(Duration::from_micros(997 * (seed + round))));
+            wait(&mut simulation, 997 * (seed + round));
+            let direction = if round % 4 == 0 { Direction::Full } else { Direction::OneWay };
+            let (from, to) = if round % 3 == 0 { (client, server) } else { (server, client) };
+            let fault = simulation.partition(&[from], &[to], direction);
+            wait(&mut simulation, 1511 * (round % 5));
             let victim = if round % 3 == 2 { client } else { server };
+            match round % 4 {
+                0 | 1 => simulation.crash(victim),
+                2 => simulation.power_loss(victim, PowerLoss::TornTail),
+                _ => simulation.pause(victim),
+            }
+            wait(&mut simulation, 313 * round);
             if round % 2 == 0 {
-                simulation.crash(victim);
+                simulation.heal(fault);
+            }
+            if simulation.status(victim) == HostStatus::Up {
+                simulation.resume(victim);
             } else {
-                simulation.power_loss(victim, PowerLoss::TornTail);
+                simulation.boot(victim);
+                if victim == server {
+                    serve(&simulation, server);
+                }
             }
-            simulation.run_until(simulation.now().after(Duration::from_micros(313 * round)));
-            simulation.boot(victim);
-            if victim == server {
-                serve(&simulation, server);
-            }
+            wait(&mut simulation, 313 * round);
+            simulation.heal(fault);
         }
-        simulation.run_until(simulation.now().after(Duration::from_secs(300)));
+        wait(&mut simulation, 10_000_000);
         let seen = chatty_client(&simulation, client);
-        simulation.run_until(simulation.now().after(Duration::from_millis(20)));
+        wait(&mut simulation, 5_000_000);
         assert_eq!(words(&seen).first().map(String::as_str), Some("hello"), "seed {seed}");
     }
 }
