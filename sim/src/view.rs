@@ -105,7 +105,7 @@ pub struct ReplicaView {
 }
 
 impl ReplicaView {
-    fn new() -> ReplicaView {
+    pub(crate) fn new() -> ReplicaView {
         ReplicaView { up: true, leads: None, log: Vec::new(), high_watermark: Offset::ZERO }
     }
 
@@ -147,6 +147,28 @@ pub struct Acknowledgement {
     pub isr: Vec<NodeId>,
 }
 
+/// A batch that a replica took into its log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Append {
+    /// When.
+    pub at: Instant,
+    /// Whose log.
+    pub broker: NodeId,
+    /// The batch.
+    pub batch: BatchId,
+}
+
+/// A replica's own high watermark moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HighWatermarkMove {
+    /// When.
+    pub at: Instant,
+    /// Whose.
+    pub broker: NodeId,
+    /// To where.
+    pub to: Offset,
+}
+
 /// A cut of a replica's log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cut {
@@ -177,6 +199,10 @@ pub struct PartitionView {
     pub committed_log: Vec<BatchId>,
     /// Every acknowledgement.
     pub acknowledgements: Vec<Acknowledgement>,
+    /// Every append, by time: with `cuts` it tells what a replica held at any moment.
+    pub appends: Vec<Append>,
+    /// Every move of a replica's high watermark, by time.
+    pub high_watermarks: Vec<HighWatermarkMove>,
     /// Every cut.
     pub cuts: Vec<Cut>,
 }
@@ -192,6 +218,8 @@ impl PartitionView {
             true_high_watermark: Offset::ZERO,
             committed_log: Vec::new(),
             acknowledgements: Vec::new(),
+            appends: Vec::new(),
+            high_watermarks: Vec::new(),
             cuts: Vec::new(),
         }
     }
@@ -273,6 +301,8 @@ impl ClusterView {
                 What::Crashed | What::PowerLost => {
                     replica.up = false;
                     replica.leads = None;
+                    // It is not kept on disk.
+                    replica.high_watermark = Offset::ZERO;
                 }
                 What::Started => replica.up = true,
                 What::Event(_)
@@ -316,7 +346,18 @@ impl ClusterView {
                 replica.up = true;
                 cut(partition, at, node, *end, "lost at restart");
             }
-            _ => take_replica_event(partition.replicas.entry(node).or_insert_with(ReplicaView::new), event),
+            _ => {
+                match event {
+                    Event::Appended { batch, .. } => {
+                        partition.appends.push(Append { at, broker: node, batch: *batch });
+                    }
+                    Event::HighWatermark { high_watermark: to, .. } => {
+                        partition.high_watermarks.push(HighWatermarkMove { at, broker: node, to: *to });
+                    }
+                    _ => {}
+                }
+                take_replica_event(partition.replicas.entry(node).or_insert_with(ReplicaView::new), event);
+            }
         }
         partition.advance_ghost();
     }

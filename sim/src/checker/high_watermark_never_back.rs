@@ -1,0 +1,198 @@
+//! `high-watermark-never-back`: what counts as committed stays committed.
+//!
+//! Source: D3, W5 LeaderCompleteness, MonotonicHighWatermark of Kafka's KRaft simulation. The ghost is the true high
+//! watermark: the furthest a legitimate leader (the controller's, in its epoch, with at least `min.insync.replicas`
+//! in sync) has ever committed. Three ways to break it:
+//! - a legitimate leader begins its epoch without the last committed batch: committed records are gone;
+//! - a legitimate leader whose high watermark has reached the start of its epoch shows one below the true one;
+//! - a consumer was given a record that never became committed.
+//!
+//! After a violation the lower mark counts, so that one loss is one violation.
+//!
+//! Why not stricter: a follower's high watermark may lag and go back (it follows its leader's, and it is not kept on
+//! disk). A new leader's may be stale until it reaches the start of its epoch (KIP-207 hides it from clients). A
+//! leader that does not know yet that it was deposed may commit what its old ISR fetched; if that becomes committed
+//! under the new leader, consumers saw nothing wrong, so reads are judged by the mark at the end of the run, and
+//! only where enough replicas are in sync to tell.
+
+use std::collections::BTreeMap;
+
+use tribunal_engine::epoch::LeaderEpoch;
+use tribunal_engine::event::{BatchId, Event};
+use tribunal_engine::id::{NodeId, TopicPartition};
+use tribunal_engine::offset::Offset;
+use tribunal_engine::time::Instant;
+
+use super::found::Found;
+use super::{Checker, Finding, FinishedRun, Violation};
+use crate::scenario::Guarantee;
+use crate::view::{ClusterView, Happening, PartitionView, What, partition_of};
+
+/// What is remembered of a partition.
+#[derive(Clone, Copy, Debug)]
+struct Watch {
+    /// The true high watermark, lowered to what is left after a violation.
+    mark: Offset,
+    /// The last batch below it, as the leader had it.
+    last: Option<BatchId>,
+    /// The epoch of the leader seen last, and its log end offset when it began.
+    epoch: LeaderEpoch,
+    start: Offset,
+}
+
+impl Watch {
+    const NEW: Watch =
+        Watch { mark: Offset::ZERO, last: None, epoch: LeaderEpoch::NONE, start: Offset::ZERO };
+}
+
+/// The checker.
+#[derive(Debug, Default)]
+pub struct HighWatermarkNeverBack {
+    watches: BTreeMap<TopicPartition, Watch>,
+    checked: u64,
+    found: Found,
+}
+
+impl Checker for HighWatermarkNeverBack {
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::HighWatermarkNeverBack
+    }
+
+    fn on_happening(&mut self, view: &ClusterView, happening: &Happening) {
+        let What::Event(event) = &happening.what else { return };
+        let relevant = matches!(
+            event,
+            Event::BecameLeader { .. }
+                | Event::HighWatermark { .. }
+                | Event::LeaderElected { .. }
+                | Event::IsrChanged { .. }
+                | Event::Truncated { .. }
+        );
+        let Some(partition) = partition_of(event).filter(|_| relevant) else { return };
+        let Some(state) = view.partitions.get(partition) else { return };
+        if !self.watches.contains_key(partition) {
+            self.watches.insert(partition.clone(), Watch::NEW);
+        }
+        self.look(happening, event, partition, state);
+    }
+
+    fn finish(&mut self, run: &FinishedRun<'_>) -> Finding {
+        self.judge_reads(run);
+        self.found.finding(self.guarantee(), self.checked, "high watermarks of leaders and reads")
+    }
+}
+
+impl HighWatermarkNeverBack {
+    fn look(
+        &mut self,
+        happening: &Happening,
+        event: &Event,
+        partition: &TopicPartition,
+        state: &PartitionView,
+    ) {
+        let Some((leader, replica)) = state.legitimate_leader() else { return };
+        let Some(epoch) = replica.leads else { return };
+        let Some(watch) = self.watches.get_mut(partition) else { return };
+        self.checked += 1;
+        let begins = matches!(event, Event::BecameLeader { .. }) && happening.node == Some(leader);
+        if begins || watch.epoch != epoch {
+            (watch.epoch, watch.start) = (epoch, replica.end());
+            if let Some(text) = gone(watch, partition, leader, epoch, replica.end(), |offset| {
+                replica.batch_at(offset).copied()
+            }) {
+                let offset = watch.mark.min(replica.end());
+                self.found.add(|| violation(happening.at, partition, leader, offset, text));
+                watch.mark = watch.mark.min(replica.end());
+                watch.last = replica.batch_at(watch.mark.plus(-1)).copied();
+            }
+        }
+        if !enough_in_sync(state) {
+            return;
+        }
+        let high_watermark = replica.high_watermark;
+        if high_watermark >= watch.start && high_watermark < watch.mark {
+            let text = format!(
+                "{partition}: broker {leader}, leader of epoch {epoch}, shows the high watermark {high_watermark} although {} was committed",
+                watch.mark
+            );
+            self.found.add(|| violation(happening.at, partition, leader, high_watermark, text));
+            watch.mark = high_watermark;
+            watch.last = replica.batch_at(high_watermark.plus(-1)).copied();
+        } else if high_watermark > watch.mark {
+            watch.mark = high_watermark;
+            watch.last = replica.batch_at(high_watermark.plus(-1)).copied();
+        }
+    }
+
+    fn judge_reads(&mut self, run: &FinishedRun<'_>) {
+        for reader in &run.history.readers {
+            for read in &reader.reads {
+                let Some(partition) = reader.partitions.get(read.partition as usize) else { continue };
+                let Some(state) = run.view.partitions.get(partition) else { continue };
+                if state.legitimate_leader().is_none() || !enough_in_sync(state) {
+                    continue;
+                }
+                self.checked += 1;
+                let mark = state.true_high_watermark;
+                if read.offset >= mark {
+                    self.found.add(|| Violation {
+                        at: Some(read.at),
+                        partition: Some(partition.clone()),
+                        offset: Some(read.offset),
+                        record: read.record,
+                        ..Violation::saying(format!(
+                            "reader {} was given offset {} of {partition}, and only what lies below {mark} was ever committed",
+                            reader.name, read.offset
+                        ))
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn enough_in_sync(state: &PartitionView) -> bool {
+    let min = state.min_insync_replicas.min(state.replicas.len().max(1));
+    state.committed.as_ref().is_some_and(|committed| committed.isr.len() >= min)
+}
+
+/// Says what a new leader lacks of what was committed. A gap in what is known of its log proves nothing.
+fn gone(
+    watch: &Watch,
+    partition: &TopicPartition,
+    leader: NodeId,
+    epoch: LeaderEpoch,
+    end: Offset,
+    batch_at: impl Fn(Offset) -> Option<BatchId>,
+) -> Option<String> {
+    let mark = watch.mark;
+    if end < mark {
+        return Some(format!(
+            "{partition}: broker {leader} leads epoch {epoch} with a log that ends at {end}; the {} committed records from there to {mark} are gone",
+            mark.since(end)
+        ));
+    }
+    let (ours, committed) = (batch_at(mark.plus(-1))?, watch.last?);
+    (ours != committed).then(|| {
+        format!(
+            "{partition}: broker {leader} leads epoch {epoch} and holds other records (epoch {}) at {} than were committed there (epoch {})",
+            ours.epoch, ours.base, committed.epoch
+        )
+    })
+}
+
+fn violation(
+    at: Instant,
+    partition: &TopicPartition,
+    leader: NodeId,
+    offset: Offset,
+    text: String,
+) -> Violation {
+    Violation {
+        at: Some(at),
+        partition: Some(partition.clone()),
+        offset: Some(offset),
+        broker: Some(leader),
+        ..Violation::saying(text)
+    }
+}
