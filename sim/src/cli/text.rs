@@ -128,6 +128,11 @@ impl Page<'_> {
             }
             from = to;
         }
+        if let Some(seeds) = self.artifact.variants.iter().map(|variant| variant.seeds).min() {
+            let bound = format::rule_of_three(seeds);
+            let of = format::plural(seeds, "seed");
+            drawn.push_str(&format!("✔ held in {of} means: it breaks in {bound} of seeds (95 % confidence)\n"));
+        }
         if let Some(price) = price_line(self.artifact) {
             drawn.push_str(&format!("{}\n", hanging(&price, 0, style.width)));
         }
@@ -217,7 +222,7 @@ fn verdict_cell(variant: &Variant, guarantee: &str) -> (Option<Outcome>, String)
             Some(setting) => format!("○ {share}, {setting}"),
             None => format!("○ allowed {share}"),
         },
-        Outcome::Held => format!("✔ held ({})", format::rule_of_three(variant.seeds)),
+        Outcome::Held => "✔ held".to_owned(),
         Outcome::NotTested => "? not tested".to_owned(),
     };
     (Some(verdict.outcome), text)

@@ -26,7 +26,7 @@ impl Latencies {
     pub fn record(&mut self, latency: Duration) {
         let nanos = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
         self.max = self.max.max(nanos);
-        self.histogram.saturating_record(nanos.max(1));
+        self.histogram.record(nanos.max(1)).expect("a histogram that resizes takes every value");
     }
 
     /// Adds the values of `other`.
