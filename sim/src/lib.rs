@@ -6,6 +6,7 @@
 
 pub mod checker;
 pub mod history;
+pub mod promise;
 pub mod run;
 pub mod runtime;
 pub mod scenario;
