@@ -12,6 +12,7 @@ pub mod export;
 pub mod fault;
 pub mod history;
 pub mod measure;
+pub mod promise;
 pub mod run;
 pub mod runtime;
 pub mod scenario;

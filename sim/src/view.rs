@@ -169,6 +169,9 @@ pub struct HighWatermarkMove {
     pub to: Offset,
 }
 
+/// Why a log was cut that was shorter when its broker came back: the bytes had not been synced.
+pub const LOST_AT_RESTART: &str = "lost at restart";
+
 /// A cut of a replica's log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cut {
@@ -180,7 +183,7 @@ pub struct Cut {
     pub lost: Vec<BatchId>,
     /// The new log end offset.
     pub to: Offset,
-    /// `truncated` with its reason, or `lost at restart`.
+    /// The truncation with its reason, or [`LOST_AT_RESTART`].
     pub why: String,
 }
 
@@ -246,6 +249,15 @@ impl PartitionView {
     #[must_use]
     pub fn truncated(&self) -> i64 {
         self.cuts.iter().flat_map(|cut| &cut.lost).map(|batch| batch.last.since(batch.base) + 1).sum()
+    }
+
+    /// The broker's side of an acknowledgement of `offset` that a client got at `completed`: the last one given
+    /// until then.
+    #[must_use]
+    pub fn acknowledgement(&self, offset: Offset, completed: Option<Instant>) -> Option<&Acknowledgement> {
+        let until = |given: &Acknowledgement| completed.is_none_or(|completed| given.at <= completed);
+        let given = self.acknowledgements.get(..self.acknowledgements.partition_point(until))?;
+        given.iter().rev().find(|given| given.base <= offset && offset <= given.last)
     }
 
     fn advance_ghost(&mut self) {
@@ -344,7 +356,7 @@ impl ClusterView {
                 let replica = partition.replicas.entry(node).or_insert_with(ReplicaView::new);
                 replica.high_watermark = Offset::ZERO;
                 replica.up = true;
-                cut(partition, at, node, *end, "lost at restart");
+                cut(partition, at, node, *end, LOST_AT_RESTART);
             }
             _ => {
                 match event {

@@ -10,7 +10,8 @@ use crate::measure::{Measured, RunFacts};
 use crate::run::RunOutcome;
 use crate::scenario::expr::{Expr, Facts, Value};
 use crate::scenario::{Guarantee, Plan, Scenario};
-use crate::stand_in::{Verdict, judge, loss_chains};
+use crate::promise::{Verdict, judge};
+use crate::stand_in::loss_chains;
 use crate::view::{Phase, What};
 
 /// Examples kept of one guarantee in one run.

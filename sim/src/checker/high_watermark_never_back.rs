@@ -97,10 +97,9 @@ impl HighWatermarkNeverBack {
         let begins = matches!(event, Event::BecameLeader { .. }) && happening.node == Some(leader);
         if begins || watch.epoch != epoch {
             (watch.epoch, watch.start) = (epoch, replica.end());
-            if let Some(text) = gone(watch, partition, leader, epoch, replica.end(), |offset| {
+            if let Some((offset, text)) = gone(watch, partition, leader, epoch, replica.end(), |offset| {
                 replica.batch_at(offset).copied()
             }) {
-                let offset = watch.mark.min(replica.end());
                 self.found.add(|| violation(happening.at, partition, leader, offset, text));
                 watch.mark = watch.mark.min(replica.end());
                 watch.last = replica.batch_at(watch.mark.plus(-1)).copied();
@@ -156,7 +155,7 @@ fn enough_in_sync(state: &PartitionView) -> bool {
     state.committed.as_ref().is_some_and(|committed| committed.isr.len() >= min)
 }
 
-/// Says what a new leader lacks of what was committed. A gap in what is known of its log proves nothing.
+/// What a new leader lacks of what was committed, and from which offset on. A gap in what is known of its log proves nothing.
 fn gone(
     watch: &Watch,
     partition: &TopicPartition,
@@ -164,20 +163,22 @@ fn gone(
     epoch: LeaderEpoch,
     end: Offset,
     batch_at: impl Fn(Offset) -> Option<BatchId>,
-) -> Option<String> {
+) -> Option<(Offset, String)> {
     let mark = watch.mark;
     if end < mark {
-        return Some(format!(
+        let text = format!(
             "{partition}: broker {leader} leads epoch {epoch} with a log that ends at {end}; the {} committed records from there to {mark} are gone",
             mark.since(end)
-        ));
+        );
+        return Some((end, text));
     }
     let (ours, committed) = (batch_at(mark.plus(-1))?, watch.last?);
     (ours != committed).then(|| {
-        format!(
+        let text = format!(
             "{partition}: broker {leader} leads epoch {epoch} and holds other records (epoch {}) at {} than were committed there (epoch {})",
             ours.epoch, ours.base, committed.epoch
-        )
+        );
+        (committed.base, text)
     })
 }
 
@@ -194,5 +195,121 @@ fn violation(
         offset: Some(offset),
         broker: Some(leader),
         ..Violation::saying(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checker::sample::Sample;
+
+    /// Broker 1 leads epoch 0 and has committed offsets 0 and 1, which broker 2 holds too; 3 holds offset 0.
+    fn committed_two() -> Sample {
+        let mut sample = Sample::watching(HighWatermarkNeverBack::default());
+        sample.elect(1, 0, &[1, 2]);
+        for broker in [1, 2, 3] {
+            sample.append(broker, 0, 0, 0, broker == 1);
+        }
+        for broker in [1, 2] {
+            sample.append(broker, 1, 1, 0, broker == 1);
+        }
+        sample.high_watermark(1, 2);
+        sample
+    }
+
+    #[test]
+    fn a_high_watermark_that_rises_is_held() {
+        let mut sample = committed_two();
+        let finding = sample.finding();
+        assert!(finding.checked > 0);
+        assert_eq!(finding.violated, 0);
+    }
+
+    #[test]
+    fn a_new_leader_with_a_stale_high_watermark_is_legal_until_it_reaches_the_start_of_its_epoch() {
+        let mut sample = committed_two();
+        sample.high_watermark(2, 1);
+        sample.elect(2, 1, &[1, 2]);
+        sample.high_watermark(2, 2);
+        assert_eq!(sample.finding().violated, 0);
+    }
+
+    #[test]
+    fn a_leader_that_shows_less_than_was_committed_is_found() {
+        let mut sample = committed_two();
+        sample.append(1, 2, 2, 0, true);
+        sample.high_watermark(1, 1);
+        let finding = sample.finding();
+        assert_eq!((finding.violated, finding.violations[0].offset), (1, Some(Offset(1))));
+    }
+
+    #[test]
+    fn a_new_leader_that_lacks_committed_records_is_found_once() {
+        let mut sample = committed_two();
+        sample.elect(3, 1, &[3, 2]);
+        sample.high_watermark(3, 1);
+        sample.elect(3, 2, &[3, 2]);
+        let finding = sample.finding();
+        assert_eq!(finding.violated, 1);
+        assert_eq!(
+            (finding.violations[0].offset, finding.violations[0].broker),
+            (Some(Offset(1)), Some(NodeId(3)))
+        );
+    }
+
+    #[test]
+    fn a_new_leader_that_holds_other_records_where_some_were_committed_is_found() {
+        let mut sample = committed_two();
+        sample.append(3, 1, 1, 7, true);
+        sample.elect(3, 8, &[3, 2]);
+        assert_eq!(sample.finding().violated, 1);
+    }
+
+    #[test]
+    fn a_new_leader_without_records_that_were_never_committed_is_legal() {
+        let mut sample = committed_two();
+        sample.append(1, 2, 2, 0, true);
+        sample.elect(2, 1, &[2, 1]);
+        sample.truncate(1, 2);
+        assert_eq!(sample.finding().violated, 0);
+    }
+
+    #[test]
+    fn a_follower_may_go_back() {
+        let mut sample = committed_two();
+        sample.high_watermark(2, 2);
+        sample.high_watermark(2, 0);
+        assert_eq!(sample.finding().violated, 0);
+    }
+
+    #[test]
+    fn a_leader_with_too_few_in_sync_is_not_judged_by_its_high_watermark() {
+        let mut sample = committed_two();
+        let partition = sample.partition.clone();
+        let (isr, partition_epoch) = (vec![NodeId(1)], tribunal_engine::epoch::PartitionEpoch(9));
+        sample.event(100, Event::IsrChanged { partition, isr, partition_epoch });
+        sample.append(1, 2, 2, 0, true);
+        sample.high_watermark(1, 3);
+        sample.elect(2, 1, &[2, 1]);
+        assert_eq!(sample.finding().violated, 0);
+    }
+
+    #[test]
+    fn a_consumer_that_was_given_what_never_became_committed_is_found() {
+        let mut sample = committed_two();
+        sample.reader("audit", &[(0, 0, 0), (1, 0, 1), (2, 0, 2)]);
+        let finding = sample.finding();
+        assert_eq!((finding.violated, finding.violations[0].offset), (1, Some(Offset(2))));
+    }
+
+    #[test]
+    fn a_record_read_before_its_commit_was_known_is_legal() {
+        let mut sample = committed_two();
+        sample.reader("audit", &[(0, 0, 0), (1, 0, 1), (2, 0, 2)]);
+        for broker in [1, 2] {
+            sample.append(broker, 2, 2, 0, broker == 1);
+        }
+        sample.high_watermark(1, 3);
+        assert_eq!(sample.finding().violated, 0);
     }
 }

@@ -216,3 +216,140 @@ fn both(a: &RecordBatch, b: &RecordBatch) -> String {
 fn describe(batch: &BatchId) -> String {
     format!("{}..={} of epoch {} (crc {:08x})", batch.base, batch.last, batch.epoch, batch.crc)
 }
+
+#[cfg(test)]
+mod tests {
+    use tribunal_engine::epoch::LeaderEpoch;
+    use tribunal_engine::record::{BatchBuilder, Compression};
+    use tribunal_engine::time::Timestamp;
+
+    use super::*;
+    use crate::checker::sample::Sample;
+
+    /// Brokers 1 and 2 hold offsets 0 and 1 alike and count both as committed.
+    fn two_alike() -> Sample {
+        let mut sample = Sample::watching(ReplicasIdentical::default());
+        sample.elect(1, 0, &[1, 2]);
+        for broker in [1, 2] {
+            sample.append(broker, 0, 0, 0, broker == 1);
+            sample.append(broker, 1, 1, 0, broker == 1);
+            sample.high_watermark(broker, 2);
+        }
+        sample
+    }
+
+    fn disk(values: &[&str]) -> Bytes {
+        let batch = |(base, value): (i64, &&str)| {
+            let mut builder = BatchBuilder::new(Compression::None);
+            builder.push(Timestamp(0), None, Some(value.as_bytes()), &[]);
+            let batch = RecordBatch::parse(builder.build()).expect("a sound batch");
+            batch.with_position(Offset(base), LeaderEpoch(0)).to_bytes()
+        };
+        (0..).zip(values).map(batch).collect::<Vec<Bytes>>().concat().into()
+    }
+
+    fn with_disks(disks: [&[&str]; 2]) -> Finding {
+        let mut sample = two_alike();
+        for (broker, values) in (1..).zip(disks) {
+            sample.replica_logs.insert((sample.partition.clone(), NodeId(broker)), disk(values));
+        }
+        sample.finding()
+    }
+
+    #[test]
+    fn equal_replicas_are_held_and_each_batch_is_compared_once() {
+        let mut sample = two_alike();
+        let finding = sample.finding();
+        assert_eq!((finding.checked, finding.violated), (2, 0));
+    }
+
+    #[test]
+    fn replicas_that_differ_below_both_high_watermarks_are_found() {
+        let mut sample = two_alike();
+        sample.append(3, 0, 0, 0, false);
+        sample.append(3, 1, 1, 5, false);
+        sample.high_watermark(3, 2);
+        let finding = sample.finding();
+        assert_eq!(finding.violated, 2, "broker 3 differs from 1 and from 2");
+        assert_eq!(
+            (finding.violations[0].offset, finding.violations[0].broker),
+            (Some(Offset(1)), Some(NodeId(3)))
+        );
+        assert!(finding.violations[0].at.is_some());
+    }
+
+    #[test]
+    fn replicas_may_differ_above_the_lower_high_watermark() {
+        let mut sample = two_alike();
+        sample.append(3, 0, 0, 0, false);
+        sample.append(3, 1, 1, 5, false);
+        sample.high_watermark(3, 1);
+        assert_eq!(sample.finding().violated, 0);
+    }
+
+    #[test]
+    fn a_tail_that_was_never_committed_may_be_truncated_and_written_anew() {
+        let mut sample = two_alike();
+        sample.append(1, 2, 3, 0, true);
+        sample.elect(2, 1, &[2]);
+        sample.append(2, 2, 2, 1, true);
+        sample.truncate(1, 2);
+        sample.append(1, 2, 2, 1, false);
+        sample.high_watermark(2, 3);
+        sample.high_watermark(1, 3);
+        assert_eq!((sample.finding().violated), 0);
+    }
+
+    #[test]
+    fn what_is_written_anew_after_a_truncation_is_compared_again() {
+        let mut sample = two_alike();
+        sample.truncate(1, 1);
+        sample.high_watermark(1, 1);
+        sample.append(1, 1, 1, 4, false);
+        sample.high_watermark(1, 2);
+        assert_eq!(sample.finding().violated, 1);
+    }
+
+    #[test]
+    fn a_replica_that_is_down_has_no_high_watermark() {
+        let mut sample = two_alike();
+        sample.process(1, What::PowerLost);
+        sample.append(3, 0, 0, 6, true);
+        sample.process(2, What::Crashed);
+        sample.high_watermark(3, 1);
+        assert_eq!(sample.finding().violated, 0);
+    }
+
+    #[test]
+    fn a_replica_that_returned_counts_only_what_it_commits_again() {
+        let mut sample = two_alike();
+        sample.power_cycle(2, 1);
+        sample.append(2, 1, 1, 0, false);
+        sample.high_watermark(2, 2);
+        let finding = sample.finding();
+        assert_eq!((finding.checked, finding.violated), (3, 0));
+    }
+
+    #[test]
+    fn equal_disks_are_held() {
+        let finding = with_disks([&["a", "b"], &["a", "b"]]);
+        assert_eq!((finding.checked, finding.violated), (4, 0));
+    }
+
+    #[test]
+    fn disks_that_differ_below_the_high_watermark_are_found_and_have_no_moment() {
+        let finding = with_disks([&["a", "b"], &["a", "c"]]);
+        assert_eq!((finding.violated, finding.violations[0].offset), (1, Some(Offset(1))));
+        assert_eq!(finding.violations[0].at, None);
+    }
+
+    #[test]
+    fn a_disk_that_ends_before_the_high_watermark_is_found() {
+        assert_eq!(with_disks([&["a", "b"], &["a"]]).violated, 1);
+    }
+
+    #[test]
+    fn disks_may_differ_above_the_high_watermark() {
+        assert_eq!(with_disks([&["a", "b", "c"], &["a", "b", "d"]]).violated, 0);
+    }
+}

@@ -143,7 +143,7 @@ fn tally(guarantee: Guarantee, result: &VariantResult) -> Tally {
             }
             Outcome::Held => tally.tested += 1,
             Outcome::NotTested => {
-                if let crate::stand_in::Verdict::NotTested { reason } = &judged.verdict {
+                if let crate::promise::Verdict::NotTested { reason } = &judged.verdict {
                     tally.reason.clone_from(reason);
                 }
             }

@@ -18,7 +18,7 @@ pub use untested::{not_tested, silent_faults};
 
 use crate::campaign::{Judged, RunSummary, VariantResult};
 use crate::scenario::Guarantee;
-use crate::stand_in::Verdict;
+use crate::promise::Verdict;
 
 /// Examples kept of one guarantee of one variant.
 const EXAMPLES_MAX: usize = 5;
