@@ -196,13 +196,13 @@ fn of_artifact(arguments: &Arguments, artifact: &RunArtifact) -> Result<Case, St
     let (scenario, warnings) = scenario::parse(&artifact.scenario.file, &artifact.scenario.source)
         .map_err(|problems| format!("the scenario in {file} does not load:\n{problems}"))?;
     let leading = export::leading_case(artifact);
-    let wanted = arguments.variant.clone().or_else(|| leading.as_ref().map(|(label, _)| label.clone()));
+    let wanted = arguments.variant.clone().or_else(|| leading.map(|(label, _)| label));
     let wanted = wanted.filter(|label| !label.is_empty());
     let variant = select::variant(&scenario, wanted.as_deref()).map_err(|problem| problem.to_string())?;
     let label = scenario.variants[variant].label.clone();
     let shown = exhibit(artifact, &label);
     let seed = arguments.seed.or_else(|| shown.map(|exhibit| exhibit.seed)).unwrap_or(1);
-    let hash = (leading == Some((label, seed))).then(|| artifact.run.event_hash.clone());
+    let hash = shown.filter(|exhibit| exhibit.seed == seed).map(|exhibit| exhibit.event_hash.clone());
     Ok(Case { scenario, warnings, variant, seed, hash, from_report: true })
 }
 

@@ -34,6 +34,7 @@ pub fn exhibit(
         seed: run.seed,
         why: why(scenario, summary).to_owned(),
         reproduce: identity::replay_command("report.html", &plan.label, run.seed),
+        event_hash: super::hash_text(run.trace_hash),
         duration_ns,
         phases: phases(run, measured),
         faults: faults(plan, run, measured),
