@@ -4,6 +4,7 @@
 //! `runtime`, with `workload` and `fault`; `checker` and `promise` judge it; `campaign` runs variants and seeds;
 //! `export` turns the result into the artifact of a report; `cli` is the command.
 
+pub mod chain;
 pub mod checker;
 pub mod history;
 pub mod promise;
