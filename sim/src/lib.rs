@@ -5,6 +5,7 @@
 //! `export` turns the result into the artifact of a report; `cli` is the command.
 
 pub mod campaign;
+pub mod chain;
 pub mod checker;
 pub mod cli;
 pub mod cluster;
@@ -16,7 +17,6 @@ pub mod promise;
 pub mod run;
 pub mod runtime;
 pub mod scenario;
-pub mod stand_in;
 pub mod verdict;
 pub mod view;
 pub mod workload;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tribunal_engine::event::{ElectionReason, Event};
 use tribunal_engine::time::Instant;
 
+use crate::chain::{loss_chains, signature};
 use crate::measure::{Measured, RunFacts};
+use crate::promise::{Verdict, judge};
 use crate::run::RunOutcome;
 use crate::scenario::expr::{Expr, Facts, Value};
 use crate::scenario::{Guarantee, Plan, Scenario};
-use crate::promise::{Verdict, judge};
-use crate::stand_in::loss_chains;
 use crate::view::{Phase, What};
 
 /// Examples kept of one guarantee in one run.
@@ -191,7 +191,7 @@ pub(super) fn summarise(
         seen: seen(run),
         acked: measured.counts.acked,
         lost,
-        signature: if lost > 0 { signature(plan, run) } else { String::new() },
+        signature: if lost > 0 { signature_of(plan, run) } else { String::new() },
         trace_hash: run.trace_hash,
         event_count: run.event_count,
         simulated_ns: measured.end.as_nanos(),
@@ -251,26 +251,7 @@ fn seen(run: &RunOutcome) -> BTreeMap<Seen, u64> {
     counts
 }
 
-/// The kinds of the steps of the first chain: seeds that lose records in the same way share it.
-fn signature(plan: &Plan, run: &RunOutcome) -> String {
-    use tribunal_reports::artifact::StepKind;
-    let losses = loss_chains(plan, run, 1);
-    let Some(chain) = losses.chains.first() else { return String::new() };
-    let mut words: Vec<String> = vec![match (chain.held_by.len(), chain.isr.len()) {
-        (0, _) => "acknowledged by no replica".to_owned(),
-        (1, _) => "acknowledged by the leader alone".to_owned(),
-        (held, isr) => format!("acknowledged by {held} replicas, ISR of {isr}"),
-    }];
-    for step in &chain.steps {
-        let word = match step.kind {
-            StepKind::Message | StepKind::Appended | StepKind::Acked | StepKind::Missing => continue,
-            StepKind::Fault => "fault",
-            StepKind::Election => "election",
-            StepKind::Truncation => "truncation",
-        };
-        if words.last().is_none_or(|last| last != word) {
-            words.push(word.to_owned());
-        }
-    }
-    words.join(" → ")
+/// What the first loss comes down to: seeds that lose records in the same way share it.
+fn signature_of(plan: &Plan, run: &RunOutcome) -> String {
+    loss_chains(plan, run, 1).chains.first().map(signature).unwrap_or_default()
 }

@@ -94,14 +94,17 @@ impl HighWatermarkNeverBack {
         let Some(epoch) = replica.leads else { return };
         let Some(watch) = self.watches.get_mut(partition) else { return };
         self.checked += 1;
-        let begins = matches!(event, Event::BecameLeader { .. }) && happening.node == Some(leader);
-        if begins || watch.epoch != epoch {
-            (watch.epoch, watch.start) = (epoch, replica.end());
-            if let Some((offset, text)) = gone(watch, partition, leader, epoch, replica.end(), |offset| {
-                replica.batch_at(offset).copied()
-            }) {
+        // Its own word for where it begins: after a power failure its log may be longer than what is known of it.
+        let begins = match event {
+            Event::BecameLeader { start, .. } if happening.node == Some(leader) => Some(*start),
+            _ => (watch.epoch != epoch).then(|| replica.end()),
+        };
+        if let Some(start) = begins {
+            (watch.epoch, watch.start) = (epoch, start);
+            let batch_at = |offset| replica.batch_at(offset).copied();
+            if let Some((offset, text)) = gone(watch, partition, leader, epoch, start, batch_at) {
                 self.found.add(|| violation(happening.at, partition, leader, offset, text));
-                watch.mark = watch.mark.min(replica.end());
+                watch.mark = watch.mark.min(start);
                 watch.last = replica.batch_at(watch.mark.plus(-1)).copied();
             }
         }
@@ -271,6 +274,22 @@ mod tests {
         sample.append(1, 2, 2, 0, true);
         sample.elect(2, 1, &[2, 1]);
         sample.truncate(1, 2);
+        assert_eq!(sample.finding().violated, 0);
+    }
+
+    #[test]
+    fn a_log_that_came_back_longer_after_a_power_failure_is_believed() {
+        let mut sample = committed_two();
+        sample.truncate(3, 0);
+        sample.power_cycle(3, 2);
+        let (partition, epoch) = (sample.partition.clone(), LeaderEpoch(1));
+        let (leader, isr) = (Some(NodeId(3)), vec![NodeId(3), NodeId(2)]);
+        let reason = tribunal_engine::event::ElectionReason::LeaderLost;
+        sample.event(
+            100,
+            Event::LeaderElected { partition: partition.clone(), leader, epoch, isr: isr.clone(), reason },
+        );
+        sample.event(3, Event::BecameLeader { partition, epoch, start: Offset(2), isr });
         assert_eq!(sample.finding().violated, 0);
     }
 

@@ -9,6 +9,8 @@
 //! acknowledgement says is `offset-means-one-record`). Records of a partition that could not be read to its end
 //! are neither found nor lost and do not count as checked. Whether acks allowed the loss is for `promise`.
 
+use std::collections::BTreeMap;
+
 use tribunal_engine::id::TopicPartition;
 use tribunal_engine::offset::Offset;
 
@@ -38,8 +40,7 @@ pub(crate) fn lost(history: &History) -> (u64, Vec<Lost<'_>>) {
     if history.final_reads.is_empty() {
         return (checked, lost);
     }
-    let mut present: std::collections::BTreeMap<&TopicPartition, Vec<RecordId>> =
-        std::collections::BTreeMap::new();
+    let mut present: BTreeMap<&TopicPartition, Vec<RecordId>> = BTreeMap::new();
     for (partition, records) in &history.final_reads {
         let mut ids: Vec<RecordId> = records.iter().filter_map(|(_, record)| *record).collect();
         ids.sort_unstable();
@@ -51,7 +52,7 @@ pub(crate) fn lost(history: &History) -> (u64, Vec<Lost<'_>>) {
             continue;
         }
         checked += 1;
-        if !present.get(partition).is_some_and(|ids| ids.binary_search(&send.record).is_ok()) {
+        if present.get(partition).is_none_or(|ids| ids.binary_search(&send.record).is_err()) {
             lost.push(Lost { producer, send, partition, offset });
         }
     }

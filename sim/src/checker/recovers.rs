@@ -62,7 +62,7 @@ mod tests {
         sample.recovery = Recovery::Pending(pending.map(str::to_owned).into());
         let finding = sample.finish(Recovers);
         assert_eq!(finding.violated, 2);
-        assert_eq!(finding.violations[0].partition, Some(sample.partition.clone()));
+        assert_eq!(finding.violations[0].partition, Some(sample.partition));
         assert_eq!(finding.violations[1].partition, None);
     }
 }

@@ -131,7 +131,9 @@ impl Page<'_> {
         if let Some(seeds) = self.artifact.variants.iter().map(|variant| variant.seeds).min() {
             let bound = format::rule_of_three(seeds);
             let of = format::plural(seeds, "seed");
-            drawn.push_str(&format!("✔ held in {of} means: it breaks in {bound} of seeds (95 % confidence)\n"));
+            drawn.push_str(&format!(
+                "✔ held in {of} means: it breaks in {bound} of seeds (95 % confidence)\n"
+            ));
         }
         if let Some(price) = price_line(self.artifact) {
             drawn.push_str(&format!("{}\n", hanging(&price, 0, style.width)));

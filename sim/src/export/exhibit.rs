@@ -3,19 +3,16 @@
 use tribunal_engine::time::Instant;
 use tribunal_reports::artifact::{Exhibit, FaultBand, Outage, Phase as PhaseBand, Recovery};
 
-use super::{identity, isr, lag, lanes, story, windows};
+use super::{identity, isr, lag, lanes, loss, story, windows};
 use crate::campaign::{Rank, RunSummary};
 use crate::measure::{Measured, active};
 use crate::run::RunOutcome;
 use crate::scenario::plan::Action;
 use crate::scenario::{Plan, Scenario};
-use crate::stand_in::loss_chains;
 use crate::view::{Phase, What};
 
 /// Windows the charts over time divide a run into.
 const WINDOWS: u64 = 200;
-/// Loss chains shown.
-const CHAINS_MAX: usize = 5;
 
 /// What the page shows of a run.
 #[must_use]
@@ -28,7 +25,7 @@ pub fn exhibit(
 ) -> Exhibit {
     let duration_ns = measured.end.as_nanos().max(1);
     let window_ns = duration_ns.div_ceil(WINDOWS);
-    let losses = loss_chains(plan, run, CHAINS_MAX);
+    let losses = loss::losses(plan, run);
     let story = story::story(plan, run, measured);
     Exhibit {
         seed: run.seed,

@@ -11,6 +11,7 @@ mod identity;
 mod isr;
 mod lag;
 mod lanes;
+mod loss;
 mod story;
 mod variant;
 mod windows;

@@ -6,9 +6,8 @@ use tribunal_engine::message::Acks;
 use tribunal_engine::offset::Offset;
 
 use super::*;
-use crate::checker::replicas_identical_below_hw::ReplicasIdentical;
+use crate::checker::Recovery;
 use crate::checker::sample::{Sample, plan};
-use crate::checker::{Checker, Recovery};
 use crate::view::What;
 
 const MANY_IN_FLIGHT: (&str, &str) = ("= 5, \"retries\" = 10", "= 5, \"retries\" = 10");
@@ -407,13 +406,4 @@ fn a_cluster_that_does_not_recover_is_broken() {
     let mut sample = after_unclean_election();
     sample.recovery = Recovery::Pending(vec!["orders/0: no leader".to_owned()]);
     assert_eq!(verdict(&sample, Guarantee::Recovers), Verdict::Broken);
-}
-
-#[test]
-fn the_judge_takes_what_a_checker_says() {
-    let sample = Sample::new();
-    let run = sample.outcome();
-    let finding = sample.finish(ReplicasIdentical::default());
-    assert_eq!(finding.guarantee, ReplicasIdentical::default().guarantee());
-    assert!(matches!(judge(&sample.plan, &run, &finding), Verdict::NotTested { .. }));
 }

@@ -17,8 +17,8 @@ pub use expectation::expectations;
 pub use untested::{not_tested, silent_faults};
 
 use crate::campaign::{Judged, RunSummary, VariantResult};
-use crate::scenario::Guarantee;
 use crate::promise::Verdict;
+use crate::scenario::Guarantee;
 
 /// Examples kept of one guarantee of one variant.
 const EXAMPLES_MAX: usize = 5;
