@@ -8,8 +8,8 @@ use crate::scenario::plan::{ClusterPlan, OnPowerLoss};
 use crate::scenario::profile::NetworkModel;
 
 /// Writing to and reading from the page cache: what a system call and a copy cost.
-const PAGE_CACHE_OPERATION: Duration = Duration::from_micros(5);
-const PAGE_CACHE_PICOSECONDS_PER_BYTE: u64 = 100;
+const PAGE_CACHE_OPERATION: Duration = Duration::ZERO;
+const PAGE_CACHE_PICOSECONDS_PER_BYTE: u64 = 0;
 
 pub(super) fn network(model: &NetworkModel) -> NetworkSettings {
     NetworkSettings { latency: latency(model.latency), ..NetworkSettings::default() }
