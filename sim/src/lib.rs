@@ -16,6 +16,8 @@ pub mod measure;
 pub mod promise;
 pub mod run;
 pub mod runtime;
+#[cfg(test)]
+mod sample;
 pub mod scenario;
 pub mod verdict;
 pub mod view;

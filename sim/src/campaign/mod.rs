@@ -126,14 +126,14 @@ impl Campaign {
 }
 
 /// Runs one plan with one seed.
-pub type Runner = dyn Fn(&Plan, u64) -> RunOutcome + Sync;
+pub type Runner<'a> = dyn Fn(&Plan, u64) -> RunOutcome + Sync + 'a;
 
 /// Runs a campaign. `progress` is called after each run, from the thread that ran it.
 #[must_use]
 pub fn run(
     scenario: &Scenario,
     options: &CampaignOptions,
-    runner: &Runner,
+    runner: &Runner<'_>,
     progress: &(dyn Fn(Progress) + Sync),
     stop: &AtomicBool,
 ) -> Campaign {

@@ -28,7 +28,7 @@ struct Shared<'a> {
     scenario: &'a Scenario,
     options: &'a CampaignOptions,
     seeds: Vec<u64>,
-    runner: &'a Runner,
+    runner: &'a Runner<'a>,
     next: AtomicUsize,
     stop: &'a AtomicBool,
     variants: Vec<Mutex<Gathered>>,
@@ -45,7 +45,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) fn run(
     scenario: &Scenario,
     options: &CampaignOptions,
-    runner: &Runner,
+    runner: &Runner<'_>,
     report: &(dyn Fn(Progress) + Sync),
     stop: &AtomicBool,
 ) -> Campaign {

@@ -97,7 +97,8 @@ impl Page<'_> {
     }
 
     fn table(&self, style: Style) -> String {
-        let rows = rows(self.artifact);
+        let notes = allowances(self.artifact);
+        let rows = rows(self.artifact, &notes);
         let first = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0) + 2;
         let columns: Vec<usize> = (0..self.artifact.variants.len())
             .map(|column| rows.iter().map(|row| row.cells[column].1.chars().count()).max().unwrap_or(0) + 2)
@@ -128,11 +129,14 @@ impl Page<'_> {
             }
             from = to;
         }
+        for (index, setting) in notes.iter().enumerate() {
+            drawn.push_str(&format!("{} allowed by {setting}\n", superscript(index)));
+        }
         if let Some(seeds) = self.artifact.variants.iter().map(|variant| variant.seeds).min() {
             let bound = format::rule_of_three(seeds);
             let of = format::plural(seeds, "seed");
             drawn.push_str(&format!(
-                "✔ held in {of} means: it breaks in {bound} of seeds (95 % confidence)\n"
+                "✔ held in {of}: the rate of seeds that break it is {bound} (95 % confidence)\n"
             ));
         }
         if let Some(price) = price_line(self.artifact) {
@@ -180,7 +184,25 @@ struct Row {
     cells: Vec<(Option<Outcome>, String)>,
 }
 
-fn rows(artifact: &RunArtifact) -> Vec<Row> {
+/// The settings that allow what happened, each once: the footnotes of the table.
+fn allowances(artifact: &RunArtifact) -> Vec<&str> {
+    let mut notes: Vec<&str> = Vec::new();
+    let verdicts = artifact.variants.iter().flat_map(|variant| &variant.verdicts);
+    for setting in verdicts.filter_map(|verdict| verdict.allowed_by.as_deref()) {
+        if !notes.contains(&setting) {
+            notes.push(setting);
+        }
+    }
+    notes
+}
+
+/// The sign of a footnote.
+fn superscript(index: usize) -> String {
+    let digit = |digit: char| digit.to_digit(10).and_then(|digit| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().nth(digit as usize));
+    (index + 1).to_string().chars().filter_map(digit).collect()
+}
+
+fn rows(artifact: &RunArtifact, notes: &[&str]) -> Vec<Row> {
     let plain = |name: &str, cell: &dyn Fn(&Variant) -> String| Row {
         name: name.to_owned(),
         cells: artifact.variants.iter().map(|variant| (None, cell(variant))).collect(),
@@ -190,7 +212,7 @@ fn rows(artifact: &RunArtifact) -> Vec<Row> {
         rows.push(plain("", &|variant| variant.label.clone()));
     }
     for guarantee in &artifact.guarantees {
-        let cell = |variant: &Variant| verdict_cell(variant, &guarantee.id);
+        let cell = |variant: &Variant| verdict_cell(variant, &guarantee.id, notes);
         rows.push(Row { name: guarantee.title.clone(), cells: artifact.variants.iter().map(cell).collect() });
     }
     let durations =
@@ -213,17 +235,17 @@ fn rows(artifact: &RunArtifact) -> Vec<Row> {
     rows
 }
 
-fn verdict_cell(variant: &Variant, guarantee: &str) -> (Option<Outcome>, String) {
+fn verdict_cell(variant: &Variant, guarantee: &str, notes: &[&str]) -> (Option<Outcome>, String) {
     let Some(verdict) = variant.verdicts.iter().find(|verdict| verdict.guarantee == guarantee) else {
         return (Some(Outcome::NotTested), "? not checked".to_owned());
     };
     let share = format!("{}/{}", verdict.seeds_affected, variant.seeds);
     let text = match verdict.outcome {
         Outcome::Broken => format!("✖ broken {share}"),
-        Outcome::Allowed => match &verdict.allowed_by {
-            Some(setting) => format!("○ {share}, {setting}"),
-            None => format!("○ allowed {share}"),
-        },
+        Outcome::Allowed => {
+            let note = notes.iter().position(|note| verdict.allowed_by.as_deref() == Some(*note));
+            format!("○ allowed {share}{}", note.map(superscript).unwrap_or_default())
+        }
         Outcome::Held => "✔ held".to_owned(),
         Outcome::NotTested => "? not tested".to_owned(),
     };

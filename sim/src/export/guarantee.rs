@@ -27,7 +27,7 @@ fn title(guarantee: Guarantee) -> &'static str {
         Guarantee::OffsetMeansOneRecord => "An offset means one record",
         Guarantee::NoSkippedRecords => "No record is skipped",
         Guarantee::SingleLeaderPerEpoch => "One leader per epoch",
-        Guarantee::ReplicasIdenticalBelowHighWatermark => "Replicas are identical below the high watermark",
+        Guarantee::ReplicasIdenticalBelowHighWatermark => "Replicas agree below the high watermark",
         Guarantee::HighWatermarkNeverBack => "The high watermark never moves back",
         Guarantee::Recovers => "The cluster recovers",
     }
