@@ -68,7 +68,7 @@ pub fn create_topics(cluster: &mut Cluster, plan: &Plan) -> Progress {
     let (bootstrap, rng) = (cluster.bootstrap(), cluster.rng().fork("operator/create"));
     let config = ClusterConfig::from(&ProducerConfig::from_properties(&Properties::new()).expect("defaults are valid"));
     run(cluster, async move |platform: SimPlatform| {
-        let admin = Admin::start(platform.clone(), bootstrap.clone(), OPERATOR, config.clone(), rng.clone());
+        let admin = Admin::start(platform.clone(), bootstrap.clone(), OPERATOR, config, rng.clone());
         loop {
             let created = admin.create_topics(topics.clone()).await;
             let there = |outcome: &Outcome<_>| match outcome {
