@@ -174,6 +174,12 @@ impl History {
         self.sends.get(record.producer as usize)?.get(usize::try_from(record.sequence).ok()?)
     }
 
+    /// Whether a record belongs to the load: the probe's do not.
+    #[must_use]
+    pub fn is_load(&self, record: RecordId) -> bool {
+        self.producers.get(record.producer as usize).is_some_and(|producer| producer.table.is_some())
+    }
+
     /// Every send of the load (the probe's are not among them).
     pub fn load_sends(&self) -> impl Iterator<Item = (&ProducerInfo, &Send)> {
         let load = self.producers.iter().zip(&self.sends).filter(|(info, _)| info.table.is_some());

@@ -4,10 +4,12 @@
 //! `runtime`, with `workload` and `fault`; `checker` and `promise` judge it; `campaign` runs variants and seeds;
 //! `export` turns the result into the artifact of a report; `cli` is the command.
 
+pub mod chain;
 pub mod checker;
 pub mod cluster;
 pub mod fault;
 pub mod history;
+pub mod promise;
 pub mod run;
 pub mod runtime;
 pub mod scenario;

@@ -105,7 +105,7 @@ pub struct ReplicaView {
 }
 
 impl ReplicaView {
-    fn new() -> ReplicaView {
+    pub(crate) fn new() -> ReplicaView {
         ReplicaView { up: true, leads: None, log: Vec::new(), high_watermark: Offset::ZERO }
     }
 
@@ -147,6 +147,31 @@ pub struct Acknowledgement {
     pub isr: Vec<NodeId>,
 }
 
+/// A batch that a replica took into its log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Append {
+    /// When.
+    pub at: Instant,
+    /// Whose log.
+    pub broker: NodeId,
+    /// The batch.
+    pub batch: BatchId,
+}
+
+/// A replica's own high watermark moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HighWatermarkMove {
+    /// When.
+    pub at: Instant,
+    /// Whose.
+    pub broker: NodeId,
+    /// To where.
+    pub to: Offset,
+}
+
+/// Why a log was cut that was shorter when its broker came back: the bytes had not been synced.
+pub const LOST_AT_RESTART: &str = "lost at restart";
+
 /// A cut of a replica's log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cut {
@@ -158,7 +183,7 @@ pub struct Cut {
     pub lost: Vec<BatchId>,
     /// The new log end offset.
     pub to: Offset,
-    /// `truncated` with its reason, or `lost at restart`.
+    /// The truncation with its reason, or [`LOST_AT_RESTART`].
     pub why: String,
 }
 
@@ -177,6 +202,10 @@ pub struct PartitionView {
     pub committed_log: Vec<BatchId>,
     /// Every acknowledgement.
     pub acknowledgements: Vec<Acknowledgement>,
+    /// Every append, by time: with `cuts` it tells what a replica held at any moment.
+    pub appends: Vec<Append>,
+    /// Every move of a replica's high watermark, by time.
+    pub high_watermarks: Vec<HighWatermarkMove>,
     /// Every cut.
     pub cuts: Vec<Cut>,
 }
@@ -192,6 +221,8 @@ impl PartitionView {
             true_high_watermark: Offset::ZERO,
             committed_log: Vec::new(),
             acknowledgements: Vec::new(),
+            appends: Vec::new(),
+            high_watermarks: Vec::new(),
             cuts: Vec::new(),
         }
     }
@@ -218,6 +249,15 @@ impl PartitionView {
     #[must_use]
     pub fn truncated(&self) -> i64 {
         self.cuts.iter().flat_map(|cut| &cut.lost).map(|batch| batch.last.since(batch.base) + 1).sum()
+    }
+
+    /// The broker's side of an acknowledgement of `offset` that a client got at `completed`: the last one given
+    /// until then.
+    #[must_use]
+    pub fn acknowledgement(&self, offset: Offset, completed: Option<Instant>) -> Option<&Acknowledgement> {
+        let until = |given: &Acknowledgement| completed.is_none_or(|completed| given.at <= completed);
+        let given = self.acknowledgements.get(..self.acknowledgements.partition_point(until))?;
+        given.iter().rev().find(|given| given.base <= offset && offset <= given.last)
     }
 
     fn advance_ghost(&mut self) {
@@ -273,6 +313,8 @@ impl ClusterView {
                 What::Crashed | What::PowerLost => {
                     replica.up = false;
                     replica.leads = None;
+                    // It is not kept on disk.
+                    replica.high_watermark = Offset::ZERO;
                 }
                 What::Started => replica.up = true,
                 What::Event(_)
@@ -314,9 +356,20 @@ impl ClusterView {
                 let replica = partition.replicas.entry(node).or_insert_with(ReplicaView::new);
                 replica.high_watermark = Offset::ZERO;
                 replica.up = true;
-                cut(partition, at, node, *end, "lost at restart");
+                cut(partition, at, node, *end, LOST_AT_RESTART);
             }
-            _ => take_replica_event(partition.replicas.entry(node).or_insert_with(ReplicaView::new), event),
+            _ => {
+                match event {
+                    Event::Appended { batch, .. } => {
+                        partition.appends.push(Append { at, broker: node, batch: *batch });
+                    }
+                    Event::HighWatermark { high_watermark: to, .. } => {
+                        partition.high_watermarks.push(HighWatermarkMove { at, broker: node, to: *to });
+                    }
+                    _ => {}
+                }
+                take_replica_event(partition.replicas.entry(node).or_insert_with(ReplicaView::new), event);
+            }
         }
         partition.advance_ghost();
     }

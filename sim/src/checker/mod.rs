@@ -15,6 +15,19 @@ use crate::history::{History, RecordId};
 use crate::scenario::{Guarantee, Plan};
 use crate::view::{ClusterView, Happening};
 
+mod found;
+pub mod high_watermark_never_back;
+pub mod no_acked_record_lost;
+pub mod no_duplicates;
+pub mod no_skipped_records;
+pub mod offset_means_one_record;
+pub mod order_per_partition;
+pub mod recovers;
+pub mod replicas_identical_below_hw;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod single_leader_per_epoch;
+
 /// Violations kept of one property in one run; the count goes on.
 pub const VIOLATIONS_KEPT_MAX: usize = 100;
 
@@ -90,8 +103,39 @@ pub trait Checker {
     fn finish(&mut self, run: &FinishedRun<'_>) -> Finding;
 }
 
-/// Every checker.
+/// One checker of each guarantee, in the order of [`Guarantee::ALL`].
 #[must_use]
 pub fn all() -> Vec<Box<dyn Checker>> {
-    Vec::new()
+    Guarantee::ALL.iter().map(|guarantee| of(*guarantee)).collect()
+}
+
+/// A fresh checker of a guarantee.
+#[must_use]
+pub fn of(guarantee: Guarantee) -> Box<dyn Checker> {
+    match guarantee {
+        Guarantee::NoAckedRecordLost => Box::new(no_acked_record_lost::NoAckedRecordLost),
+        Guarantee::OrderPerPartition => Box::new(order_per_partition::OrderPerPartition),
+        Guarantee::NoDuplicates => Box::new(no_duplicates::NoDuplicates),
+        Guarantee::OffsetMeansOneRecord => Box::new(offset_means_one_record::OffsetMeansOneRecord),
+        Guarantee::NoSkippedRecords => Box::new(no_skipped_records::NoSkippedRecords),
+        Guarantee::SingleLeaderPerEpoch => Box::new(single_leader_per_epoch::SingleLeaderPerEpoch::default()),
+        Guarantee::ReplicasIdenticalBelowHighWatermark => {
+            Box::new(replicas_identical_below_hw::ReplicasIdentical::default())
+        }
+        Guarantee::HighWatermarkNeverBack => {
+            Box::new(high_watermark_never_back::HighWatermarkNeverBack::default())
+        }
+        Guarantee::Recovers => Box::new(recovers::Recovers),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_one_checker_of_each_guarantee_in_the_order_of_the_report() {
+        let guarantees: Vec<Guarantee> = all().iter().map(|checker| checker.guarantee()).collect();
+        assert_eq!(guarantees, Guarantee::ALL);
+    }
 }

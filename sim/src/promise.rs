@@ -1,0 +1,199 @@
+//! What a configuration promises, and whether a violation breaks the promise.
+//!
+//! A checker says what happened; this says whether Kafka, configured so and hit by these faults, ever promised that
+//! it would not. The answer is given for each lost record, each displaced record and each copy of its own, since
+//! producers of one run may use different settings: one broken promise outweighs any number of allowed ones.
+//! Whether the author of a scenario expected it is not asked here.
+//!
+//! | what happened | under | verdict |
+//! |---|---|---|
+//! | acknowledged record lost | acks=0 | allowed: nobody waited for a broker |
+//! | | acks=1, another leader was elected after the acknowledgement, or the leader's own log was cut | allowed: the leader's copy was the only promise |
+//! | | acks=1 otherwise | broken |
+//! | | any acks, before an unclean election of the partition | allowed: `unclean.leader.election.enable=true` |
+//! | | acks=all, every in-sync replica lost its unsynced bytes with its machine's power, or as many replicas as `min.insync.replicas` did | allowed: `min.insync.replicas` if fewer than all replicas were in sync, else the flush settings |
+//! | | acks=all otherwise | broken |
+//! | order reversed | acks=0 | allowed |
+//! | | several requests in flight and retries | allowed: `max.in.flight.requests.per.connection` |
+//! | | one request in flight or no retries, and one of the two was never acknowledged, or does not stand where it was acknowledged | allowed: `enable.idempotence=false` |
+//! | | otherwise | broken |
+//! | record stored twice | retries | allowed: `enable.idempotence=false` |
+//! | | no retries | broken |
+//! | offset held another record than acknowledged | wherever the loss of that record is allowed | allowed |
+//! | two readers disagree about an offset | unclean election, or committed records lost with their machines' power as above | allowed |
+//! | | otherwise | broken |
+//! | record skipped | unclean election of the partition | allowed |
+//! | | otherwise | broken |
+//! | two leaders in one epoch | anything | broken |
+//! | replicas differ below the high watermark | while the cluster runs, after an unclean election or a loss with the power as above | allowed: followers cut what differs when they fetch |
+//! | | on the disks at the end, or otherwise | broken |
+//! | high watermark back | unclean election, or a loss with the power as above | allowed |
+//! | | otherwise | broken |
+//! | not recovered | anything | broken: all faults are healed by then |
+//!
+//! The idempotent producer is not built, so `enable.idempotence` is always false. Eligible leader replicas
+//! (KIP-966) are not built either: the last replica of an ISR may lead with less than it acknowledged after it lost
+//! power ("last replica standing"). Planted bugs of the protocol promise what the safe protocol promises.
+
+mod evidence;
+mod record;
+
+use std::collections::BTreeMap;
+
+use crate::checker::no_acked_record_lost::lost;
+use crate::checker::no_duplicates::copies;
+use crate::checker::offset_means_one_record::disagreements;
+use crate::checker::order_per_partition::inversions;
+use crate::checker::{Finding, Violation};
+use crate::run::RunOutcome;
+use crate::scenario::{Guarantee, Plan};
+
+use evidence::Evidence;
+
+/// The answer for one guarantee in one run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It was tested and nothing violated it.
+    Held,
+    /// It was violated although the configuration promises it.
+    Broken,
+    /// It was violated, and the configuration allows that.
+    Allowed {
+        /// The setting that allows it: `acks=1`. Several are joined by `, `.
+        setting: String,
+        /// Why, in a sentence for each setting.
+        sentence: String,
+    },
+    /// The run says nothing about it.
+    NotTested {
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// Why one violation is allowed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Excuse {
+    setting: String,
+    sentence: String,
+}
+
+impl Excuse {
+    fn new(setting: impl Into<String>, sentence: impl Into<String>) -> Excuse {
+        Excuse { setting: setting.into(), sentence: sentence.into() }
+    }
+}
+
+/// Judges what a checker found in a run of this plan.
+#[must_use]
+pub fn judge(plan: &Plan, run: &RunOutcome, finding: &Finding) -> Verdict {
+    if finding.violated == 0 {
+        return clean(run, finding);
+    }
+    let evidence = Evidence { plan, run };
+    let excuses: Vec<Option<Excuse>> = match finding.guarantee {
+        Guarantee::NoAckedRecordLost => {
+            lost(&run.history).1.iter().map(|lost| record::loss(&evidence, lost)).collect()
+        }
+        Guarantee::OrderPerPartition => {
+            inversions(&run.history).1.iter().map(|pair| record::inversion(&evidence, pair)).collect()
+        }
+        Guarantee::NoDuplicates => {
+            copies(&run.history).1.iter().map(|copy| record::copy(&evidence, copy.record)).collect()
+        }
+        Guarantee::OffsetMeansOneRecord => {
+            let disagreements = disagreements(&run.history).1;
+            disagreements.iter().map(|one| record::disagreement(&evidence, one)).collect()
+        }
+        Guarantee::NoSkippedRecords => each(finding, |violation| evidence.after_unclean_election(violation)),
+        // Epochs exist so that this never happens, whatever is configured (KIP-101, KIP-497).
+        Guarantee::SingleLeaderPerEpoch => each(finding, |_| None),
+        // At the end followers have cut what differs; until then a rewritten log and its old copies coexist.
+        Guarantee::ReplicasIdenticalBelowHighWatermark => each(finding, |violation| {
+            violation.at.and_then(|_| evidence.committed_records_given_up(violation))
+        }),
+        Guarantee::HighWatermarkNeverBack => {
+            each(finding, |violation| evidence.committed_records_given_up(violation))
+        }
+        // Every fault has been healed and every process runs again: nothing is left to excuse it.
+        Guarantee::Recovers => each(finding, |_| None),
+    };
+    sum_up(&excuses)
+}
+
+/// One answer for each violation; those that were not kept cannot be excused.
+fn each(finding: &Finding, excuse: impl Fn(&Violation) -> Option<Excuse>) -> Vec<Option<Excuse>> {
+    let mut excuses: Vec<Option<Excuse>> = finding.violations.iter().map(excuse).collect();
+    if finding.violated > finding.violations.len() as u64 {
+        excuses.push(None);
+    }
+    excuses
+}
+
+fn sum_up(excuses: &[Option<Excuse>]) -> Verdict {
+    let mut reasons: BTreeMap<&Excuse, usize> = BTreeMap::new();
+    for excuse in excuses {
+        match excuse {
+            Some(excuse) => *reasons.entry(excuse).or_default() += 1,
+            None => return Verdict::Broken,
+        }
+    }
+    if reasons.is_empty() {
+        // The finding counts violations that the history of this run does not show.
+        return Verdict::Broken;
+    }
+    // The reason with the most cases first.
+    let mut reasons: Vec<(&Excuse, usize)> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let mut settings: Vec<&str> = Vec::new();
+    for (excuse, _) in &reasons {
+        if !settings.contains(&excuse.setting.as_str()) {
+            settings.push(&excuse.setting);
+        }
+    }
+    let sentences: Vec<&str> = reasons.iter().map(|(excuse, _)| excuse.sentence.as_str()).collect();
+    Verdict::Allowed { setting: settings.join(", "), sentence: sentences.join(" ") }
+}
+
+fn clean(run: &RunOutcome, finding: &Finding) -> Verdict {
+    if let Some(why) = &run.abandoned {
+        return Verdict::NotTested { reason: format!("the run ended early: {why}") };
+    }
+    if finding.checked > 0 {
+        return Verdict::Held;
+    }
+    Verdict::NotTested { reason: nothing_seen(run, finding) }
+}
+
+fn nothing_seen(run: &RunOutcome, finding: &Finding) -> String {
+    let history = &run.history;
+    let unread = || match history.unread.first() {
+        Some(partition) => format!("the final read did not reach the end of {partition}"),
+        None => "nothing was read at the end".to_owned(),
+    };
+    match finding.guarantee {
+        Guarantee::NoAckedRecordLost => {
+            let acked = history.load_sends().any(|(_, send)| send.acknowledged().is_some());
+            if acked { unread() } else { "no record was acknowledged".to_owned() }
+        }
+        Guarantee::OrderPerPartition => "no producer had two records in one partition at the end".to_owned(),
+        Guarantee::NoDuplicates => match history.final_reads.values().all(Vec::is_empty) {
+            true => unread(),
+            false => "no record of a producer was found at the end".to_owned(),
+        },
+        Guarantee::OffsetMeansOneRecord => "no offset was seen by more than one witness".to_owned(),
+        Guarantee::NoSkippedRecords if history.readers.is_empty() => {
+            "no consumer ran during the load".to_owned()
+        }
+        Guarantee::NoSkippedRecords => "no consumer read two records of one partition".to_owned(),
+        Guarantee::SingleLeaderPerEpoch => "no partition had a leader".to_owned(),
+        Guarantee::ReplicasIdenticalBelowHighWatermark => {
+            "no batch was committed on two replicas of a partition".to_owned()
+        }
+        Guarantee::HighWatermarkNeverBack => "no leader had a high watermark".to_owned(),
+        Guarantee::Recovers => "the scenario has no partition".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
