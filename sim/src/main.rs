@@ -13,6 +13,7 @@ fn main() {
             let acked = sends.iter().filter(|(_, s)| s.acknowledged().is_some()).count();
             let finals: std::collections::BTreeSet<_> = out.history.final_reads.values().flatten().filter_map(|(_, r)| *r).collect();
             let lost = sends.iter().filter(|(_, s)| s.acknowledged().is_some() && !finals.contains(&s.record)).count();
+            for f in &out.findings { let v = tribunal_sim::promise::judge(plan, &out, f); if f.violated > 0 || f.checked == 0 || !matches!(v, tribunal_sim::promise::Verdict::Held) { println!("   {} checked {} {} violated {} -> {:?} e.g. {:?}", f.guarantee.name(), f.checked, f.unit, f.violated, v, f.violations.first().map(|v| v.text.clone())); } }
             println!("{} seed {seed}: sends {} acked {acked} lost {lost} final {} unread {:?} faults {:?} recovery {:?} wall {:?} virt {virt:.1} = {:.0}x events {} hash {:x} abandoned {:?}", plan.label, sends.len(), finals.len(), out.history.unread, out.faults.iter().map(|f| (f.began.map(|x| x.to_string()), f.targets.clone())).collect::<Vec<_>>(), out.recovery, w, virt / w.as_secs_f64(), out.event_count, out.trace_hash, out.abandoned);
         }
     }
