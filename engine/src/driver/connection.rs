@@ -71,7 +71,9 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<S> {
                 }
                 Err(error) => {
                     // An unknown version of ApiVersions is answered in version 0 (q1); anything else closes.
-                    let Some(correlation) = error.asks_for_api_versions() else { return Some(error.to_string()) };
+                    let Some(correlation) = error.asks_for_api_versions() else {
+                        return Some(error.to_string());
+                    };
                     let answer = wire::unsupported_api_versions_reply(correlation, self.listener);
                     if self.stream.write_all(&answer).await.is_err() {
                         return None;

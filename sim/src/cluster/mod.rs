@@ -57,7 +57,13 @@ pub struct Cluster {
 impl Cluster {
     /// The cluster of a plan, with a host for each of `clients`; nothing runs yet.
     #[must_use]
-    pub fn new(plan: &Plan, seed: u64, clients: &[String], recorder: Rc<Recorder>, trace: Option<LineSink>) -> Cluster {
+    pub fn new(
+        plan: &Plan,
+        seed: u64,
+        clients: &[String],
+        recorder: Rc<Recorder>,
+        trace: Option<LineSink>,
+    ) -> Cluster {
         let network = models::network(&plan.cluster.network);
         let mut simulation = Simulation::new(seed, RuntimeSettings { network, ..RuntimeSettings::default() });
         simulation.record_trace(trace);
@@ -196,7 +202,8 @@ impl Cluster {
         let boot = self.boots.entry(node).and_modify(|boot| *boot += 1).or_insert(1);
         let stream = self.rng.fork(&format!("process/{node}/{boot}"));
         let platform = self.simulation.platform(host);
-        let observer = Rc::new(Witness { recorder: self.recorder.clone(), handle: self.handle(), host, node });
+        let observer =
+            Rc::new(Witness { recorder: self.recorder.clone(), handle: self.handle(), host, node });
         self.note(Some(node), What::Started);
         if node == CONTROLLER {
             let settings = ControllerSettings {
@@ -256,7 +263,8 @@ struct Witness {
 impl Witness {
     fn hear(&self, event: &Event) {
         self.handle.note(self.host, event);
-        let happening = Happening { at: self.handle.now(), node: Some(self.node), what: What::Event(event.clone()) };
+        let happening =
+            Happening { at: self.handle.now(), node: Some(self.node), what: What::Event(event.clone()) };
         if self.recorder.take(&happening) {
             self.handle.request_attention();
         }

@@ -28,7 +28,9 @@ impl Facts for RunningFacts<'_> {
             Quantity::Sent => Some(count(self.counts.sent())),
             Quantity::Acked => Some(count(self.counts.acknowledged())),
             Quantity::Consumed => Some(count(self.counts.consumed())),
-            Quantity::Isr(name) => partition(name)?.committed.as_ref().map(|committed| count(committed.isr.len() as u64)),
+            Quantity::Isr(name) => {
+                partition(name)?.committed.as_ref().map(|committed| count(committed.isr.len() as u64))
+            }
             Quantity::Unreplicated(name) => partition(name)?.unreplicated().map(number),
             Quantity::Truncated(name) => Some(number(partition(name)?.truncated())),
             Quantity::Epoch(name) => {

@@ -50,7 +50,8 @@ impl Schedule {
                 Trigger::At(range) => State::Waits(load_began.after(range.at(rng.unit()))),
                 Trigger::When(_) => State::Watches,
             };
-            let record = FaultRecord { name: plan.name.clone(), began: None, ended: None, targets: Vec::new() };
+            let record =
+                FaultRecord { name: plan.name.clone(), began: None, ended: None, targets: Vec::new() };
             Armed { plan: plan.clone(), rng, state, record }
         };
         Schedule { faults: plan.faults.iter().map(arm).collect(), load_began }
@@ -82,7 +83,8 @@ impl Schedule {
                 (State::Waits(at), _) => *at <= now,
                 (State::Watches, Trigger::When(expression)) => {
                     let view = cluster.recorder().view();
-                    let facts = RunningFacts { view: &view, counts: load.counts(), load_began: self.load_began, now };
+                    let facts =
+                        RunningFacts { view: &view, counts: load.counts(), load_began: self.load_began, now };
                     expression.evaluate(&facts) == Some(true)
                 }
                 _ => false,
@@ -187,9 +189,13 @@ impl Armed {
     }
 
     fn end(&mut self, cluster: &mut Cluster) {
-        let State::Active { hits, network, .. } = std::mem::replace(&mut self.state, State::Done) else { return };
+        let State::Active { hits, network, .. } = std::mem::replace(&mut self.state, State::Done) else {
+            return;
+        };
         match self.plan.action {
-            Action::Crash | Action::Restart | Action::PowerLoss => hits.iter().for_each(|host| cluster.start(host)),
+            Action::Crash | Action::Restart | Action::PowerLoss => {
+                hits.iter().for_each(|host| cluster.start(host))
+            }
             Action::Pause => hits.iter().for_each(|host| cluster.resume(host)),
             Action::Partition { .. } | Action::SlowLink { .. } => {}
         }

@@ -25,20 +25,28 @@ pub(super) fn resolve_one(target: &Target, world: &impl World, rng: &mut Rng) ->
     let nodes = |nodes: Vec<NodeId>| nodes.into_iter().map(Host::Node).collect::<Vec<_>>();
     match target {
         Target::Broker(id) => nodes(vec![*id]),
-        Target::Leader(partition) => nodes(committed(world, partition).and_then(|state| state.leader).into_iter().collect()),
+        Target::Leader(partition) => {
+            nodes(committed(world, partition).and_then(|state| state.leader).into_iter().collect())
+        }
         Target::Followers(partition) => nodes(followers(world, partition)),
         Target::AnyFollower(partition) => {
             let followers = followers(world, partition);
             let drawn = usize::try_from(rng.below(followers.len() as u64)).unwrap_or(0);
             nodes(followers.get(drawn).copied().into_iter().collect())
         }
-        Target::Isr(partition) => nodes(committed(world, partition).map(|state| state.isr).unwrap_or_default()),
-        Target::Controller => nodes(vec![CONTROLLER]),
-        Target::AllBrokers => {
-            world.hosts().into_iter().filter(|host| matches!(host, Host::Node(id) if *id != CONTROLLER)).collect()
+        Target::Isr(partition) => {
+            nodes(committed(world, partition).map(|state| state.isr).unwrap_or_default())
         }
+        Target::Controller => nodes(vec![CONTROLLER]),
+        Target::AllBrokers => world
+            .hosts()
+            .into_iter()
+            .filter(|host| matches!(host, Host::Node(id) if *id != CONTROLLER))
+            .collect(),
         Target::Producer(name) => clients(world, |host| {
-            host.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix('-')).is_some_and(|number| number.parse::<u32>().is_ok())
+            host.strip_prefix(name.as_str())
+                .and_then(|rest| rest.strip_prefix('-'))
+                .is_some_and(|number| number.parse::<u32>().is_ok())
         }),
         Target::Consumer(name) => clients(world, |host| host == name),
         Target::Rest => rest(&[], world),
@@ -61,7 +69,10 @@ fn committed(world: &impl World, partition: &TopicPartition) -> Option<Committed
 fn followers(world: &impl World, partition: &TopicPartition) -> Vec<NodeId> {
     let leader = committed(world, partition).and_then(|state| state.leader);
     let replicas: Vec<NodeId> = world.observe(|view| {
-        view.partitions.get(partition).map(|partition| partition.replicas.keys().copied().collect()).unwrap_or_default()
+        view.partitions
+            .get(partition)
+            .map(|partition| partition.replicas.keys().copied().collect())
+            .unwrap_or_default()
     });
     replicas.into_iter().filter(|replica| Some(*replica) != leader).collect()
 }

@@ -101,7 +101,9 @@ impl<'a> Run<'a> {
             return Recovery::Pending(vec!["the probe's records are not acknowledged".to_owned()]);
         }
         let counts = self.load.clone();
-        let drained = self.cluster.run_while(deadline, |cluster| counts.counts().pending() > 0 || !pending(cluster).is_empty());
+        let drained = self
+            .cluster
+            .run_while(deadline, |cluster| counts.counts().pending() > 0 || !pending(cluster).is_empty());
         if !drained {
             let open = self.load.counts().pending();
             return Recovery::Pending(vec![format!("{open} sends have no outcome")]);
@@ -109,7 +111,12 @@ impl<'a> Run<'a> {
         Recovery::After(self.cluster.now().since(healed))
     }
 
-    fn finish(mut self, faults: Vec<FaultRecord>, recovery: Recovery, abandoned: Option<String>) -> RunOutcome {
+    fn finish(
+        mut self,
+        faults: Vec<FaultRecord>,
+        recovery: Recovery,
+        abandoned: Option<String>,
+    ) -> RunOutcome {
         self.enter(Phase::Done);
         let replica_logs = self.replica_logs();
         let (trace_hash, event_count) = self.cluster.trace();
@@ -167,7 +174,8 @@ fn empty_view(plan: &Plan) -> ClusterView {
 
 fn unfenced(cluster: &Cluster) -> usize {
     let view = cluster.recorder().view();
-    let unfenced = |what: &What| matches!(what, What::Event(tribunal_engine::event::Event::BrokerUnfenced { .. }));
+    let unfenced =
+        |what: &What| matches!(what, What::Event(tribunal_engine::event::Event::BrokerUnfenced { .. }));
     view.happenings.iter().filter(|happening| unfenced(&happening.what)).count()
 }
 
@@ -182,18 +190,28 @@ fn pending(cluster: &Cluster) -> Vec<String> {
 }
 
 fn pending_of(name: &TopicPartition, partition: &PartitionView) -> Vec<String> {
-    let Some((leader, state)) = partition.legitimate_leader() else { return vec![format!("{name}: no leader")] };
+    let Some((leader, state)) = partition.legitimate_leader() else {
+        return vec![format!("{name}: no leader")];
+    };
     let isr = partition.committed.as_ref().map(|committed| committed.isr.clone()).unwrap_or_default();
     let mut reasons = Vec::new();
     for (broker, replica) in &partition.replicas {
         if !isr.contains(broker) {
             reasons.push(format!("{name}: broker {broker} is not in the ISR"));
         } else if replica.end() != state.end() {
-            reasons.push(format!("{name}: broker {broker} ends at {}, leader {leader} at {}", replica.end(), state.end()));
+            reasons.push(format!(
+                "{name}: broker {broker} ends at {}, leader {leader} at {}",
+                replica.end(),
+                state.end()
+            ));
         }
     }
     if state.high_watermark != state.end() {
-        reasons.push(format!("{name}: high watermark {} below the log end {}", state.high_watermark, state.end()));
+        reasons.push(format!(
+            "{name}: high watermark {} below the log end {}",
+            state.high_watermark,
+            state.end()
+        ));
     }
     reasons
 }

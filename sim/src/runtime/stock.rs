@@ -4,7 +4,7 @@
 //! have a turmoil simulation and want a cluster in it. A [`StockHost`] is made outside the host's closure and moved
 //! into it; it is the machine, so its disk and its processor outlive crashes:
 //!
-//! ```ignore
+//! ```text
 //! let machine = StockHost::new("broker-1", HostSettings::default(), seed);
 //! sim.host("broker-1", move || run_broker(machine.platform()));
 //! ```

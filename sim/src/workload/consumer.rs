@@ -66,14 +66,19 @@ fn note_events(load: &Load, reader: usize, partitions: &[TopicPartition], events
     let at = load.handle.now();
     for event in events {
         if let ConsumerEvent::Reset { partition, from, to } = event {
-            let reset =
-                Reset { at, partition: index_of(partitions, &partition), from: from.unwrap_or(Offset::NONE), to };
+            let reset = Reset {
+                at,
+                partition: index_of(partitions, &partition),
+                from: from.unwrap_or(Offset::NONE),
+                to,
+            };
             load.history.borrow_mut().readers[reader].resets.push(reset);
         }
     }
 }
 
 fn index_of(partitions: &[TopicPartition], partition: &TopicPartition) -> u32 {
-    let index = partitions.iter().position(|known| known == partition).expect("a record of an assigned partition");
+    let index =
+        partitions.iter().position(|known| known == partition).expect("a record of an assigned partition");
     u32::try_from(index).unwrap_or(u32::MAX)
 }

@@ -81,7 +81,10 @@ impl Load {
     /// Names of the client hosts of a plan: one for each producing and each consuming client.
     #[must_use]
     pub fn hosts(plan: &Plan) -> Vec<String> {
-        let producers = plan.producers.iter().flat_map(|kind| (0..kind.count).map(|index| format!("{}-{index}", kind.name)));
+        let producers = plan
+            .producers
+            .iter()
+            .flat_map(|kind| (0..kind.count).map(|index| format!("{}-{index}", kind.name)));
         producers.chain(plan.consumers.iter().map(|kind| kind.name.clone())).collect()
     }
 
@@ -120,7 +123,12 @@ impl Load {
 
     fn add_reader(&self, name: &str, partitions: Vec<TopicPartition>) -> usize {
         let mut history = self.history.borrow_mut();
-        history.readers.push(Reader { name: name.to_owned(), partitions, reads: Vec::new(), resets: Vec::new() });
+        history.readers.push(Reader {
+            name: name.to_owned(),
+            partitions,
+            reads: Vec::new(),
+            resets: Vec::new(),
+        });
         history.readers.len() - 1
     }
 
@@ -159,7 +167,8 @@ impl Load {
     }
 
     fn partitions_of(plan: &Plan, topics: &[TopicName]) -> Vec<TopicPartition> {
-        let counts: BTreeMap<_, _> = plan.topics.iter().map(|topic| (&topic.name, topic.partitions)).collect();
+        let counts: BTreeMap<_, _> =
+            plan.topics.iter().map(|topic| (&topic.name, topic.partitions)).collect();
         let of = |topic: &TopicName| {
             let count = counts.get(topic).copied().unwrap_or(0);
             (0..count).map(|index| TopicPartition::new(topic.as_str(), index)).collect::<Vec<_>>()

@@ -62,18 +62,26 @@ pub fn create_topics(cluster: &mut Cluster, plan: &Plan) -> Progress {
             partitions: topic.partitions,
             replication_factor: topic.replication,
             assignments: Vec::new(),
-            configs: topic.properties.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect(),
+            configs: topic
+                .properties
+                .iter()
+                .map(|(name, value)| (name.clone(), Some(value.clone())))
+                .collect(),
         })
         .collect();
     let (bootstrap, rng) = (cluster.bootstrap(), cluster.rng().fork("operator/create"));
-    let config = ClusterConfig::from(&ProducerConfig::from_properties(&Properties::new()).expect("defaults are valid"));
+    let config = ClusterConfig::from(
+        &ProducerConfig::from_properties(&Properties::new()).expect("defaults are valid"),
+    );
     run(cluster, async move |platform: SimPlatform| {
         let admin = Admin::start(platform.clone(), bootstrap.clone(), OPERATOR, config, rng.clone());
         loop {
             let created = admin.create_topics(topics.clone()).await;
             let there = |outcome: &Outcome<_>| match outcome {
                 Outcome::Ok(_) => true,
-                Outcome::Failed(error) | Outcome::Unknown(error) => error.to_string().contains("TOPIC_ALREADY_EXISTS"),
+                Outcome::Failed(error) | Outcome::Unknown(error) => {
+                    error.to_string().contains("TOPIC_ALREADY_EXISTS")
+                }
             };
             if created.values().all(there) {
                 return;
@@ -118,7 +126,11 @@ pub fn probe(load: &Load, cluster: &mut Cluster, plan: &Plan) -> Progress {
 pub fn read_everything(load: &Load, cluster: &mut Cluster, plan: &Plan) -> Progress {
     let names: Vec<_> = plan.topics.iter().map(|topic| topic.name.clone()).collect();
     let partitions = Load::partitions_of(plan, &names);
-    load.history.borrow_mut().unread.clone_from(&partitions);
+    {
+        let mut history = load.history.borrow_mut();
+        history.unread.clone_from(&partitions);
+        history.final_reads = partitions.iter().map(|partition| (partition.clone(), Vec::new())).collect();
+    }
     let (load, bootstrap, rng) = (load.clone(), cluster.bootstrap(), cluster.rng().fork("operator/read"));
     run(cluster, async move |platform: SimPlatform| {
         let earliest: Properties = [("auto.offset.reset".to_owned(), "earliest".to_owned())].into();
@@ -136,9 +148,11 @@ pub fn read_everything(load: &Load, cluster: &mut Cluster, plan: &Plan) -> Progr
             }
         }
         loop {
-            let position = |partition: &TopicPartition| consumer.position(partition).map(|position| position.offset);
+            let position =
+                |partition: &TopicPartition| consumer.position(partition).map(|position| position.offset);
             let behind = |partition: &TopicPartition| {
-                ends.get(partition).is_some_and(|end| end.0 > 0 && position(partition).is_none_or(|at| at < *end))
+                ends.get(partition)
+                    .is_some_and(|end| end.0 > 0 && position(partition).is_none_or(|at| at < *end))
             };
             load.history.borrow_mut().unread.retain(behind);
             if load.history.borrow().unread.is_empty() {
