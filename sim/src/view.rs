@@ -289,7 +289,7 @@ pub struct ClusterView {
 
 impl ClusterView {
     /// Takes one happening.
-    pub fn take(&mut self, happening: Happening) {
+    pub fn take(&mut self, happening: &Happening) {
         if let What::Event(event) = &happening.what {
             self.take_event(happening.at, happening.node, event);
             let frequent = matches!(
@@ -300,9 +300,9 @@ impl ClusterView {
                 return;
             }
         } else {
-            self.take_process(&happening);
+            self.take_process(happening);
         }
-        self.happenings.push(happening);
+        self.happenings.push(happening.clone());
     }
 
     fn take_process(&mut self, happening: &Happening) {

@@ -283,10 +283,10 @@ impl Broker {
             (None, _) => panic!("read of a slot the fetch does not have"),
         }
         reading.reads_left -= 1;
-        if reading.reads_left == 0 {
-            if let Some(reading) = self.fetches.reading.remove(&slot.fetch) {
-                respond(&reading.context, reading.topics, effects);
-            }
+        if reading.reads_left == 0
+            && let Some(reading) = self.fetches.reading.remove(&slot.fetch)
+        {
+            respond(&reading.context, reading.topics, effects);
         }
     }
 

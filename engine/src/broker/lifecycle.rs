@@ -78,7 +78,7 @@ impl Broker {
         }
     }
 
-    pub(super) fn on_registered(&mut self, now: Now, outcome: Result<Response, CallError>) {
+    pub(super) fn on_registered(&mut self, now: Now, outcome: &Result<Response, CallError>) {
         self.lifecycle.in_flight = false;
         self.lifecycle.next = now.mono.after(REGISTRATION_BACKOFF);
         if let Ok(Response::BrokerRegistration(BrokerRegistrationResponse {
@@ -86,7 +86,7 @@ impl Broker {
             broker_epoch,
         })) = outcome
         {
-            self.lifecycle.broker_epoch = Some(broker_epoch);
+            self.lifecycle.broker_epoch = Some(*broker_epoch);
             self.lifecycle.next = now.mono;
         }
     }

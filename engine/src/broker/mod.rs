@@ -21,14 +21,18 @@ mod replication;
 use std::collections::BTreeMap;
 
 use crate::config::BrokerConfig;
+use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
 use crate::event::Event;
-use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicPartition};
+use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicPartition};
 use crate::log::{LogCompletion, LogIo, LogSettings, PartitionLog};
 use crate::machine::{CallError, CallToken, Effect, Effects, Input, Lane, Machine, RequestContext, Wakeup};
-use crate::message::{ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse, Request, Response};
+use crate::message::{
+    ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, Request, Response,
+};
 use crate::metadata::{MetadataImage, PartitionImage, TopicImage};
-use crate::replica::{Replica, ReplicaSettings};
+use crate::offset::Offset;
+use crate::replica::{Replica, ReplicaSettings, Role};
 use crate::storage::{DiskOutcome, DiskToken};
 use crate::time::{Duration, Instant, Now};
 use crate::variant::ProtocolVariant;
@@ -155,13 +159,13 @@ impl Broker {
         effects: &mut Effects,
     ) {
         match self.calls.remove(&token) {
-            Some(Call::Registration) => self.on_registered(now, outcome),
+            Some(Call::Registration) => self.on_registered(now, &outcome),
             Some(Call::Heartbeat) => self.on_heartbeat(now, outcome),
             Some(Call::MetadataFetch) => self.on_metadata(now, outcome, effects),
             Some(Call::AlterPartition(partition)) => self.on_altered(now, &partition, outcome, effects),
             Some(Call::ReplicaFetch(leader)) => self.on_fetched(now, leader, outcome, effects),
             Some(Call::CreateTopics(context, request)) => {
-                on_topics_created(&context, &request, outcome, effects)
+                on_topics_created(&context, &request, outcome, effects);
             }
             None => panic!("reply to a call that was never made"),
         }
@@ -305,9 +309,9 @@ impl Broker {
 /// What parked replies depend on; compared before and after a replica's step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Marks {
-    high_watermark: crate::offset::Offset,
-    submitted: crate::offset::Offset,
-    epoch: crate::epoch::LeaderEpoch,
+    high_watermark: Offset,
+    submitted: Offset,
+    epoch: LeaderEpoch,
     offline: bool,
 }
 
@@ -317,7 +321,7 @@ impl Marks {
             high_watermark: replica.high_watermark(),
             submitted: replica.log().progress().submitted(),
             epoch: replica.leader_epoch(),
-            offline: matches!(replica.role(), crate::replica::Role::Offline),
+            offline: matches!(replica.role(), Role::Offline),
         }
     }
 }
@@ -335,9 +339,9 @@ fn on_topics_created(
             topics: request
                 .topics
                 .iter()
-                .map(|topic| crate::message::CreatedTopic {
+                .map(|topic| CreatedTopic {
                     name: topic.name.clone(),
-                    id: crate::id::TopicId::ZERO,
+                    id: TopicId::ZERO,
                     error: ErrorCode::RequestTimedOut,
                     error_message: Some("no answer from the controller".to_owned()),
                     partitions: -1,

@@ -147,9 +147,7 @@ impl Broker {
         }
         let batch =
             RecordBatch::parse(records).map_err(|error| (error.error_code(), Some(error.to_string())))?;
-        if batch.is_control() {
-            return Err((ErrorCode::InvalidRecord, Some("clients may not write control records".to_owned())));
-        }
+        batch.check_from_producer().map_err(|error| (error.error_code(), Some(error.to_string())))?;
         if acks == Acks::All && replica.is_under_min_isr() {
             return Err((ErrorCode::NotEnoughReplicas, None));
         }

@@ -6,7 +6,9 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+#[expect(clippy::disallowed_types, reason = "wakers must be `Send`")]
+use std::sync::Mutex;
 use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::io::DuplexStream;
@@ -43,6 +45,7 @@ pub(in crate::client) struct TestPlatform {
 }
 
 struct ReadyQueue {
+    #[expect(clippy::disallowed_types, reason = "wakers must be `Send`")]
     ready: Mutex<VecDeque<usize>>,
 }
 
@@ -70,6 +73,7 @@ impl Wake for TaskWaker {
 impl TestPlatform {
     /// Runs `main` and everything it spawns until `main` ends. Panics when nothing can happen any more, or after an
     /// hour on the clock.
+    #[expect(clippy::disallowed_types, reason = "wakers must be `Send`")]
     pub(in crate::client) fn run<T: 'static>(&self, main: impl Future<Output = T> + 'static) -> T {
         let result = Rc::new(RefCell::new(None));
         let slot = result.clone();

@@ -130,7 +130,7 @@ impl TopicConfig {
             match name.as_str() {
                 "min.insync.replicas" => config.min_insync_replicas = lookup.count(name),
                 "unclean.leader.election.enable" => {
-                    config.unclean_leader_election_enable = lookup.boolean(name)
+                    config.unclean_leader_election_enable = lookup.boolean(name);
                 }
                 "segment.bytes" => config.segment_bytes = lookup.count(name),
                 "max.message.bytes" => config.max_message_bytes = lookup.count(name),

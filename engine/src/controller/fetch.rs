@@ -88,7 +88,7 @@ impl Controller {
                 self.fetches.waiting.insert(fetch.context.connection, fetch);
             }
             Ok(None) => {
-                respond(&fetch.context, ErrorCode::None, self.quorum.high_watermark(), Bytes::new(), effects)
+                respond(&fetch.context, ErrorCode::None, self.quorum.high_watermark(), Bytes::new(), effects);
             }
             Err(_) => {
                 let error = ErrorCode::OffsetOutOfRange;

@@ -231,10 +231,10 @@ impl Controller {
                 effects.note(Event::BrokerRegistered { broker: *broker, broker_epoch });
             }
             MetadataRecord::FenceBroker { broker, .. } => {
-                effects.note(Event::BrokerFenced { broker: *broker })
+                effects.note(Event::BrokerFenced { broker: *broker });
             }
             MetadataRecord::UnfenceBroker { broker, .. } => {
-                effects.note(Event::BrokerUnfenced { broker: *broker })
+                effects.note(Event::BrokerUnfenced { broker: *broker });
             }
             MetadataRecord::Topic { .. } | MetadataRecord::TopicSetting { .. } => {}
             MetadataRecord::Partition { .. } => self.note_election(touched, ElectionReason::Created, effects),

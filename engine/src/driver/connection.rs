@@ -12,7 +12,7 @@ use super::node::Mail;
 use crate::id::ConnectionId;
 use crate::machine::{Input, RequestContext};
 use crate::message::Response;
-use crate::wire::{self, DecodeError, Listener, RequestHeader};
+use crate::wire::{self, Listener, RequestHeader};
 
 /// First size of a connection's read buffer, in bytes; it grows to the largest frame.
 const READ_BUFFER_BYTES: usize = 16 * 1024;
@@ -69,15 +69,16 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<S> {
                         return reason;
                     }
                 }
-                Err(DecodeError::UnsupportedVersion { key, correlation, .. })
-                    if key == crate::message::ApiKey::ApiVersions.code() =>
-                {
+                Err(error) => {
+                    // An unknown version of ApiVersions is answered in version 0 (q1); anything else closes.
+                    let Some(correlation) = error.asks_for_api_versions() else {
+                        return Some(error.to_string());
+                    };
                     let answer = wire::unsupported_api_versions_reply(correlation, self.listener);
                     if self.stream.write_all(&answer).await.is_err() {
                         return None;
                     }
                 }
-                Err(error) => return Some(error.to_string()),
             }
         }
     }

@@ -192,11 +192,14 @@ impl<P: Platform, M: Machine + 'static> Node<P, M> {
     }
 }
 
+/// A sleep under way.
+type Sleep = Pin<Box<dyn Future<Output = ()>>>;
+
 /// Wakes the loop when the machine wants it. Kept armed while its time is not later than wanted: a tick too early
 /// costs a step, arming anew costs more.
 struct Alarm<C: Clock> {
     clock: C,
-    armed: Option<(Instant, Pin<Box<dyn Future<Output = ()>>>)>,
+    armed: Option<(Instant, Sleep)>,
 }
 
 impl<C: Clock> Alarm<C> {

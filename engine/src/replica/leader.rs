@@ -245,10 +245,10 @@ impl Replica {
         {
             return Err(ErrorCode::NotLeaderOrFollower);
         }
-        if fetch.last_fetched_epoch != LeaderEpoch::NONE {
-            if let Some(diverging) = self.divergence(fetch) {
-                return Ok(FollowerFetch::Diverging(diverging));
-            }
+        if fetch.last_fetched_epoch != LeaderEpoch::NONE
+            && let Some(diverging) = self.divergence(fetch)
+        {
+            return Ok(FollowerFetch::Diverging(diverging));
         }
         if fetch.fetch_offset < self.log.start_offset() || fetch.fetch_offset > self.log.end_offset() {
             return Err(ErrorCode::OffsetOutOfRange);

@@ -159,14 +159,6 @@ impl MiniCluster {
         self.request(to, request.into());
     }
 
-    /// The broker, if it runs.
-    pub(crate) fn broker(&self, id: i32) -> Option<&Broker> {
-        match self.hosts[&id].process.as_ref()? {
-            Process::Broker(broker) => Some(broker),
-            Process::Controller(_) => None,
-        }
-    }
-
     /// The bytes of a broker's log of `orders/0`.
     pub(crate) fn log_bytes(&self, id: i32) -> Bytes {
         self.hosts[&id].disk.content("orders-0", "00000000000000000000.log").unwrap_or_default()

@@ -232,7 +232,7 @@ fn a_fault_of_the_network_that_names_the_leader_is_found() {
         action: "partition".to_owned(),
         targets: "broker 1 | broker 2, broker 3".to_owned(),
     };
-    sample.view.take(crate::view::Happening { at: Instant::START, node: None, what: began });
+    sample.view.take(&crate::view::Happening { at: Instant::START, node: None, what: began });
     sample.elect(1, 0, &[1, 2, 3]);
     sample.append(1, 0, 0, 0, true);
     sample.acknowledge(1, 0, 0, Acks::Leader, &[1, 2, 3]);

@@ -209,7 +209,7 @@ impl Sample {
     /// Something happened to a process.
     pub(crate) fn process(&mut self, broker: i32, what: What) {
         let happening = Happening { at: self.tick(), node: Some(NodeId(broker)), what };
-        self.view.take(happening.clone());
+        self.view.take(&happening);
         if let Some(checker) = &mut self.checker {
             checker.on_happening(&self.view, &happening);
         }

@@ -194,7 +194,7 @@ impl Cluster {
     }
 
     fn note(&self, node: Option<NodeId>, what: What) {
-        self.recorder.take(Happening { at: self.now(), node, what });
+        self.recorder.take(&Happening { at: self.now(), node, what });
     }
 
     fn start_process(&mut self, node: NodeId) {
@@ -265,7 +265,7 @@ impl Witness {
         self.handle.note(self.host, event);
         let happening =
             Happening { at: self.handle.now(), node: Some(self.node), what: What::Event(event.clone()) };
-        if self.recorder.take(happening) {
+        if self.recorder.take(&happening) {
             self.handle.request_attention();
         }
     }

@@ -27,12 +27,12 @@ impl Recorder {
     }
 
     /// Takes a happening; true if a state somebody waits for may have been reached.
-    pub fn take(&self, happening: Happening) -> bool {
+    pub fn take(&self, happening: &Happening) -> bool {
         let decisive = self.watched.get() && changes_state(&happening.what);
         let mut view = self.view.borrow_mut();
-        view.take(happening.clone());
+        view.take(happening);
         for checker in self.checkers.borrow_mut().iter_mut() {
-            checker.on_happening(&view, &happening);
+            checker.on_happening(&view, happening);
         }
         decisive
     }

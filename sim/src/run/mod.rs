@@ -27,5 +27,5 @@ pub struct RunOptions {
 /// On a bug of ours: an invariant of a machine is broken.
 #[must_use]
 pub fn run(plan: &Plan, seed: u64, options: RunOptions) -> RunOutcome {
-    phases::Run::new(plan, seed, options).to_the_end()
+    phases::Run::new(plan, seed, options).play()
 }

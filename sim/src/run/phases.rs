@@ -36,7 +36,7 @@ impl<'a> Run<'a> {
         Run { plan, seed, cluster, load, phases: Vec::new() }
     }
 
-    pub(super) fn to_the_end(mut self) -> RunOutcome {
+    pub(super) fn play(mut self) -> RunOutcome {
         if let Err(why) = self.boot() {
             return self.finish(Vec::new(), Recovery::Pending(vec![why.clone()]), Some(why));
         }

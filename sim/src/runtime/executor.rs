@@ -6,8 +6,10 @@
 
 use std::future::Future;
 use std::pin::Pin;
+#[expect(clippy::disallowed_types, reason = "wakers must be `Send`; the lock is never contended")]
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Wake, Waker};
 
 use tribunal_engine::rng::Rng;
@@ -28,6 +30,7 @@ pub(super) struct Ready {
 #[derive(Default)]
 struct WakeList {
     any: AtomicBool,
+    #[expect(clippy::disallowed_types, reason = "wakers must be `Send`; the lock is never contended")]
     woken: Mutex<Vec<Ready>>,
 }
 

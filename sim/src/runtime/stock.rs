@@ -4,7 +4,7 @@
 //! have a turmoil simulation and want a cluster in it. A [`StockHost`] is made outside the host's closure and moved
 //! into it; it is the machine, so its disk and its processor outlive crashes:
 //!
-//! ```ignore
+//! ```text
 //! let machine = StockHost::new("broker-1", HostSettings::default(), seed);
 //! sim.host("broker-1", move || run_broker(machine.platform()));
 //! ```
@@ -150,6 +150,7 @@ impl Clock for StockClock {
         Now { mono: Instant::from_nanos(nanos), wall: Timestamp(wall) }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "here time is turmoil's")]
     fn sleep_until(&self, deadline: Instant) -> impl Future<Output = ()> + 'static {
         sleep(deadline.since(Instant::from_nanos(now_nanos())))
     }
@@ -166,6 +167,7 @@ impl Clock for StockClock {
 pub struct StockSpawner;
 
 impl Spawner for StockSpawner {
+    #[expect(clippy::disallowed_methods, reason = "here the tasks are turmoil's")]
     fn spawn(&self, _name: &'static str, task: impl Future<Output = ()> + 'static) {
         // Detached: the task ends by itself or with its host.
         drop(tokio::task::spawn_local(task));
@@ -203,6 +205,7 @@ fn now_nanos() -> u64 {
     u64::try_from(turmoil::sim_elapsed().unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
 }
 
+#[expect(clippy::disallowed_methods, reason = "here time is turmoil's")]
 async fn reach(at: u64, now: u64) {
     if at > now {
         sleep(Duration::from_nanos(at - now)).await;

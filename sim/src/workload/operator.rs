@@ -74,7 +74,7 @@ pub fn create_topics(cluster: &mut Cluster, plan: &Plan) -> Progress {
         &ProducerConfig::from_properties(&Properties::new()).expect("defaults are valid"),
     );
     run(cluster, async move |platform: SimPlatform| {
-        let admin = Admin::start(platform.clone(), bootstrap.clone(), OPERATOR, config.clone(), rng.clone());
+        let admin = Admin::start(platform.clone(), bootstrap.clone(), OPERATOR, config, rng.clone());
         loop {
             let created = admin.create_topics(topics.clone()).await;
             let there = |outcome: &Outcome<_>| match outcome {
@@ -126,7 +126,11 @@ pub fn probe(load: &Load, cluster: &mut Cluster, plan: &Plan) -> Progress {
 pub fn read_everything(load: &Load, cluster: &mut Cluster, plan: &Plan) -> Progress {
     let names: Vec<_> = plan.topics.iter().map(|topic| topic.name.clone()).collect();
     let partitions = Load::partitions_of(plan, &names);
-    load.history.borrow_mut().unread.clone_from(&partitions);
+    {
+        let mut history = load.history.borrow_mut();
+        history.unread.clone_from(&partitions);
+        history.final_reads = partitions.iter().map(|partition| (partition.clone(), Vec::new())).collect();
+    }
     let (load, bootstrap, rng) = (load.clone(), cluster.bootstrap(), cluster.rng().fork("operator/read"));
     run(cluster, async move |platform: SimPlatform| {
         let earliest: Properties = [("auto.offset.reset".to_owned(), "earliest".to_owned())].into();

@@ -41,6 +41,7 @@ fn the_same_seed_gives_the_same_trace_twice_on_one_thread() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "two threads are what is tested")]
 fn the_same_seed_gives_the_same_trace_on_two_threads_at_once() {
     let threads: Vec<_> = (0..2).map(|_| std::thread::spawn(|| run(7))).collect();
     let mut runs = threads.into_iter().map(|thread| thread.join().expect("a run does not panic"));
