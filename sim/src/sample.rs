@@ -112,7 +112,7 @@ fn view() -> ClusterView {
     let mut view = ClusterView::default();
     view.partitions.insert(orders(), PartitionView::new(2));
     for happening in happenings() {
-        view.take(happening);
+        view.take(&happening);
     }
     view
 }

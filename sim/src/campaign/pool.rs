@@ -2,6 +2,11 @@
 //!
 //! Threads take the next pair of seed and variant from one counter, all variants of a seed before the next seed, so
 //! that a campaign that is stopped has seen every variant about equally often.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a simulation is one thread, but runs share nothing: this module, and no other, runs several at a time"
+)]
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

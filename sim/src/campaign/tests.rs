@@ -1,5 +1,5 @@
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 
 use super::*;
 use crate::sample::{finding, outcome, scenario, with_finding};
@@ -67,10 +67,10 @@ fn a_stopped_campaign_keeps_what_it_has() {
 #[test]
 fn progress_counts_every_run_once() {
     let scenario = scenario("");
-    let seen = Mutex::new(Vec::new());
-    let note = |progress: Progress| seen.lock().expect("no panic").push((progress.done, progress.broken));
+    let (sender, receiver) = mpsc::channel();
+    let note = |progress: Progress| sender.send((progress.done, progress.broken)).expect("somebody listens");
     let _ = run(&scenario, &CampaignOptions::of(&scenario, 1), &breaking, &note, &AtomicBool::new(false));
-    let seen = seen.into_inner().expect("no panic");
+    let seen: Vec<(usize, usize)> = receiver.try_iter().collect();
     assert_eq!(seen.iter().map(|(done, _)| *done).collect::<Vec<_>>(), (1..=8).collect::<Vec<_>>());
     assert_eq!(seen.last(), Some(&(8, 2)));
 }

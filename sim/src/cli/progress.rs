@@ -1,7 +1,7 @@
 //! How far a campaign is, on stderr: a bar for a person, a line for each tenth for a log.
 
 use std::io::Write as _;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -10,7 +10,7 @@ use crate::campaign::Progress;
 /// Shows how far a campaign is.
 pub(super) struct Shown {
     bar: Option<ProgressBar>,
-    tenth: Mutex<usize>,
+    tenth: AtomicUsize,
     name: String,
 }
 
@@ -25,7 +25,7 @@ impl Shown {
             bar.set_style(style.progress_chars("█▌·"));
             bar
         });
-        Shown { bar, tenth: Mutex::new(0), name: name.to_owned() }
+        Shown { bar, tenth: AtomicUsize::new(0), name: name.to_owned() }
     }
 
     /// Shows it.
@@ -41,9 +41,7 @@ impl Shown {
             return;
         }
         let tenth = progress.done * 10 / progress.total.max(1);
-        let mut last = self.tenth.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if tenth > *last {
-            *last = tenth;
+        if self.tenth.fetch_max(tenth, Ordering::Relaxed) < tenth {
             // Progress that nobody reads is no reason to stop.
             let _ = writeln!(
                 std::io::stderr(),

@@ -117,9 +117,8 @@ impl Page<'_> {
             }
             for row in &rows {
                 let mut line = pad(&row.name, first);
-                for column in from..to {
-                    let (outcome, text) = &row.cells[column];
-                    let padded = pad(text, columns[column]);
+                for ((outcome, text), width) in row.cells.iter().zip(&columns).take(to).skip(from) {
+                    let padded = pad(text, *width);
                     line.push_str(
                         &outcome.map_or_else(|| padded.clone(), |outcome| style.outcome(outcome, &padded)),
                     );

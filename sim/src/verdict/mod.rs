@@ -5,6 +5,7 @@
 //! expected: the scenario's `expect`, and where it says nothing, that no promise is broken. The headline follows the
 //! first question, the exit code the second.
 
+mod condition;
 mod exit;
 mod expectation;
 mod untested;
