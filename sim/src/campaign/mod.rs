@@ -90,8 +90,8 @@ pub struct VariantResult {
     pub seeds: Vec<SeedResult>,
     /// The figures over all seeds.
     pub totals: Totals,
-    /// The run to show in full: the first that broke a promise, else the first in which something allowed happened,
-    /// else the first.
+    /// The run to show in full: one that broke a promise, else one in which something allowed happened, else any;
+    /// among equals one that lost records, and then the first.
     pub exhibit: Option<Exhibit>,
 }
 

@@ -21,12 +21,15 @@ use super::{
 use crate::export;
 use crate::scenario::Scenario;
 
+/// Rank, whether nothing was lost, and the place of the seed.
+type Claim = (Rank, bool, usize);
+
 /// What the threads share of one variant.
 #[derive(Default)]
 struct Gathered {
     totals: Totals,
-    /// Rank, place of the seed, and what the report shows.
-    exhibit: Option<(Rank, usize, Exhibit)>,
+    /// The run to show so far, and its claim to be shown: the smallest claim wins.
+    exhibit: Option<(Claim, Exhibit)>,
 }
 
 struct Shared<'a> {
@@ -109,9 +112,9 @@ impl Shared<'_> {
         let outcome = (self.runner)(plan, seed);
         let measured = crate::measure::measure(plan, &outcome);
         let summary: RunSummary = summary::summarise(self.scenario, plan, &outcome, &measured);
-        let better = |known: &Option<(Rank, usize, Exhibit)>| {
-            known.as_ref().is_none_or(|(rank, known, _)| (summary.rank, place) < (*rank, *known))
-        };
+        let claim: Claim = (summary.rank, summary.lost == 0, place);
+        let better =
+            |known: &Option<(Claim, Exhibit)>| known.as_ref().is_none_or(|(known, _)| claim < *known);
         let wanted = better(&lock(&self.variants[slot]).exhibit);
         let exhibit = wanted.then(|| export::exhibit(self.scenario, plan, &outcome, &measured, &summary));
         let mut gathered = lock(&self.variants[slot]);
@@ -119,7 +122,7 @@ impl Shared<'_> {
         if let Some(exhibit) = exhibit
             && better(&gathered.exhibit)
         {
-            gathered.exhibit = Some((summary.rank, place, exhibit));
+            gathered.exhibit = Some((claim, exhibit));
         }
         drop(gathered);
         SeedResult::Finished(Box::new(summary))
@@ -134,7 +137,7 @@ impl Shared<'_> {
             .map(|(gathered, variant)| {
                 let Gathered { totals, exhibit } =
                     gathered.into_inner().unwrap_or_else(PoisonError::into_inner);
-                let exhibit = exhibit.map(|(_, _, exhibit)| exhibit);
+                let exhibit = exhibit.map(|(_, exhibit)| exhibit);
                 VariantResult { variant: *variant, seeds: Vec::new(), totals, exhibit }
             })
             .collect();

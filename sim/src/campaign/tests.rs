@@ -37,6 +37,16 @@ fn the_exhibit_is_the_first_seed_that_breaks_a_promise_else_the_first() {
 }
 
 #[test]
+fn among_equals_the_exhibit_is_the_first_that_lost_a_record() {
+    let runner = |_: &Plan, seed: u64| {
+        let run = with_finding(outcome(seed), finding(Guarantee::SingleLeaderPerEpoch, 10, 1));
+        with_finding(run, finding(Guarantee::NoAckedRecordLost, 10, u64::from(seed > 2)))
+    };
+    let shown = campaign(&runner, 2).variants[0].exhibit.as_ref().map(|exhibit| exhibit.seed);
+    assert_eq!(shown, Some(3));
+}
+
+#[test]
 fn a_panic_is_a_result_that_names_variant_and_seed_and_ends_no_other_run() {
     let runner = |plan: &Plan, seed: u64| {
         assert!(!(plan.label == "acks=1" && seed == 2), "an invariant is broken");

@@ -50,7 +50,9 @@ pub fn exhibit(
 
 fn why(scenario: &Scenario, summary: &RunSummary) -> &'static str {
     match summary.rank {
+        Rank::Broken if summary.lost > 0 => "the first seed that broke a promise and lost a record",
         Rank::Broken => "the first seed that broke a promise",
+        Rank::Allowed if summary.lost > 0 => "the first seed that lost a record, which a setting allows",
         Rank::Allowed => "the first seed in which something happened that a setting allows",
         Rank::Quiet if scenario.run.seeds.len() > 1 => "the first seed: none broke a promise",
         Rank::Quiet => "the only seed",

@@ -176,11 +176,13 @@ fn of_happening(happening: &Happening) -> Option<Candidate> {
     let node = happening.node?;
     let (weight, text) = match &happening.what {
         What::Event(Event::Truncated { partition, from, to, .. }) => {
-            let records = format::plural(u64::try_from(from.since(*to)).unwrap_or(0), "record");
+            let records = u64::try_from(from.since(*to)).unwrap_or(0);
+            let are = if records == 1 { "is" } else { "are" };
+            let records = format::plural(records, "record");
             (
                 90,
                 format!(
-                    "Broker {node} cuts {partition} from offset {from} to {to}: {records} are gone from it."
+                    "Broker {node} cuts {partition} from offset {from} to {to}: {records} {are} gone from it."
                 ),
             )
         }

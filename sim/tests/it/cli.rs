@@ -82,7 +82,8 @@ fn check_prints_the_plan() {
         expect       holds no-acked-record-lost on acks = all (line 7)
         expect       rto(nap) < 2s (line 8)
         expect       happens acked >= 10 (line 9)
-    "#]].assert_eq(&text(&output.stdout));
+    "#]]
+    .assert_eq(&text(&output.stdout));
 }
 
 #[test]
@@ -104,7 +105,8 @@ fn list_shows_name_variants_seeds_and_tags() {
     assert_eq!(code(&output), 0);
     expect![[r#"
         ./tiny.toml  2 × 2  A short pause  [tiny]
-    "#]].assert_eq(&text(&output.stdout));
+    "#]]
+    .assert_eq(&text(&output.stdout));
 }
 
 #[test]
@@ -126,7 +128,8 @@ fn explain_knows_codes_guarantees_settings_protocols_and_words() {
         linger.ms  Kafka setting of a producer
           How long a record may wait for others to be sent with. Value: a whole number from 0. Kafka's
           default: 5.
-    "#]].assert_eq(&text(&tribunal(&["explain", "linger.ms"]).stdout));
+    "#]]
+    .assert_eq(&text(&tribunal(&["explain", "linger.ms"]).stdout));
 }
 
 #[test]
@@ -150,7 +153,8 @@ fn a_wrong_command_line_exits_with_2() {
     assert_eq!(code(&output), 2);
     expect![[r#"
         tribunal: tiny.toml has no variant `acks=7`; there is --variant acks=1, --variant acks=all
-    "#]].assert_eq(&text(&output.stderr));
+    "#]]
+    .assert_eq(&text(&output.stderr));
 }
 
 #[test]
