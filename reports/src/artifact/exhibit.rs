@@ -12,6 +12,8 @@ pub struct Exhibit {
     pub why: String,
     /// The command that runs it again.
     pub reproduce: String,
+    /// Hash over every event of this run, hexadecimal: whoever runs it again can compare.
+    pub event_hash: String,
     /// Length of the run.
     pub duration_ns: u64,
     /// Boot, load, heal, drain: in order, without overlap.

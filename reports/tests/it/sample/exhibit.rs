@@ -20,6 +20,7 @@ pub(crate) fn exhibit(shape: &Shape, windows: u64) -> Exhibit {
         why: if shape.lost > 0 { "the run that lost most" } else { "the run with the longest outage" }
             .to_owned(),
         reproduce: format!("tribunal replay report.html --variant acks={} --seed {}", shape.acks, shape.seed),
+        event_hash: format!("{:016x}", shape.seed),
         duration_ns: END,
         phases: vec![
             phase("boot", 0, 2 * S),

@@ -1,0 +1,159 @@
+//! `tribunal check`: what is wrong with a file, or what it would do.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Streams;
+use super::style::Style;
+use super::words;
+use crate::scenario::Scenario;
+use crate::scenario::plan::{Origin, Plan, Trigger};
+use crate::scenario::units::{DurationRange, show};
+use crate::verdict::Exit;
+
+/// The arguments of `tribunal check`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  tribunal check my-scenario.toml
+  tribunal check scenarios/*.toml --quiet
+
+Every problem of a file is listed at once, with line, column and what would be right. Nothing is run.")]
+pub(super) struct Arguments {
+    /// Scenario files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Print problems only, not the plan
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Checks every file.
+pub(super) fn execute(arguments: &Arguments, streams: &mut Streams<'_>) -> io::Result<Exit> {
+    let mut exit = Exit::Met;
+    for (index, file) in arguments.files.iter().enumerate() {
+        match super::load(file, streams)? {
+            None => exit = Exit::Usage,
+            Some(_) if arguments.quiet => {}
+            Some((scenario, _)) => {
+                let gap = if index > 0 { "\n" } else { "" };
+                write!(streams.out, "{gap}{}", plan_text(&scenario, streams.style))?;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+fn plan_text(scenario: &Scenario, style: Style) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = draw(&mut text, scenario, style);
+    text
+}
+
+fn draw(text: &mut String, scenario: &Scenario, style: Style) -> std::fmt::Result {
+    let run = &scenario.run;
+    writeln!(text, "{}  {}", style.bold(&scenario.name), style.faint(&scenario.file_name))?;
+    if let Some(hypothesis) = &scenario.hypothesis {
+        writeln!(text, "  {hypothesis}")?;
+    }
+    let (variants, seeds) = (scenario.variants.len(), run.seeds.len());
+    writeln!(
+        text,
+        "runs         {} = {variants} × {seeds} (seeds {}), each {} of load and up to {} to settle, virtual time",
+        words::counted(variants * seeds, "run"),
+        run.seeds,
+        show(run.duration),
+        show(run.settle)
+    )?;
+    for axis in &scenario.axes {
+        writeln!(text, "matrix       {} = {}", axis.name, axis.values.join(", "))?;
+    }
+    let Some(plan) = scenario.variants.first() else { return Ok(()) };
+    if !plan.label.is_empty() {
+        writeln!(text, "             below: the variant {}", plan.label)?;
+    }
+    draw_cluster(text, plan)?;
+    draw_faults(text, plan)?;
+    for setting in plan.settings.iter().filter(|setting| setting.origin != Origin::Default) {
+        let from = match &setting.origin {
+            Origin::Default => continue,
+            Origin::File { line } => format!("line {line}"),
+            Origin::Matrix { axis, line } => format!("matrix {axis}, line {line}"),
+            Origin::Cluster { name } => format!("cluster's {name}"),
+        };
+        writeln!(
+            text,
+            "setting      {}: {} = {} (default {}, {from})",
+            setting.table, setting.name, setting.value, setting.default
+        )?;
+    }
+    for expectation in &scenario.expectations {
+        let on: Vec<String> =
+            expectation.on.iter().map(|(axis, values)| format!("{axis} = {}", values.join(" or "))).collect();
+        let on = if on.is_empty() { String::new() } else { format!(" on {}", on.join(", ")) };
+        writeln!(text, "expect       {}{on} (line {})", expectation.claim, expectation.line)?;
+    }
+    Ok(())
+}
+
+fn draw_cluster(text: &mut String, plan: &Plan) -> std::fmt::Result {
+    let cluster = &plan.cluster;
+    writeln!(
+        text,
+        "cluster      {}, {}, profile {}, protocol {}",
+        words::counted(usize::from(cluster.brokers), "broker"),
+        words::counted(usize::from(cluster.controllers), "controller"),
+        cluster.profile.name,
+        plan.protocol_name
+    )?;
+    for topic in &plan.topics {
+        let partitions = usize::try_from(topic.partitions).unwrap_or(0);
+        let partitions = words::counted(partitions, "partition");
+        writeln!(text, "topic        {}: {partitions}, replication {}", topic.name, topic.replication)?;
+    }
+    for producer in &plan.producers {
+        let clients = words::counted(usize::try_from(producer.count).unwrap_or(usize::MAX), "client");
+        let rate = &producer.rate;
+        let per = if rate.per == std::time::Duration::from_secs(1) { "s".to_owned() } else { show(rate.per) };
+        writeln!(
+            text,
+            "producer     {}: {clients} to {}, {}/{per} each",
+            producer.name, producer.topic, rate.records
+        )?;
+    }
+    for consumer in &plan.consumers {
+        let topics: Vec<&str> = consumer.topics.iter().map(|topic| topic.as_str()).collect();
+        writeln!(text, "consumer     {}: reads {}", consumer.name, topics.join(", "))?;
+    }
+    Ok(())
+}
+
+fn draw_faults(text: &mut String, plan: &Plan) -> std::fmt::Result {
+    use crate::scenario::plan::Action;
+    for fault in &plan.faults {
+        let when = match &fault.trigger {
+            Trigger::At(at) => format!("at {}", range(*at)),
+            Trigger::When(condition) => format!("when {condition}"),
+        };
+        let action = match &fault.action {
+            Action::Partition { side_a, side_b, cut } => {
+                format!("partition ({cut:?}) between {side_a} and {side_b}").to_lowercase()
+            }
+            Action::SlowLink { link: (a, b), .. } => format!("slow-link between {a} and {b}"),
+            other => format!("{} of {}", crate::export::action_name(other), fault.targets),
+        };
+        let duration =
+            fault.duration.map_or_else(String::new, |duration| format!(" for {}", range(duration)));
+        let optional = if fault.optional { ", optional" } else { "" };
+        writeln!(text, "fault        {}: {action}{duration}, {when}{optional}", fault.name)?;
+    }
+    Ok(())
+}
+
+fn range(range: DurationRange) -> String {
+    if range.min == range.max { show(range.min) } else { format!("{}..{}", show(range.min), show(range.max)) }
+}

@@ -1,0 +1,59 @@
+//! Settings with their origins, and the loader's advice.
+
+use tribunal_reports::artifact::{Setting as Shown, Warning};
+
+use super::file_of;
+use crate::campaign::Campaign;
+use crate::scenario::plan::{Origin, Setting};
+use crate::scenario::{Diagnostic, Scenario};
+
+/// Every setting in force: once if all variants agree on it, else once a variant.
+pub(super) fn settings(scenario: &Scenario, campaign: &Campaign) -> Vec<Shown> {
+    let plans: Vec<_> = campaign.variants.iter().map(|result| &scenario.variants[result.variant]).collect();
+    let Some(first) = plans.first() else { return Vec::new() };
+    let file = file_of(scenario);
+    let mut shown = Vec::new();
+    for setting in &first.settings {
+        let same = |other: &&Setting| other.table == setting.table && other.name == setting.name;
+        let others = plans.iter().map(|plan| (&plan.label, plan.settings.iter().find(same)));
+        let others: Vec<(&String, &Setting)> =
+            others.filter_map(|(label, found)| Some((label, found?))).collect();
+        if others.iter().all(|(_, other)| other.value == setting.value) {
+            shown.push(one(setting, &file, None));
+        } else {
+            shown.extend(others.iter().map(|(label, other)| one(other, &file, Some((*label).clone()))));
+        }
+    }
+    shown
+}
+
+fn one(setting: &Setting, file: &str, variant: Option<String>) -> Shown {
+    Shown {
+        scope: setting.table.replacen('.', " ", 1),
+        name: setting.name.to_owned(),
+        value: setting.value.clone(),
+        default: Some(setting.default.to_owned()),
+        origin: match &setting.origin {
+            Origin::Default => "default".to_owned(),
+            Origin::File { line } => format!("{file}:{line}"),
+            Origin::Matrix { axis, line } => format!("matrix {axis}, {file}:{line}"),
+            Origin::Cluster { name } => format!("cluster {name}"),
+        },
+        changed: !matches!(setting.origin, Origin::Default),
+        variant,
+    }
+}
+
+/// The loader's warnings.
+pub(super) fn warnings(warnings: &[Diagnostic]) -> Vec<Warning> {
+    let one = |warning: &Diagnostic| Warning {
+        code: warning.code.to_owned(),
+        text: match &warning.help {
+            Some(help) => format!("{}: {help}", warning.message),
+            None => warning.message.clone(),
+        },
+        setting: None,
+        line: u32::try_from(warning.line).ok(),
+    };
+    warnings.iter().map(one).collect()
+}

@@ -1,0 +1,68 @@
+//! Guarantees in words.
+
+use tribunal_reports::artifact::Guarantee as Worded;
+
+use crate::scenario::Guarantee;
+
+/// Every guarantee, in the order of the report.
+pub(super) fn all() -> Vec<Worded> {
+    Guarantee::ALL.iter().map(|guarantee| worded(*guarantee)).collect()
+}
+
+fn worded(guarantee: Guarantee) -> Worded {
+    Worded {
+        id: guarantee.name().to_owned(),
+        title: title(guarantee).to_owned(),
+        definition: guarantee.definition().to_owned(),
+        how_checked: how_checked(guarantee).to_owned(),
+        also_known_as: guarantee.jepsen_name().map_or_else(String::new, |name| format!("Jepsen: {name}")),
+    }
+}
+
+fn title(guarantee: Guarantee) -> &'static str {
+    match guarantee {
+        Guarantee::NoAckedRecordLost => "No acknowledged record is lost",
+        Guarantee::OrderPerPartition => "Order within a partition",
+        Guarantee::NoDuplicates => "No duplicates",
+        Guarantee::OffsetMeansOneRecord => "An offset means one record",
+        Guarantee::NoSkippedRecords => "No record is skipped",
+        Guarantee::SingleLeaderPerEpoch => "One leader per epoch",
+        Guarantee::ReplicasIdenticalBelowHighWatermark => "Replicas agree below the high watermark",
+        Guarantee::HighWatermarkNeverBack => "The high watermark never moves back",
+        Guarantee::Recovers => "The cluster recovers",
+    }
+}
+
+/// What is observed to judge a guarantee, in a sentence.
+#[must_use]
+pub fn how_checked(guarantee: Guarantee) -> &'static str {
+    match guarantee {
+        Guarantee::NoAckedRecordLost => {
+            "Every acknowledged send is looked up in what fresh consumers read when all faults are over."
+        }
+        Guarantee::OrderPerPartition => {
+            "For each producer and partition, the final read is compared with the order of the sends."
+        }
+        Guarantee::NoDuplicates => {
+            "Each value is unique; the final read is searched for values that appear twice."
+        }
+        Guarantee::OffsetMeansOneRecord => {
+            "Every read of every consumer, and the final read, is compared offset by offset."
+        }
+        Guarantee::NoSkippedRecords => {
+            "What each consumer was given is compared with the records between its first and its last offset."
+        }
+        Guarantee::SingleLeaderPerEpoch => {
+            "Every broker says when it takes a leadership; no epoch may have two."
+        }
+        Guarantee::ReplicasIdenticalBelowHighWatermark => {
+            "When all is over, the logs on the disks of all replicas are compared byte by byte."
+        }
+        Guarantee::HighWatermarkNeverBack => {
+            "Every high watermark a legitimate leader commits is compared with the one before."
+        }
+        Guarantee::Recovers => {
+            "After the faults, each partition must have a leader, take a write, and bring every replica back."
+        }
+    }
+}
