@@ -78,7 +78,12 @@ impl Broker {
         }
     }
 
-    pub(super) fn on_registered(&mut self, now: Now, outcome: &Result<Response, CallError>) {
+    pub(super) fn on_registered(
+        &mut self,
+        now: Now,
+        outcome: &Result<Response, CallError>,
+        effects: &mut Effects,
+    ) {
         self.lifecycle.in_flight = false;
         self.lifecycle.next = now.mono.after(REGISTRATION_BACKOFF);
         if let Ok(Response::BrokerRegistration(BrokerRegistrationResponse {
@@ -88,6 +93,7 @@ impl Broker {
         {
             self.lifecycle.broker_epoch = Some(*broker_epoch);
             self.lifecycle.next = now.mono;
+            self.maybe_publish(now, effects);
         }
     }
 

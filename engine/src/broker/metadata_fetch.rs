@@ -30,11 +30,14 @@ pub(super) struct MetadataFetch {
     next_offset: Offset,
     in_flight: bool,
     pause_until: Instant,
+    /// The replicas follow the metadata. Not before this boot's own registration is applied: until then metadata
+    /// speaks of the boot before, which may have led what this one has lost.
+    published: bool,
 }
 
 impl Default for MetadataFetch {
     fn default() -> Self {
-        MetadataFetch { next_offset: Offset::ZERO, in_flight: false, pause_until: Instant::START }
+        MetadataFetch { next_offset: Offset::ZERO, in_flight: false, pause_until: Instant::START, published: false }
     }
 }
 
@@ -115,11 +118,29 @@ impl Broker {
             );
             self.metadata_fetch.next_offset = offset.next();
         }
+        if !self.metadata_fetch.published {
+            return self.maybe_publish(now, effects);
+        }
         for partition in &touched {
             self.apply_partition(now, partition, effects);
         }
         if brokers_changed {
             self.brokers_changed(now, effects);
+        }
+    }
+
+    /// Lets the replicas follow the metadata from the moment on when this boot's registration is part of it.
+    pub(super) fn maybe_publish(&mut self, now: Now, effects: &mut Effects) {
+        let registered = self.lifecycle.broker_epoch().map(|epoch| Offset(epoch.0));
+        let applied = registered.is_some_and(|offset| self.metadata_fetch.next_offset > offset);
+        if self.metadata_fetch.published || !applied {
+            return;
+        }
+        self.metadata_fetch.published = true;
+        let all: Vec<TopicPartition> =
+            self.image.partitions().map(|(topic, index, _)| super::partition_of(topic, index)).collect();
+        for partition in &all {
+            self.apply_partition(now, partition, effects);
         }
     }
 

@@ -159,7 +159,7 @@ impl Broker {
         effects: &mut Effects,
     ) {
         match self.calls.remove(&token) {
-            Some(Call::Registration) => self.on_registered(now, &outcome),
+            Some(Call::Registration) => self.on_registered(now, &outcome, effects),
             Some(Call::Heartbeat) => self.on_heartbeat(now, outcome),
             Some(Call::MetadataFetch) => self.on_metadata(now, outcome, effects),
             Some(Call::AlterPartition(partition)) => self.on_altered(now, &partition, outcome, effects),

@@ -177,6 +177,21 @@ impl Links {
         at.saturating_add(travel)
     }
 
+    /// When a message that is sent again at `again`, some time from now, arrives. It does not queue at the network
+    /// card: what the card sends until then is not known yet, and must not wait for it.
+    pub(super) fn arrival_of_retransmission(
+        &mut self,
+        again: u64,
+        (from, to): (HostId, HostId),
+        rng: &mut Rng,
+    ) -> u64 {
+        let common = self.settings.latency;
+        let link = &mut self.links[from.index() * self.hosts + to.index()];
+        link.packets += 1;
+        let extra = link.slow.iter().map(|(_, slow)| slow.extra.draw(rng)).fold(0, u64::saturating_add);
+        again.saturating_add(link.latency.unwrap_or(common).draw(rng)).saturating_add(extra)
+    }
+
     fn retransmission_delay(&self, loss: f64, opening: bool, rng: &mut Rng) -> u64 {
         let (mut delay, mut timeout) = (0u64, self.first_timeout(opening));
         for _ in 0..LOSSES_MAX {
@@ -317,6 +332,14 @@ mod tests {
         assert_eq!(links.arrival(0, (A, b), 934, false, &mut rng), 11_000);
         assert_eq!(links.arrival(0, (A, b), 934, false, &mut rng), 12_000);
         assert_eq!(links.arrival(0, (b, A), 934, false, &mut rng), 11_000);
+    }
+
+    #[test]
+    fn a_retransmission_to_come_holds_up_nothing_that_is_sent_before_it() {
+        let (mut links, b) = links(fixed(10), Some(1_000_000_000));
+        let mut rng = Rng::from_seed(1);
+        assert_eq!(links.arrival_of_retransmission(5_000_000_000, (A, b), &mut rng), 5_000_010_000);
+        assert_eq!(links.arrival(0, (A, b), 934, false, &mut rng), 11_000);
     }
 
     #[test]

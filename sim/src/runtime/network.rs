@@ -350,7 +350,8 @@ impl Network {
             let mut links = self.links.borrow_mut();
             let again = links.next_retransmission(in_flight.sent, now, opening);
             let pair = (flow.from.host, flow.to.host);
-            arrival = links.arrival(again, pair, 0, opening, &mut transit.rng).max(flow.last_arrival.get());
+            arrival =
+                links.arrival_of_retransmission(again, pair, &mut transit.rng).max(flow.last_arrival.get());
             flow.barrier.set(arrival);
         }
         transit.schedule(arrival, in_flight);
