@@ -37,7 +37,12 @@ pub(super) struct MetadataFetch {
 
 impl Default for MetadataFetch {
     fn default() -> Self {
-        MetadataFetch { next_offset: Offset::ZERO, in_flight: false, pause_until: Instant::START, published: false }
+        MetadataFetch {
+            next_offset: Offset::ZERO,
+            in_flight: false,
+            pause_until: Instant::START,
+            published: false,
+        }
     }
 }
 

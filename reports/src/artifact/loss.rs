@@ -18,8 +18,8 @@ pub struct Losses {
 pub struct LossChain {
     /// `orders/0`.
     pub partition: String,
-    /// The offset the acknowledgement named.
-    pub offset: u64,
+    /// The offset the acknowledgement named, or a broker is known to have given it; acks=0 names none.
+    pub offset: Option<u64>,
     /// How the page names the record: `k17#204`.
     pub record: String,
     /// The producer that was told it is written.
@@ -30,10 +30,10 @@ pub struct LossChain {
     pub sequence: Option<i32>,
     /// When it was acknowledged.
     pub acked_at_ns: u64,
-    /// Broker that acknowledged it.
-    pub acked_by: i32,
-    /// Leader epoch it was written in.
-    pub epoch: i32,
+    /// Broker that acknowledged it; with acks=0 nobody did.
+    pub acked_by: Option<i32>,
+    /// Leader epoch it was written in, if it was written.
+    pub epoch: Option<i32>,
     /// The ISR at the acknowledgement.
     pub isr: Vec<i32>,
     /// Replicas that held it at the acknowledgement.

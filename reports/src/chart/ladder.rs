@@ -39,8 +39,8 @@ pub(crate) fn ladder(id: &str, chain: &LossChain) -> Markup {
             (rung(step, y, &column))
         }
     };
-    let title =
-        format!("How the record {} at offset {} of {} was lost", chain.record, chain.offset, chain.partition);
+    let place = chain.offset.map_or(String::new(), |offset| format!(" at offset {offset}"));
+    let title = format!("How the record {}{place} of {} was lost", chain.record, chain.partition);
     let desc: Vec<&str> = steps.iter().map(|step| step.text.as_str()).collect();
     Drawing { id, title: &title, desc: &desc.join(" "), size: (WIDTH, height), class: "wide" }
         .markup(&content)

@@ -43,17 +43,7 @@ pub(super) fn body(index: usize, exhibit: &Exhibit) -> Markup {
 }
 
 fn first_chain(index: usize, chain: &LossChain) -> Markup {
-    let says = format!(
-        "Record {} at offset {} of {} was acknowledged to {} by broker {} in epoch {}, with ISR {}; it was on {}.",
-        chain.record,
-        format::count(chain.offset),
-        chain.partition,
-        chain.producer,
-        chain.acked_by,
-        chain.epoch,
-        brokers(&chain.isr),
-        brokers(&chain.held_by)
-    );
+    let says = acknowledged(chain);
     let figure = Figure {
         title: "How the first one was lost",
         shows: "Every step from the acknowledgement to the hole, in order.",
@@ -110,6 +100,27 @@ fn offsets(index: usize, grid: &OffsetGrid) -> Markup {
     .markup()
 }
 
+/// Who told the producer what about the record.
+fn acknowledged(chain: &LossChain) -> String {
+    let place = match chain.offset {
+        Some(offset) => format!("at offset {} of {}", format::count(offset), chain.partition),
+        None => format!("for {}", chain.partition),
+    };
+    let held = if chain.held_by.is_empty() { "nobody".to_owned() } else { brokers(&chain.held_by) };
+    match (chain.acked_by, chain.epoch) {
+        (Some(broker), Some(epoch)) => format!(
+            "Record {} {place} was acknowledged to {} by broker {broker} in epoch {epoch}, with ISR {}; it was on {held}.",
+            chain.record,
+            chain.producer,
+            brokers(&chain.isr),
+        ),
+        _ => format!(
+            "Record {} {place} counted as written for {} without the word of a broker; {held} had it.",
+            chain.record, chain.producer
+        ),
+    }
+}
+
 fn table(chains: &[LossChain]) -> Markup {
     html! {
         table {
@@ -123,10 +134,10 @@ fn table(chains: &[LossChain]) -> Markup {
                     tr {
                         th scope="row" { (chain.record) }
                         td { (chain.partition) }
-                        td.number { (format::count(chain.offset)) }
+                        td.number { (chain.offset.map_or("–".to_owned(), format::count)) }
                         td.number { (format::moment(chain.acked_at_ns)) }
-                        td { "broker " (chain.acked_by) }
-                        td.number { (chain.epoch) }
+                        td { (chain.acked_by.map_or("–".to_owned(), |broker| format!("broker {broker}"))) }
+                        td.number { (chain.epoch.map_or("–".to_owned(), |epoch| epoch.to_string())) }
                         td { (brokers(&chain.isr)) }
                         td {
                             @for (number, step) in chain.steps.iter().enumerate() {

@@ -220,8 +220,7 @@ fn footer(artifact: &RunArtifact) -> Markup {
         }
         p.muted {
             "All times are virtual. This page holds its whole run: "
-            code { "tribunal replay report.html" } " runs it again, "
-            code { "tribunal report --json report.html" } " gives the data back."
+            code { "tribunal replay report.html" } " runs it again."
         }
     }
 }

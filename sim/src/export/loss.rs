@@ -1,7 +1,4 @@
 //! Lost records, in the words of the artifact.
-//!
-//! The artifact's chain names offset, broker and epoch. A loss of which they are not known (acks=0, and no broker is
-//! known to have had the record) has no chain there; it counts, and the verdict says what allowed it.
 
 use tribunal_engine::id::NodeId;
 use tribunal_engine::offset::Offset;
@@ -22,7 +19,7 @@ pub(super) fn losses(plan: &Plan, run: &RunOutcome) -> Losses {
     let losses = chain::loss_chains(plan, run, CHAINS_MAX);
     Losses {
         total: losses.total,
-        chains: losses.chains.iter().filter_map(of_chain).collect(),
+        chains: losses.chains.iter().map(of_chain).collect(),
         grid: losses.grid.as_ref().map(of_grid),
     }
 }
@@ -35,22 +32,22 @@ fn ids(brokers: &[NodeId]) -> Vec<i32> {
     brokers.iter().map(|broker| broker.0).collect()
 }
 
-fn of_chain(chain: &LossChain) -> Option<Chain> {
-    Some(Chain {
+fn of_chain(chain: &LossChain) -> Chain {
+    Chain {
         partition: chain.partition.to_string(),
-        offset: chain.offset.and_then(number)?,
+        offset: chain.offset.and_then(number),
         record: chain.record.to_string(),
         producer: chain.producer.clone(),
         producer_id: None,
         sequence: None,
         acked_at_ns: chain.acked_at.as_nanos(),
-        acked_by: chain.acked_by?.0,
-        epoch: chain.epoch?.0,
+        acked_by: chain.acked_by.map(|broker| broker.0),
+        epoch: chain.epoch.map(|epoch| epoch.0),
         isr: ids(&chain.isr),
         held_by: ids(&chain.held_by),
         steps: chain.steps.iter().map(of_step).collect(),
         rule: chain.rule.clone(),
-    })
+    }
 }
 
 fn of_step(step: &ChainStep) -> Step {

@@ -194,7 +194,7 @@ impl Armed {
         };
         match self.plan.action {
             Action::Crash | Action::Restart | Action::PowerLoss => {
-                hits.iter().for_each(|host| cluster.start(host))
+                hits.iter().for_each(|host| cluster.start(host));
             }
             Action::Pause => hits.iter().for_each(|host| cluster.resume(host)),
             Action::Partition { .. } | Action::SlowLink { .. } => {}

@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use tribunal_engine::client::{ConsumedRecord, Consumer, ConsumerEvent};
 use tribunal_engine::id::TopicPartition;
-use tribunal_engine::offset::Offset;
 use tribunal_engine::time::Duration;
 
 use super::Load;
@@ -65,13 +64,9 @@ fn note_records(load: &Load, reader: usize, partitions: &[TopicPartition], recor
 fn note_events(load: &Load, reader: usize, partitions: &[TopicPartition], events: Vec<ConsumerEvent>) {
     let at = load.handle.now();
     for event in events {
-        if let ConsumerEvent::Reset { partition, from, to } = event {
-            let reset = Reset {
-                at,
-                partition: index_of(partitions, &partition),
-                from: from.unwrap_or(Offset::NONE),
-                to,
-            };
+        // A consumer without a position has lost none: only a position that is given up is a reset.
+        if let ConsumerEvent::Reset { partition, from: Some(from), to } = event {
+            let reset = Reset { at, partition: index_of(partitions, &partition), from, to };
             load.history.borrow_mut().readers[reader].resets.push(reset);
         }
     }

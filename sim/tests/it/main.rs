@@ -2,5 +2,7 @@
 
 mod cli;
 mod diagnostics;
+mod hostile_bytes;
+mod library;
 mod scenario_plan;
 mod scenario_text;

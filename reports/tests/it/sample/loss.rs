@@ -23,14 +23,14 @@ fn chain(shape: &Shape, number: u64) -> LossChain {
     let record = format!("k{}#20{number}", 17 + number);
     LossChain {
         partition: "orders/0".to_owned(),
-        offset: FIRST_LOST + number,
+        offset: Some(FIRST_LOST + number),
         record: record.clone(),
         producer: PRODUCER.to_owned(),
         producer_id: Some(4_001),
         sequence: Some(204),
         acked_at_ns: 10_001 * MS,
-        acked_by: 1,
-        epoch: 4,
+        acked_by: Some(1),
+        epoch: Some(4),
         isr: vec![1, 2, 3],
         held_by: vec![1],
         steps: steps(&record),
