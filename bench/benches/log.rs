@@ -13,7 +13,7 @@ use tribunal_engine::log::{EpochCache, LogIo, LogSettings, PartitionLog};
 use tribunal_engine::offset::Offset;
 
 const SEGMENT_BYTES: usize = 1 << 30;
-/// Batches in the log that is read: more than a week's worth of one partition of a small service.
+/// Batches in the log that is read.
 const BATCHES: i64 = 100_000;
 const EPOCHS: i32 = 100;
 
