@@ -14,9 +14,6 @@ use crate::machine::{Input, RequestContext};
 use crate::message::Response;
 use crate::wire::{self, Listener, RequestHeader};
 
-/// First size of a connection's read buffer, in bytes; it grows to the largest frame.
-const READ_BUFFER_BYTES: usize = 16 * 1024;
-
 /// What the loop tells a connection about the request it is serving.
 #[derive(Debug)]
 pub(super) enum Answer {
@@ -45,15 +42,18 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<S> {
     }
 
     async fn serve_requests(&mut self) -> Option<String> {
-        let mut received = BytesMut::with_capacity(READ_BUFFER_BYTES);
+        let mut received = BytesMut::new();
         let mut reply = BytesMut::new();
         loop {
             let frame = match wire::split_frame(&mut received, self.frame_bytes_max) {
                 Ok(Some(frame)) => frame,
-                Ok(None) => match self.stream.read_buf(&mut received).await {
-                    Ok(0) | Err(_) => return None,
-                    Ok(_) => continue,
-                },
+                Ok(None) => {
+                    wire::make_room(&mut received);
+                    match self.stream.read_buf(&mut received).await {
+                        Ok(0) | Err(_) => return None,
+                        Ok(_) => continue,
+                    }
+                }
                 Err(error) => return Some(error.to_string()),
             };
             let bytes = frame.len();

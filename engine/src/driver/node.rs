@@ -9,14 +9,13 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::connection::{Answer, Connection};
-use super::files;
+use super::files::Directory;
 use super::mailbox::Mailbox;
 use super::peer::{Outgoing, Peer, converse};
 use super::platform::{Clock, Network, Platform, Spawner};
 use crate::event::Event;
 use crate::id::{ConnectionId, Endpoint, NodeId};
 use crate::machine::{Effect, Effects, Input, Lane, Machine};
-use crate::storage::{DiskOp, DiskToken};
 use crate::time::{Instant, Now};
 use crate::wire::Listener;
 
@@ -48,7 +47,7 @@ pub struct Node<P: Platform, M: Machine> {
     inbox: Mailbox<Mail>,
     connections: Rc<std::cell::RefCell<BTreeMap<ConnectionId, Mailbox<Answer>>>>,
     peers: BTreeMap<(NodeId, Lane), Peer>,
-    directories: BTreeMap<Arc<str>, Mailbox<(DiskToken, DiskOp)>>,
+    directories: BTreeMap<Arc<str>, Directory<P>>,
     effects: Effects,
 }
 
@@ -132,7 +131,7 @@ impl<P: Platform, M: Machine + 'static> Node<P, M> {
                     peer.disconnect();
                 }
             }
-            Effect::Disk { token, op } => self.directory(&op.file().directory).send((token, op)),
+            Effect::Disk { token, op } => self.directory(&op.file().directory).perform(token, op),
             Effect::Note(event) => self.observer.note(now, &event),
         }
     }
@@ -161,15 +160,11 @@ impl<P: Platform, M: Machine + 'static> Node<P, M> {
         })
     }
 
-    fn directory(&mut self, directory: &Arc<str>) -> &Mailbox<(DiskToken, DiskOp)> {
+    fn directory(&mut self, directory: &Arc<str>) -> &mut Directory<P> {
         let (platform, inbox) = (&self.platform, &self.inbox);
-        self.directories.entry(directory.clone()).or_insert_with(|| {
-            let operations = Mailbox::new();
-            platform
-                .spawner()
-                .spawn("files", files::perform(platform.clone(), operations.clone(), inbox.clone()));
-            operations
-        })
+        self.directories
+            .entry(directory.clone())
+            .or_insert_with(|| Directory::new(platform.clone(), inbox.clone()))
     }
 
     fn accept(&self, listener: <P::Network as Network>::Listener) {

@@ -165,10 +165,13 @@ async fn read_frame<S: tokio::io::AsyncRead + Unpin>(connection: &mut Open<S>) -
     loop {
         match wire::split_frame(&mut connection.received, wire::FRAME_BYTES_MAX) {
             Ok(Some(frame)) => return Ok(frame),
-            Ok(None) => match connection.stream.read_buf(&mut connection.received).await {
-                Ok(0) | Err(_) => return Err(CallError::Disconnected),
-                Ok(_) => {}
-            },
+            Ok(None) => {
+                wire::make_room(&mut connection.received);
+                match connection.stream.read_buf(&mut connection.received).await {
+                    Ok(0) | Err(_) => return Err(CallError::Disconnected),
+                    Ok(_) => {}
+                }
+            }
             Err(_) => return Err(CallError::Malformed),
         }
     }

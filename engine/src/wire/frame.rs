@@ -11,6 +11,10 @@ pub const FRAME_BYTES_MAX: usize = 100 * 1024 * 1024;
 
 /// Bytes of the length prefix.
 const PREFIX_BYTES: usize = 4;
+/// Room made for reading, in bytes.
+const ROOM_BYTES: usize = 16 * 1024;
+/// With less room than this a buffer gets new room.
+const ROOM_BYTES_MIN: usize = 4 * 1024;
 
 /// Why bytes are no frame. The stream is out of step from then on, so the connection must be closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -51,6 +55,14 @@ pub fn split_frame(buffer: &mut BytesMut, bytes_max: usize) -> Result<Option<Byt
     Ok(Some(buffer.split_to(length).freeze()))
 }
 
+/// Makes room in a connection's read buffer before a read. Frames that still live share its memory, so the buffer
+/// moves to new memory only when little is left: many small frames cost one allocation, and none is read in crumbs.
+pub fn make_room(buffer: &mut BytesMut) {
+    if buffer.capacity() - buffer.len() < ROOM_BYTES_MIN {
+        buffer.reserve(ROOM_BYTES);
+    }
+}
+
 /// Appends a frame: what `body` writes, behind its length.
 pub(super) fn put_frame(out: &mut BytesMut, body: impl FnOnce(&mut BytesMut)) {
     let start = out.len();
@@ -67,6 +79,21 @@ mod tests {
 
     fn buffer(bytes: &[u8]) -> BytesMut {
         BytesMut::from(bytes)
+    }
+
+    #[test]
+    fn small_frames_that_live_share_the_memory_of_one_read_buffer() {
+        let mut buffer = BytesMut::new();
+        let frames: Vec<Bytes> = (0..10)
+            .map(|_| {
+                make_room(&mut buffer);
+                buffer.extend_from_slice(&[0, 0, 0, 2, 7, 8]);
+                split_frame(&mut buffer, 10).expect("sound").expect("whole")
+            })
+            .collect();
+        for (before, after) in frames.iter().zip(&frames[1..]) {
+            assert_eq!(after.as_ptr().addr() - before.as_ptr().addr(), 6, "they lie side by side");
+        }
     }
 
     #[test]

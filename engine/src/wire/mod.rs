@@ -22,7 +22,7 @@ mod version;
 mod tests;
 
 pub use error::DecodeError;
-pub use frame::{FRAME_BYTES_MAX, FrameError, split_frame};
+pub use frame::{FRAME_BYTES_MAX, FrameError, make_room, split_frame};
 pub use header::RequestHeader;
 pub use version::{Listener, advertised, client_version, supported_versions};
 

@@ -17,10 +17,8 @@ use crate::error::ErrorCode;
 use crate::id::{CorrelationId, Endpoint};
 use crate::message::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, Request};
 use crate::time::Duration;
-use crate::wire::{FRAME_BYTES_MAX, RequestHeader, decode_response, encode_request, split_frame};
+use crate::wire::{FRAME_BYTES_MAX, RequestHeader, decode_response, encode_request, make_room, split_frame};
 
-/// Room made for each read.
-const READ_BYTES: usize = 16 * 1024;
 /// The version of ApiVersions asked first.
 const API_VERSIONS_FIRST: i16 = 3;
 
@@ -132,7 +130,7 @@ async fn read_frame<S: AsyncRead + Unpin>(
         if let Some(frame) = split_frame(reading, FRAME_BYTES_MAX).map_err(malformed)? {
             return Ok(frame);
         }
-        reading.reserve(READ_BYTES);
+        make_room(reading);
         if stream.read_buf(reading).await.map_err(io_error)? == 0 {
             return Err(ConnectionError::Disconnected);
         }
@@ -242,7 +240,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, C: Clock> Transfer<'_, S, C> {
 
     fn read(&mut self, context: &mut Context<'_>) -> Result<(), ConnectionError> {
         loop {
-            self.reading.reserve(READ_BYTES);
+            make_room(&mut self.reading);
             match pin!(self.stream.read_buf(&mut self.reading)).poll_now(context)? {
                 Some(0) => return Err(ConnectionError::Disconnected),
                 Some(_) => {}
