@@ -8,3 +8,7 @@ pub mod leader;
 pub mod simulated;
 pub mod steady;
 pub mod stock;
+
+/// The allocator of the command, so that the figures are those of the command. Both schedulers get it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

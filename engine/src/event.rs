@@ -11,7 +11,7 @@ use crate::message::Acks;
 use crate::offset::Offset;
 
 /// Identity of a record batch in a log: where it lies, who wrote it, what it holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct BatchId {
     /// First offset.
     pub base: Offset,
@@ -24,7 +24,7 @@ pub struct BatchId {
 }
 
 /// Why a log was cut.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum TruncationReason {
     /// The leader's log parts from ours at `end` of `epoch` (KIP-595).
     DivergingEpoch {
@@ -38,7 +38,7 @@ pub enum TruncationReason {
 }
 
 /// Why a partition got the leader it has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ElectionReason {
     /// The topic was created.
     Created,
@@ -51,7 +51,7 @@ pub enum ElectionReason {
 }
 
 /// A fact about one machine.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[expect(missing_docs, reason = "the fields are the field's words; the variants say what happened")]
 pub enum Event {
     /// A replica took the leadership of a partition.

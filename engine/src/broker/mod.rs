@@ -248,7 +248,7 @@ impl Broker {
             self.release_fetches(now, partition, effects);
         }
         self.propose_isr(now, partition, effects);
-        if self.replicas.get(partition).is_some_and(|replica| replica.follower().is_some()) {
+        if self.may_fetch_on(partition) {
             self.replicate(now, effects);
         }
     }

@@ -38,6 +38,14 @@ impl Replication {
 }
 
 impl Broker {
+    /// True if nothing of this partition keeps the next fetch from its leader.
+    pub(super) fn may_fetch_on(&self, partition: &TopicPartition) -> bool {
+        let Some(replica) = self.replicas.get(partition) else { return false };
+        let leader = replica.follower().and_then(crate::replica::Follower::leader);
+        let fetcher = leader.and_then(|leader| self.replication.fetchers.get(&leader));
+        replica.fetch_position().is_some() && fetcher.is_none_or(|fetcher| fetcher.asked.is_none())
+    }
+
     /// Starts every fetch that can start.
     pub(super) fn replicate(&mut self, now: Now, effects: &mut Effects) {
         let mut by_leader: BTreeMap<NodeId, Vec<&TopicPartition>> = BTreeMap::new();

@@ -262,7 +262,7 @@ struct Witness {
 
 impl Witness {
     fn hear(&self, event: &Event) {
-        self.handle.note(self.host, event);
+        self.handle.note_fact(self.host, event);
         let happening =
             Happening { at: self.handle.now(), node: Some(self.node), what: What::Event(event.clone()) };
         if self.recorder.take(&happening) {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::hash::Hash;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -332,6 +333,11 @@ impl SimHandle {
     /// Adds a note to the trace. The text is hashed, and kept only while the trace is recorded.
     pub fn note(&self, host: HostId, text: impl fmt::Display) {
         self.runtime.trace.borrow_mut().text(self.runtime.now_nanos(), host, TraceKind::Note, text);
+    }
+
+    /// Adds a fact to the trace: all of it is hashed, its text is made only while the trace is recorded.
+    pub fn note_fact(&self, host: HostId, fact: &(impl Hash + fmt::Display)) {
+        self.runtime.trace.borrow_mut().fact(self.runtime.now_nanos(), host, fact);
     }
 
     /// Adds a note that is a number. Cheaper than a text.

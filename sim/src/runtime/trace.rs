@@ -5,6 +5,7 @@
 //! their first 128 and their last 16 bytes: enough to see a record batch differ, because its checksum is in front.
 
 use std::fmt::{self, Write as _};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::host::HostId;
@@ -100,6 +101,13 @@ impl Trace {
         self.event(at, host, kind, digest.finish(), text);
     }
 
+    /// Adds an event whose payload is all of `fact`; its text is only evaluated while recording.
+    pub(super) fn fact(&mut self, at: u64, host: HostId, fact: &(impl Hash + fmt::Display)) {
+        let mut digest = Digest(0);
+        fact.hash(&mut digest);
+        self.event(at, host, TraceKind::Note, Digest::finish(digest), fact);
+    }
+
     #[cold]
     fn write_line(&mut self, at: u64, host: HostId, kind: TraceKind, text: &dyn fmt::Display) {
         let name = self.hosts.get(host.index()).map_or("?", |name| name);
@@ -158,6 +166,28 @@ impl Digest {
     pub(super) fn finish(self) -> u64 {
         let mixed = (self.0 ^ (self.0 >> 32)).wrapping_mul(Self::FACTOR);
         mixed ^ (mixed >> 29)
+    }
+}
+
+impl Hasher for Digest {
+    fn finish(&self) -> u64 {
+        Digest::finish(*self)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.add_bytes(bytes);
+    }
+
+    fn write_u8(&mut self, word: u8) {
+        self.add(u64::from(word));
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.add(u64::from(word));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.add(word);
     }
 }
 
