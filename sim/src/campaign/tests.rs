@@ -1,3 +1,5 @@
+//! A campaign gives the same result whatever its threads do, and survives panics and interruptions.
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 

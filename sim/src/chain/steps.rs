@@ -130,7 +130,7 @@ fn acked(lost: &Lost<'_>, trace: &Trace<'_>) -> ChainStep {
         return ChainStep::new(at, StepKind::Acked, producer, "counts as sent", text);
     };
     let text = format!(
-        "Broker {} acknowledges offset {offset} (acks={}, ISR {:?}); {} had it then.",
+        "Broker {}'s acknowledgement of offset {offset} reaches {producer} (acks={}, ISR {:?}); {} had it then.",
         given.broker,
         given.acks,
         given.isr.iter().map(|member| member.0).collect::<Vec<i32>>(),
@@ -187,9 +187,10 @@ fn elected(election: &Election, lost: &Lost<'_>, trace: &Trace<'_>) -> ChainStep
 
 fn removed(cut: &Cut, trace: &Trace<'_>) -> ChainStep {
     let records: i64 = cut.lost.iter().map(|batch| batch.last.since(batch.base) + 1).sum();
+    let records = if records == 1 { "1 record".to_owned() } else { format!("{records} records") };
     let (label, text) = if cut.why == LOST_AT_RESTART {
         let text = format!(
-            "Broker {} is back with a log that ends at {}: {records} records were not on its disk.",
+            "Broker {} is back with a log that ends at {}; {records} had not reached its disk.",
             cut.broker, cut.to
         );
         ("lost at restart", text)
@@ -197,7 +198,7 @@ fn removed(cut: &Cut, trace: &Trace<'_>) -> ChainStep {
         let after =
             trace.election.filter(|election| election.leader != cut.broker && election.effective <= cut.at);
         let why = after.map_or_else(String::new, |election| format!(" to follow broker {}", election.leader));
-        ("truncates", format!("Broker {} cuts {records} records from offset {} on{why}.", cut.broker, cut.to))
+        ("truncates", format!("Broker {} cuts {records} from offset {} on{why}.", cut.broker, cut.to))
     };
     ChainStep::new(cut.at, StepKind::Truncation, broker(cut.broker), label, text)
 }

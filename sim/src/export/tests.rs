@@ -1,3 +1,5 @@
+//! What the artifact says of small runs made by hand.
+
 use std::sync::atomic::AtomicBool;
 
 use tribunal_reports::artifact::{BrokerState, Exhibit, ReplicaRole};

@@ -1,3 +1,5 @@
+//! Latency, outages, recovery and losses of small runs made by hand.
+
 use super::*;
 use crate::history::SendOutcome;
 use crate::sample::{FAULT, finding, millis, orders, outcome, scenario, with_finding};

@@ -1,3 +1,5 @@
+//! Verdicts, expectations and exit codes of small campaigns made by hand.
+
 use std::sync::atomic::AtomicBool;
 
 use tribunal_reports::artifact::{Expectation, ExpectationStatus, Outcome};
