@@ -85,7 +85,7 @@ pub enum Quantity {
     Consumed,
     /// Members of the partition's committed ISR.
     Isr(TopicPartition),
-    /// Records of the partition the leader has and its slowest in-sync follower lacks.
+    /// Records of the partition that no in-sync replica but the leader has.
     Unreplicated(TopicPartition),
     /// Records cut from the partition's replicas when they followed a new leader.
     Truncated(TopicPartition),
