@@ -2,13 +2,11 @@
 
 use std::rc::Rc;
 
-use tribunal_engine::event::Event;
-use tribunal_engine::id::TopicPartition;
 use tribunal_engine::time::{Duration, Instant};
 use tribunal_sim::checker;
 use tribunal_sim::cluster::{Cluster, Recorder};
 use tribunal_sim::scenario::Plan;
-use tribunal_sim::view::{ClusterView, PartitionView, What};
+use tribunal_sim::view::ClusterView;
 use tribunal_sim::workload::{self, Load};
 
 use crate::steady::Arm;
@@ -26,15 +24,19 @@ impl Simulated {
     /// If the cluster is not ready within a simulated minute.
     #[must_use]
     pub fn boot(plan: &Plan, seed: u64) -> Simulated {
-        let recorder = Rc::new(Recorder::new(empty_view(plan), checker::all()));
+        let recorder = Rc::new(Recorder::new(ClusterView::of(plan), checker::all()));
         let mut cluster = Cluster::new(plan, seed, &Load::hosts(plan), recorder, None);
         let load = Load::new(cluster.handle());
         cluster.start_all();
         let deadline = cluster.now().after(Duration::from_secs(60));
         let brokers = usize::from(plan.cluster.brokers);
-        assert!(cluster.run_while(deadline, |cluster| unfenced(cluster) < brokers), "the brokers register");
+        assert!(
+            cluster.run_while(deadline, |cluster| cluster.recorder().view().unfenced() < brokers),
+            "the brokers register"
+        );
         let creation = workload::create_topics(&mut cluster, plan);
-        let created = cluster.run_while(deadline, |cluster| !creation.is_done() || !all_led(cluster));
+        let created = cluster
+            .run_while(deadline, |cluster| !creation.is_done() || !cluster.recorder().view().all_led());
         assert!(created, "the topics are created");
         load.start(&mut cluster, plan, Instant::from_nanos(u64::MAX));
         Simulated { cluster, load }
@@ -62,25 +64,4 @@ impl Arm for Simulated {
     fn consumed(&self) -> u64 {
         self.load.counts().consumed()
     }
-}
-
-fn empty_view(plan: &Plan) -> ClusterView {
-    let mut view = ClusterView::default();
-    for topic in &plan.topics {
-        for index in 0..topic.partitions {
-            let partition = PartitionView::new(topic.config.min_insync_replicas);
-            view.partitions.insert(TopicPartition::new(topic.name.as_str(), index), partition);
-        }
-    }
-    view
-}
-
-fn unfenced(cluster: &Cluster) -> usize {
-    let view = cluster.recorder().view();
-    let unfenced = |what: &What| matches!(what, What::Event(Event::BrokerUnfenced { .. }));
-    view.happenings.iter().filter(|happening| unfenced(&happening.what)).count()
-}
-
-fn all_led(cluster: &Cluster) -> bool {
-    cluster.recorder().view().partitions.values().all(|partition| partition.legitimate_leader().is_some())
 }

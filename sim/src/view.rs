@@ -18,6 +18,8 @@ use tribunal_engine::message::Acks;
 use tribunal_engine::offset::Offset;
 use tribunal_engine::time::Instant;
 
+use crate::scenario::Plan;
+
 /// Something happened to a process or to the network.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "the fields are the field's words; the variants say what happened")]
@@ -288,6 +290,32 @@ pub struct ClusterView {
 }
 
 impl ClusterView {
+    /// The view of a cluster of which nothing is known but the partitions it is to have.
+    #[must_use]
+    pub fn of(plan: &Plan) -> ClusterView {
+        let mut view = ClusterView::default();
+        for topic in &plan.topics {
+            for index in 0..topic.partitions {
+                let partition = PartitionView::new(topic.config.min_insync_replicas);
+                view.partitions.insert(TopicPartition::new(topic.name.as_str(), index), partition);
+            }
+        }
+        view
+    }
+
+    /// How often a broker was unfenced; at boot, the number of brokers that are ready.
+    #[must_use]
+    pub fn unfenced(&self) -> usize {
+        let unfenced = |what: &What| matches!(what, What::Event(Event::BrokerUnfenced { .. }));
+        self.happenings.iter().filter(|happening| unfenced(&happening.what)).count()
+    }
+
+    /// True if every partition is led with the controller's word.
+    #[must_use]
+    pub fn all_led(&self) -> bool {
+        self.partitions.values().all(|partition| partition.legitimate_leader().is_some())
+    }
+
     /// Takes one happening.
     pub fn take(&mut self, happening: &Happening) {
         if let What::Event(event) = &happening.what {

@@ -5,7 +5,6 @@
 
 use super::{Replica, Role};
 use crate::epoch::LeaderEpoch;
-use crate::error::ErrorCode;
 use crate::event::{Event, TruncationReason};
 use crate::id::NodeId;
 use crate::log::LogIo;
@@ -105,7 +104,8 @@ impl Replica {
             return;
         }
         if fetched.error.is_error() {
-            return self.on_fetch_error(now, fetched.error, backoff);
+            // Epoch errors say that metadata is on its way to one of us; the others too are retried.
+            return self.pause_fetching(now.mono.after(backoff));
         }
         if let Some(diverging) = fetched.diverging_epoch {
             return self.on_divergence(diverging, io, effects);
@@ -128,12 +128,6 @@ impl Replica {
         // A follower's high watermark follows its leader's, also back (kafka.md 3.1).
         let high_watermark = fetched.high_watermark.min(self.log.end_offset()).max(self.log.start_offset());
         self.set_high_watermark(high_watermark, effects);
-    }
-
-    fn on_fetch_error(&mut self, now: Now, error: ErrorCode, backoff: Duration) {
-        // The epoch errors say that metadata is on its way to one of us; the others too are retried.
-        let _ = error;
-        self.pause_fetching(now.mono.after(backoff));
     }
 
     /// Cuts the log to where it agrees with the leader's, one epoch at a time: if our largest epoch at or below

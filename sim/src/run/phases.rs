@@ -30,7 +30,7 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub(super) fn new(plan: &'a Plan, seed: u64, options: RunOptions) -> Run<'a> {
-        let recorder = Rc::new(Recorder::new(empty_view(plan), checker::all()));
+        let recorder = Rc::new(Recorder::new(ClusterView::of(plan), checker::all()));
         let cluster = Cluster::new(plan, seed, &Load::hosts(plan), recorder, options.trace);
         let load = Load::new(cluster.handle());
         Run { plan, seed, cluster, load, phases: Vec::new() }
@@ -60,11 +60,14 @@ impl<'a> Run<'a> {
         self.cluster.start_all();
         let deadline = self.cluster.now().after(BOOT_MAX);
         let brokers = usize::from(self.plan.cluster.brokers);
-        if !self.cluster.run_while(deadline, |cluster| unfenced(cluster) < brokers) {
+        if !self.cluster.run_while(deadline, |cluster| cluster.recorder().view().unfenced() < brokers) {
             return Err(format!("the brokers did not register within {} s", BOOT_MAX.as_secs()));
         }
         let creation = workload::create_topics(&mut self.cluster, self.plan);
-        if !self.cluster.run_while(deadline, |cluster| !creation.is_done() || !all_led(cluster)) {
+        if !self
+            .cluster
+            .run_while(deadline, |cluster| !creation.is_done() || !cluster.recorder().view().all_led())
+        {
             return Err(format!("the topics were not created within {} s", BOOT_MAX.as_secs()));
         }
         Ok(())
@@ -159,28 +162,6 @@ impl<'a> Run<'a> {
             })
             .collect()
     }
-}
-
-fn empty_view(plan: &Plan) -> ClusterView {
-    let mut view = ClusterView::default();
-    for topic in &plan.topics {
-        for index in 0..topic.partitions {
-            let partition = PartitionView::new(topic.config.min_insync_replicas);
-            view.partitions.insert(TopicPartition::new(topic.name.as_str(), index), partition);
-        }
-    }
-    view
-}
-
-fn unfenced(cluster: &Cluster) -> usize {
-    let view = cluster.recorder().view();
-    let unfenced =
-        |what: &What| matches!(what, What::Event(tribunal_engine::event::Event::BrokerUnfenced { .. }));
-    view.happenings.iter().filter(|happening| unfenced(&happening.what)).count()
-}
-
-fn all_led(cluster: &Cluster) -> bool {
-    cluster.recorder().view().partitions.values().all(|partition| partition.legitimate_leader().is_some())
 }
 
 /// What keeps the cluster from having converged: every partition led, every replica alive, in sync and level.

@@ -20,7 +20,7 @@
 //! | `platform`   | the engine's traits over all this                                           |
 //! | `stock`      | the same traits over stock `turmoil::Sim`, apart from all the above         |
 //!
-//! This folder is the only place that names turmoil.
+//! Outside the benches, which need it as the yardstick, this folder is the only place that names turmoil.
 
 mod clock;
 mod core;

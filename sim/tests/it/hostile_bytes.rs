@@ -6,12 +6,12 @@ use std::rc::Rc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tribunal_engine::driver::{Network, Platform};
 use tribunal_engine::event::Event;
-use tribunal_engine::id::{Endpoint, TopicPartition};
+use tribunal_engine::id::Endpoint;
 use tribunal_engine::time::Duration;
 use tribunal_sim::cluster::{Cluster, Recorder};
 use tribunal_sim::runtime::SimPlatform;
 use tribunal_sim::scenario::{Plan, parse};
-use tribunal_sim::view::{ClusterView, PartitionView, What};
+use tribunal_sim::view::{ClusterView, What};
 use tribunal_sim::workload::{Load, create_topics, probe};
 
 const SCENARIO: &str = r#"
@@ -32,18 +32,15 @@ fn running() -> (Cluster, Plan) {
     let (scenario, _) =
         parse("bytes.toml", SCENARIO).unwrap_or_else(|problems| panic!("{}", problems.render(false, 100)));
     let plan = scenario.variants.into_iter().next().expect("one variant");
-    let mut view = ClusterView::default();
-    view.partitions.insert(TopicPartition::new("orders", 0), PartitionView::new(1));
-    let recorder = Rc::new(Recorder::new(view, Vec::new()));
+    let recorder = Rc::new(Recorder::new(ClusterView::of(&plan), Vec::new()));
     let mut cluster = Cluster::new(&plan, 1, &["stranger".to_owned()], recorder, None);
     cluster.start_all();
     let created = create_topics(&mut cluster, &plan);
     let deadline = cluster.now().after(Duration::from_secs(30));
-    let led = |cluster: &Cluster| {
-        let view = cluster.recorder().view();
-        view.partitions.values().all(|partition| partition.legitimate_leader().is_some())
-    };
-    assert!(cluster.run_while(deadline, |cluster| !created.is_done() || !led(cluster)), "the cluster boots");
+    assert!(
+        cluster.run_while(deadline, |cluster| !created.is_done() || !cluster.recorder().view().all_led()),
+        "the cluster boots"
+    );
     (cluster, plan)
 }
 
