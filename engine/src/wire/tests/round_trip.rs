@@ -15,7 +15,7 @@ use crate::message::{
     Request, Response,
 };
 use crate::offset::Offset;
-use crate::time::Duration;
+use crate::time::{Duration, Timestamp};
 use crate::wire::{decode_request, decode_response, encode_request};
 
 /// Values of each API and version.
@@ -178,7 +178,20 @@ fn carried_response(mut response: Response, version: i16) -> Response {
                     }
                     if version < 12 {
                         partition.diverging_epoch = None;
+                        partition.current_leader = None;
+                        partition.snapshot = None;
                     }
+                }
+            }
+        }
+        Response::DescribeQuorum(described) => {
+            if version < 2 {
+                described.nodes.clear();
+            }
+            let quorums = described.partitions.iter_mut();
+            for replica in quorums.flat_map(|it| it.voters.iter_mut().chain(&mut it.observers)) {
+                if version < 1 {
+                    (replica.last_fetch, replica.last_caught_up) = (Timestamp::NONE, Timestamp::NONE);
                 }
             }
         }
