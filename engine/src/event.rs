@@ -50,6 +50,23 @@ pub enum ElectionReason {
     Unclean,
 }
 
+/// What a voter of the metadata quorum is (KIP-595, KIP-996).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum QuorumRole {
+    /// It knows no leader.
+    Unattached,
+    /// It asks whether it would be elected.
+    Prospective,
+    /// It asks to be elected.
+    Candidate,
+    /// It leads.
+    Leader,
+    /// It led and has given up.
+    Resigned,
+    /// It follows.
+    Follower,
+}
+
 /// A fact about one machine.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[expect(missing_docs, reason = "the fields are the field's words; the variants say what happened")]
@@ -97,6 +114,10 @@ pub enum Event {
     IsrChanged { partition: TopicPartition, isr: Vec<NodeId>, partition_epoch: PartitionEpoch },
     /// Recovery cut a damaged tail.
     RecoveryCut { partition: TopicPartition, at: Offset, bytes: u64, reason: &'static str },
+    /// A voter of the metadata quorum took another role.
+    QuorumRoleChanged { role: QuorumRole, epoch: LeaderEpoch, leader: Option<NodeId> },
+    /// A voter of the metadata quorum learnt that a batch of the metadata log is committed.
+    MetadataCommitted { batch: BatchId },
     /// A log failed at the disk; the replica is offline.
     StorageFailed { partition: TopicPartition },
     /// A connection was closed by us.
@@ -123,6 +144,19 @@ impl fmt::Display for Leader {
             Some(broker) => write!(formatter, "{broker}"),
             None => formatter.write_str("none"),
         }
+    }
+}
+
+impl fmt::Display for QuorumRole {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            QuorumRole::Unattached => "unattached",
+            QuorumRole::Prospective => "prospective",
+            QuorumRole::Candidate => "candidate",
+            QuorumRole::Leader => "leader",
+            QuorumRole::Resigned => "resigned",
+            QuorumRole::Follower => "follower",
+        })
     }
 }
 
@@ -178,6 +212,13 @@ impl fmt::Display for Event {
             }
             Event::RecoveryCut { partition, at, bytes, reason } => {
                 write!(f, "recovery-cut {partition} at={at} {bytes}B {reason}")
+            }
+            Event::QuorumRoleChanged { role, epoch, leader } => {
+                write!(f, "quorum {role} epoch={epoch} leader={}", Leader(*leader))
+            }
+            Event::MetadataCommitted { batch } => {
+                let BatchId { base, last, epoch, crc } = batch;
+                write!(f, "committed metadata @{base}..{last} epoch={epoch} crc={crc:08x}")
             }
             Event::StorageFailed { partition } => write!(f, "storage-failed {partition}"),
             Event::ConnectionClosed { reason } => write!(f, "closed {reason}"),

@@ -26,6 +26,39 @@ pub enum Truncation {
     ToHighWatermark,
 }
 
+/// How the metadata quorum keeps what it has committed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum QuorumMemory {
+    /// As KRaft does today.
+    #[default]
+    Safe,
+    /// A leader that restarts leads its old epoch on, and followers cut whatever it has lost (KAFKA-10527,
+    /// KAFKA-12460).
+    LeaderRestartsInItsEpoch,
+    /// A voter forgets its vote with its process, and may vote twice in one epoch.
+    VoteForgotten,
+}
+
+impl QuorumMemory {
+    /// A leader that restarts does not resign.
+    #[must_use]
+    pub fn leads_its_old_epoch(self) -> bool {
+        self == QuorumMemory::LeaderRestartsInItsEpoch
+    }
+
+    /// Epoch and vote are on disk before they are told.
+    #[must_use]
+    pub fn is_written(self) -> bool {
+        self != QuorumMemory::VoteForgotten
+    }
+
+    /// A follower cuts its log below its high watermark, where the safe one stops the process.
+    #[must_use]
+    pub fn may_cut_committed(self) -> bool {
+        self != QuorumMemory::Safe
+    }
+}
+
 /// The knobs. `ProtocolVariant::default()` is the safe protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ProtocolVariant {
@@ -33,42 +66,45 @@ pub struct ProtocolVariant {
     pub high_watermark_quorum: HighWatermarkQuorum,
     /// How followers truncate.
     pub truncation: Truncation,
+    /// What the metadata quorum forgets.
+    pub quorum_memory: QuorumMemory,
 }
+
+/// The safe protocol, to name what another differs in.
+const SAFE: ProtocolVariant = ProtocolVariant {
+    high_watermark_quorum: HighWatermarkQuorum::MaximalIsr,
+    truncation: Truncation::DivergingEpoch,
+    quorum_memory: QuorumMemory::Safe,
+};
 
 impl ProtocolVariant {
     /// Every variant that has a name, with the sentence that explains it; the first is the safe one.
     pub const NAMED: &'static [(&'static str, ProtocolVariant, &'static str)] = &[
-        (
-            "safe",
-            ProtocolVariant {
-                high_watermark_quorum: HighWatermarkQuorum::MaximalIsr,
-                truncation: Truncation::DivergingEpoch,
-            },
-            "the protocol as Kafka runs it today",
-        ),
+        ("safe", SAFE, "the protocol as Kafka runs it today"),
         (
             "high-watermark-ignores-one-member",
-            ProtocolVariant {
-                high_watermark_quorum: HighWatermarkQuorum::IgnoreOneMember,
-                truncation: Truncation::DivergingEpoch,
-            },
+            ProtocolVariant { high_watermark_quorum: HighWatermarkQuorum::IgnoreOneMember, ..SAFE },
             "the leader does not wait for one in-sync replica before it commits",
         ),
         (
             "truncate-to-high-watermark",
-            ProtocolVariant {
-                high_watermark_quorum: HighWatermarkQuorum::MaximalIsr,
-                truncation: Truncation::ToHighWatermark,
-            },
+            ProtocolVariant { truncation: Truncation::ToHighWatermark, ..SAFE },
             "a follower of a new epoch cuts its log to its own, lagging, high watermark (KIP-101, KAFKA-1211)",
         ),
         (
             "high-watermark-over-committed-isr",
-            ProtocolVariant {
-                high_watermark_quorum: HighWatermarkQuorum::CommittedIsr,
-                truncation: Truncation::DivergingEpoch,
-            },
+            ProtocolVariant { high_watermark_quorum: HighWatermarkQuorum::CommittedIsr, ..SAFE },
             "the leader commits without the replica it has just proposed for the ISR (KIP-497, KIP-966 6.5.2)",
+        ),
+        (
+            "quorum-leader-restarts-in-its-epoch",
+            ProtocolVariant { quorum_memory: QuorumMemory::LeaderRestartsInItsEpoch, ..SAFE },
+            "a controller that restarts leads its old epoch on and gives its offsets out again (KAFKA-10527)",
+        ),
+        (
+            "quorum-vote-forgotten",
+            ProtocolVariant { quorum_memory: QuorumMemory::VoteForgotten, ..SAFE },
+            "a controller does not write down its vote and can vote twice in one epoch",
         ),
     ];
 

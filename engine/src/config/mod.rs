@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 pub use keys::{KEYS, Key, Kind, Scope};
-pub use typed::{BrokerConfig, ConsumerConfig, OffsetReset, Partitioner, ProducerConfig, TopicConfig};
+pub use typed::{
+    BrokerConfig, ConsumerConfig, OffsetReset, Partitioner, ProducerConfig, QuorumConfig, TopicConfig,
+};
 
 /// Settings by name, as text, as a properties file has them.
 pub type Properties = BTreeMap<String, String>;

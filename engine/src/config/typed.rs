@@ -53,6 +53,30 @@ impl<'a> Lookup<'a> {
     }
 }
 
+/// Settings of the metadata quorum (`controller.quorum.*`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct QuorumConfig {
+    /// `controller.quorum.election.timeout.ms`.
+    pub election_timeout: Duration,
+    /// `controller.quorum.election.backoff.max.ms`.
+    pub backoff_max: Duration,
+    /// `controller.quorum.fetch.timeout.ms`.
+    pub fetch_timeout: Duration,
+    /// `controller.quorum.request.timeout.ms`.
+    pub request_timeout: Duration,
+}
+
+impl QuorumConfig {
+    fn read(lookup: &Lookup<'_>) -> QuorumConfig {
+        QuorumConfig {
+            election_timeout: lookup.millis("controller.quorum.election.timeout.ms"),
+            backoff_max: lookup.millis("controller.quorum.election.backoff.max.ms"),
+            fetch_timeout: lookup.millis("controller.quorum.fetch.timeout.ms"),
+            request_timeout: lookup.millis("controller.quorum.request.timeout.ms"),
+        }
+    }
+}
+
 /// Settings of a broker or a controller; the fields are the keys with underscores.
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "each field is the Kafka key of its name; the table documents it")]
@@ -71,6 +95,7 @@ pub struct BrokerConfig {
     pub replica_socket_timeout: Duration,
     pub socket_request_max_bytes: usize,
     pub fetch_max_bytes: i32,
+    pub quorum: QuorumConfig,
     /// Defaults for topics that do not set their own.
     pub topic_defaults: TopicConfig,
 }
@@ -98,6 +123,7 @@ impl BrokerConfig {
             replica_socket_timeout: lookup.millis("replica.socket.timeout.ms"),
             socket_request_max_bytes: lookup.count("socket.request.max.bytes"),
             fetch_max_bytes: lookup.int("fetch.max.bytes"),
+            quorum: QuorumConfig::read(&lookup),
             topic_defaults: TopicConfig {
                 min_insync_replicas: lookup.count("min.insync.replicas"),
                 unclean_leader_election_enable: lookup.boolean("unclean.leader.election.enable"),

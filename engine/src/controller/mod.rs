@@ -13,25 +13,24 @@ mod alter_partition;
 mod brokers;
 mod create_topics;
 mod election;
-mod fetch;
 mod placement;
+mod standby;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::config::BrokerConfig;
-use crate::epoch::BrokerEpoch;
+use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::event::{ElectionReason, Event};
-use crate::id::{NodeId, TopicPartition};
-use crate::log::{LogCompletion, LogIo};
+use crate::id::{Endpoint, NodeId, TopicPartition};
 use crate::machine::{Effect, Effects, Input, Machine, RequestContext, Wakeup};
 use crate::message::{ApiVersionsResponse, Request, Response};
 use crate::metadata::{MetadataImage, MetadataRecord, PartitionChange, PartitionImage};
 use crate::offset::Offset;
-use crate::quorum::Quorum;
+use crate::quorum::{Committed, Quorum, QuorumSettings};
 use crate::rng::Rng;
-use crate::storage::{DiskOutcome, DiskToken};
 use crate::time::{Instant, Now};
+use crate::variant::ProtocolVariant;
 use crate::wire::{Listener, advertised};
 
 /// What a handler wants: records to commit, and the reply once they are.
@@ -65,93 +64,90 @@ pub struct ControllerSettings {
     pub cluster_id: String,
     /// `server.properties`.
     pub config: BrokerConfig,
-    /// For topic ids and placement.
+    /// Every voter of the quorum, this one too, and where it listens.
+    pub voters: BTreeMap<NodeId, Endpoint>,
+    /// The protocol's knobs.
+    pub variant: ProtocolVariant,
+    /// For topic ids, placement and election timeouts.
     pub rng: Rng,
 }
 
-/// The controller of a cluster.
+impl ControllerSettings {
+    /// What its voter is born with.
+    #[must_use]
+    pub fn quorum(&self) -> QuorumSettings {
+        QuorumSettings {
+            node: self.node,
+            cluster_id: self.cluster_id.clone(),
+            voters: self.voters.clone(),
+            config: self.config.quorum,
+            variant: self.variant,
+            rng: self.rng.fork("quorum"),
+        }
+    }
+}
+
+/// One controller of a cluster. It decides while its voter leads the quorum, and follows otherwise.
 #[derive(Debug)]
 pub struct Controller {
     settings: ControllerSettings,
     quorum: Quorum,
+    /// What the committed records add up to.
+    committed: MetadataImage,
+    /// While it decides: what all records add up to, those too that are not committed yet. Given up when the
+    /// leadership is lost, and taken from `committed` when it is won.
     image: MetadataImage,
+    /// The epoch it decides in.
+    active: Option<LeaderEpoch>,
     /// When each broker was last heard of. Soft: a new controller gives everybody a whole session.
     last_contact: BTreeMap<NodeId, Instant>,
     parked: VecDeque<Parked>,
-    fetches: fetch::ParkedFetches,
-    disk: BTreeMap<DiskToken, DiskWait>,
-    next_token: u64,
     started: bool,
 }
 
-/// What the end of a disk operation means.
-#[derive(Debug)]
-enum DiskWait {
-    Log(LogCompletion),
-    Fetch(fetch::PlannedFetch),
-}
-
 impl Controller {
-    /// A controller over what it recovered. Starts with its first step.
+    /// A controller over the voter it recovered. Starts with its first step.
     #[must_use]
-    pub fn new(
-        settings: ControllerSettings,
-        quorum: Quorum,
-        records: &[(Offset, MetadataRecord)],
-    ) -> Controller {
-        let mut image = MetadataImage::default();
-        for (offset, record) in records {
-            image.replay(*offset, record);
-        }
+    pub fn new(settings: ControllerSettings, quorum: Quorum) -> Controller {
         Controller {
             settings,
             quorum,
-            image,
+            committed: MetadataImage::default(),
+            image: MetadataImage::default(),
+            active: None,
             last_contact: BTreeMap::new(),
             parked: VecDeque::new(),
-            fetches: fetch::ParkedFetches::default(),
-            disk: BTreeMap::new(),
-            next_token: 0,
             started: false,
         }
     }
 
-    /// The metadata as this controller holds it, with records that are not committed yet.
+    /// The metadata as this controller holds it; while it decides, with records that are not committed yet.
     #[must_use]
     pub fn image(&self) -> &MetadataImage {
-        &self.image
+        if self.active.is_some() { &self.image } else { &self.committed }
     }
 
-    fn start(&mut self, now: Now, effects: &mut Effects) {
-        self.started = true;
-        let mut io = LogIo::default();
-        self.quorum.lead(&mut io);
-        self.submit(io, effects);
-        for broker in self.image.brokers().keys() {
-            self.last_contact.insert(*broker, now.mono);
-        }
+    /// Its voter.
+    #[must_use]
+    pub fn quorum(&self) -> &Quorum {
+        &self.quorum
     }
 
     fn on_request(&mut self, now: Now, context: RequestContext, request: Request, effects: &mut Effects) {
+        if self.active.is_none() && !matches!(request, Request::ApiVersions(_)) {
+            return standby::refuse(&context, &request, effects);
+        }
         let decision = match request {
-            Request::ApiVersions(_) => Decision::reply(ApiVersionsResponse {
-                error: ErrorCode::None,
-                apis: advertised(Listener::Controller),
-            }),
-            Request::Fetch(fetch) => return self.on_fetch(now, context, &fetch, effects),
+            Request::ApiVersions(_) => {
+                let response =
+                    ApiVersionsResponse { error: ErrorCode::None, apis: advertised(Listener::Controller) };
+                return effects.respond(&context, response.into());
+            }
             Request::BrokerRegistration(request) => self.decide_registration(now, &request),
             Request::BrokerHeartbeat(request) => self.decide_heartbeat(now, &request),
             Request::AlterPartition(request) => self.decide_alter_partition(&request),
             Request::CreateTopics(request) => self.decide_create_topics(&request),
-            Request::Produce(_)
-            | Request::ListOffsets(_)
-            | Request::Metadata(_)
-            | Request::Vote(_)
-            | Request::BeginQuorumEpoch(_)
-            | Request::EndQuorumEpoch(_)
-            | Request::DescribeQuorum(_)
-            | Request::FetchSnapshot(_)
-            | Request::OffsetForLeaderEpoch(_) => {
+            _ => {
                 let reason = "request that controllers do not serve";
                 return effects.push(Effect::Close { connection: context.connection, reason });
             }
@@ -167,12 +163,9 @@ impl Controller {
             return self.quorum.end_offset();
         }
         let base = self.quorum.end_offset();
-        let mut io = LogIo::default();
-        self.quorum.append(now.wall, records, &mut io);
-        self.submit(io, effects);
+        self.quorum.append(now, records, effects);
         for (offset, record) in (base.0..).map(Offset).zip(records) {
-            let touched = self.image.replay(offset, record);
-            self.note(offset, record, touched, effects);
+            self.image.replay(offset, record);
         }
         self.quorum.end_offset()
     }
@@ -186,40 +179,46 @@ impl Controller {
         }
     }
 
-    fn release(&mut self, now: Now, effects: &mut Effects) {
+    fn release(&mut self, effects: &mut Effects) {
         let committed = self.quorum.high_watermark();
         while self.parked.front().is_some_and(|parked| parked.needs <= committed) {
             if let Some(parked) = self.parked.pop_front() {
                 effects.respond(&parked.context, parked.response);
             }
         }
-        self.release_fetches(now, effects);
     }
 
-    fn submit(&mut self, mut io: LogIo, effects: &mut Effects) {
-        for (op, completion) in io.drain() {
-            let token = self.token();
-            self.disk.insert(token, DiskWait::Log(completion));
-            effects.push(Effect::Disk { token, op });
+    /// Takes over what the voter has learnt: a lost leadership, committed records, a won leadership.
+    fn follow_quorum(&mut self, now: Now, effects: &mut Effects) {
+        if self.active.is_some() && self.active != self.quorum.active_epoch() {
+            self.stand_by(effects);
         }
-    }
-
-    fn token(&mut self) -> DiskToken {
-        self.next_token += 1;
-        DiskToken(self.next_token)
-    }
-
-    fn on_disk(&mut self, now: Now, token: DiskToken, outcome: DiskOutcome, effects: &mut Effects) {
-        match (self.disk.remove(&token), outcome) {
-            (Some(DiskWait::Log(completion)), Ok(_)) => {
-                if self.quorum.complete(completion) {
-                    self.release(now, effects);
+        while let Some(Committed { records, .. }) = self.quorum.take_committed(effects) {
+            for (offset, record) in &records {
+                let touched = self.committed.replay(*offset, record);
+                // One voice is enough: what the leader commits is what happens.
+                if self.quorum.is_leader() {
+                    self.note(*offset, record, touched, effects);
                 }
             }
-            // A controller that cannot write its log must not go on: what it replayed would never be committed.
-            (Some(DiskWait::Log(_)), Err(error)) => panic!("the metadata log failed: {error}"),
-            (Some(DiskWait::Fetch(planned)), outcome) => Self::finish_fetch(planned, outcome, effects),
-            (None, _) => panic!("end of a disk operation that was never started"),
+        }
+        if self.active.is_none() && self.quorum.active_epoch().is_some() {
+            self.active = self.quorum.active_epoch();
+            self.image = self.committed.clone();
+            let brokers = self.image.brokers().keys();
+            self.last_contact = brokers.map(|broker| (*broker, now.mono)).collect();
+        }
+        self.release(effects);
+    }
+
+    /// Decides no more. What is not committed may be or may never be: whoever waits for it is not told, but loses
+    /// the connection.
+    fn stand_by(&mut self, effects: &mut Effects) {
+        self.active = None;
+        self.image = MetadataImage::default();
+        for parked in std::mem::take(&mut self.parked) {
+            let reason = "the controller has lost its leadership";
+            effects.push(Effect::Close { connection: parked.context.connection, reason });
         }
     }
 
@@ -241,7 +240,9 @@ impl Controller {
             MetadataRecord::UnfenceBroker { broker, .. } => {
                 effects.note(Event::BrokerUnfenced { broker: *broker });
             }
-            MetadataRecord::Topic { .. } | MetadataRecord::TopicSetting { .. } => {}
+            MetadataRecord::Topic { .. }
+            | MetadataRecord::TopicSetting { .. }
+            | MetadataRecord::LeaderChange { .. } => {}
             MetadataRecord::Partition { .. } => self.note_election(touched, ElectionReason::Created, effects),
             MetadataRecord::PartitionChange(change) if change.leader.is_some() => {
                 let reason = self.reason(change);
@@ -249,7 +250,7 @@ impl Controller {
             }
             MetadataRecord::PartitionChange(_) => {
                 if let Some((partition, image)) =
-                    touched.and_then(|tp| Some((tp.clone(), self.image.partition(&tp)?)))
+                    touched.and_then(|tp| Some((tp.clone(), self.committed.partition(&tp)?)))
                 {
                     let (isr, partition_epoch) = (image.isr.clone(), image.partition_epoch);
                     effects.note(Event::IsrChanged { partition, isr, partition_epoch });
@@ -260,7 +261,7 @@ impl Controller {
 
     fn note_election(&self, touched: Option<TopicPartition>, reason: ElectionReason, effects: &mut Effects) {
         let Some(partition) = touched else { return };
-        let Some(image) = self.image.partition(&partition) else { return };
+        let Some(image) = self.committed.partition(&partition) else { return };
         let (leader, epoch, isr) = (image.leader, image.leader_epoch, image.isr.clone());
         effects.note(Event::LeaderElected { partition, leader, epoch, isr, reason });
     }
@@ -278,26 +279,35 @@ impl Controller {
 impl Machine for Controller {
     fn step(&mut self, now: Now, input: Input, effects: &mut Effects) {
         if !self.started {
-            self.start(now, effects);
+            self.started = true;
+            self.quorum.start(now, effects);
         }
         match input {
-            Input::Request { context, request } => self.on_request(now, context, request, effects),
-            Input::Disk { token, outcome } => self.on_disk(now, token, outcome, effects),
-            Input::Closed { connection } => self.fetches.forget(connection),
-            Input::Reply { .. } => panic!("a controller of one voter calls nobody"),
+            Input::Request { context, request } => {
+                if let Some((context, request)) = self.quorum.on_request(now, context, request, effects) {
+                    self.on_request(now, context, request, effects);
+                }
+            }
+            Input::Disk { token, outcome } => self.quorum.on_disk(now, token, outcome, effects),
+            Input::Closed { connection } => self.quorum.forget(connection),
+            Input::Reply { token, outcome } => self.quorum.on_reply(now, token, outcome, effects),
             Input::Tick => {}
         }
-        self.expire_sessions(now, effects);
-        self.expire_fetches(now, effects);
+        self.quorum.tick(now, effects);
+        self.follow_quorum(now, effects);
+        if self.active.is_some() {
+            self.expire_sessions(now, effects);
+        }
     }
 
     fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
-        [self.next_session_end(), self.fetches.next_deadline()].into_iter().flatten().min()
+        let session = self.active.and_then(|_| self.next_session_end());
+        [session, self.quorum.next_wakeup()].into_iter().flatten().min()
     }
 
     fn invariants(&self) {
         self.quorum.invariants();
-        for (topic, index, partition) in self.image.partitions() {
+        for (topic, index, partition) in self.image().partitions() {
             let name = &topic.name;
             let PartitionImage { replicas, isr, leader, .. } = partition;
             assert!(

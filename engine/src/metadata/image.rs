@@ -171,6 +171,8 @@ impl MetadataImage {
                 Some(TopicPartition { topic: topic.name.clone(), partition: *partition })
             }
             MetadataRecord::PartitionChange(change) => Some(self.replay_change(change)),
+            // Of the quorum's concern only.
+            MetadataRecord::LeaderChange { .. } => None,
         }
     }
 

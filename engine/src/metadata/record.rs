@@ -36,6 +36,8 @@ pub enum MetadataRecord {
     },
     /// A partition changed.
     PartitionChange(PartitionChange),
+    /// A controller began to lead the quorum; the first record of its epoch (Kafka's LeaderChangeMessage).
+    LeaderChange { leader: NodeId, epoch: LeaderEpoch },
 }
 
 /// A change of one partition: what is `None` stays. Every change raises the partition epoch; a written leader,
@@ -129,6 +131,11 @@ impl MetadataRecord {
                 }
                 out.put_u8(u8::from(change.recovering));
             }
+            MetadataRecord::LeaderChange { leader, epoch } => {
+                out.put_u8(7);
+                out.put_i32(leader.0);
+                out.put_i32(epoch.0);
+            }
         }
         out.freeze()
     }
@@ -175,6 +182,7 @@ impl MetadataRecord {
                 leader: if input.flag()? { Some(input.optional_node()?) } else { None },
                 recovering: input.flag()?,
             }),
+            7 => MetadataRecord::LeaderChange { leader: input.node()?, epoch: LeaderEpoch(input.i32()?) },
             _ => return Err(RecordError("unknown kind")),
         };
         if input.0.has_remaining() { Err(RecordError("bytes after the end")) } else { Ok(record) }

@@ -1,87 +1,146 @@
-//! The metadata quorum: who may write the controller's log, and what of it is committed.
+//! The metadata quorum: who may write the controller's log, and what of it is committed (KRaft: KIP-595, KIP-996).
 //!
-//! So far a quorum of one voter. It leads from its boot on, in a new epoch each time (a voter that restarted as
-//! leader of its old epoch could reuse offsets, KAFKA-10527), and a record is committed when it is durable on that
-//! one voter's disk. The interface is that of a quorum of many: append, learn of the high watermark later, serve
-//! fetches up to it. Elections and voters' fetches belong here when they come.
+//! A [`Quorum`] is one voter: the log, the vote it must not forget, and a role. It is a part of a machine and takes
+//! the inputs that concern it; it owns every disk operation and every call of a controller. One of 1, 3 or 5 voters
+//! leads in an epoch and alone appends. The others pull: a voter's fetch says by its offset what it has on disk, so
+//! a record is **committed** when a majority of fetches have passed it, or the leader's own disk for itself.
+//!
+//! What keeps it safe:
+//! - Epoch and vote are on disk before they are told (`election_state`). A leader that restarts never leads its old
+//!   epoch: it could write other records at offsets it has given out (KAFKA-10527).
+//! - A vote goes only to a log that is as far as the voter's own (`election`).
+//! - A leader counts nothing as committed before a record of its own epoch is (`leader`; Raft's figure 8).
+//! - A follower cuts what parts from the leader's log, and never below the high watermark (`follower`; KAFKA-12460).
+//!
+//! What keeps it live: a voter that hears nothing asks for pre-votes before it raises the epoch, so that one that
+//! was cut off does not depose a working leader; a leader that a majority has stopped fetching from resigns.
+//!
+//! Deliberately absent: changes of the voter set, and directory ids (KIP-853). A voter whose disk was replaced must
+//! not come back under its old id.
+
+mod boot;
+mod describe;
+mod election;
+mod election_state;
+mod follower;
+mod leader;
+mod role;
+mod serve;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
+pub use boot::QuorumError;
+pub use election_state::{ElectionState, ElectionStateError, QUORUM_STATE};
+
+use role::{Ballot, Leading, Role};
+use serve::{ParkedFetches, PlannedFetch};
+
+use crate::config::QuorumConfig;
 use crate::epoch::LeaderEpoch;
-use crate::id::TopicPartition;
-use crate::log::{LogCompletion, LogIo, LogSettings, OutOfRange, PartitionLog, ReadPlan};
-use crate::metadata::{MetadataRecord, RecordError};
+use crate::event::{BatchId, Event};
+use crate::id::{ConnectionId, Endpoint, NodeId};
+use crate::log::{LogCompletion, LogIo, PartitionLog};
+use crate::machine::{CallError, CallToken, Effect, Effects, Lane, RequestContext, Wakeup};
+use crate::message::{LeaderIdAndEpoch, Request, Response};
+use crate::metadata::MetadataRecord;
 use crate::offset::Offset;
-use crate::record::{BatchBuilder, BatchError, Compression, RecordBatch, batches};
-use crate::storage::{Disk, DiskDone, DiskError};
-use crate::time::Timestamp;
+use crate::record::{BatchBuilder, Compression, RecordBatch};
+use crate::rng::Rng;
+use crate::storage::{DiskOp, DiskOutcome, DiskToken, FileName};
+use crate::time::{Instant, Now, Timestamp};
+use crate::variant::ProtocolVariant;
 
-/// Segment size of the metadata log, in bytes (Kafka's `metadata.log.segment.bytes` is 1 GiB as well).
-const SEGMENT_BYTES: usize = 1 << 30;
-/// Most bytes read at once on boot.
-const READ_BYTES: usize = 1 << 20;
-
-/// Why the metadata log could not be read at boot.
-#[derive(Debug, thiserror::Error)]
-pub enum QuorumError {
-    /// The disk failed.
-    #[error("the metadata log cannot be read: {0}")]
-    Disk(#[from] DiskError),
-    /// A batch is damaged in a way recovery did not cut.
-    #[error("the metadata log is damaged: {0}")]
-    Batch(#[from] BatchError),
-    /// A record is not one of ours.
-    #[error("the metadata log is damaged: {0}")]
-    Record(#[from] RecordError),
+/// What a voter is born with.
+#[derive(Clone, Debug)]
+pub struct QuorumSettings {
+    /// Its `node.id`; one of the voters.
+    pub node: NodeId,
+    /// The cluster's id.
+    pub cluster_id: String,
+    /// `controller.quorum.voters`: every voter, this one too, and where it listens.
+    pub voters: BTreeMap<NodeId, Endpoint>,
+    /// Its timeouts.
+    pub config: QuorumConfig,
+    /// The protocol's knobs.
+    pub variant: ProtocolVariant,
+    /// For timeouts that differ from voter to voter.
+    pub rng: Rng,
 }
 
-/// One voter's view of the quorum.
+/// Records that are committed, in the order of the log.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Committed {
+    /// The batch they lay in.
+    pub batch: BatchId,
+    /// The records with their offsets.
+    pub records: Vec<(Offset, MetadataRecord)>,
+}
+
+/// What the end of a disk operation means.
+#[derive(Debug)]
+enum DiskWait {
+    Log(LogCompletion),
+    /// The election state of that number is on disk.
+    ElectionState(u64),
+    Fetch(PlannedFetch),
+}
+
+/// What the reply to a call means.
+#[derive(Clone, Copy, Debug)]
+enum Call {
+    Vote(NodeId, Ballot),
+    /// Of BeginQuorumEpoch or EndQuorumEpoch: only a higher epoch in it counts.
+    Tell,
+    Fetch,
+}
+
+/// One voter.
 #[derive(Debug)]
 pub struct Quorum {
+    settings: QuorumSettings,
     log: PartitionLog,
-    epoch: LeaderEpoch,
+    election: ElectionState,
+    role: Role,
+    high_watermark: Offset,
+    /// Batches from `applied` to the end of the log, committed or not.
+    ahead: VecDeque<RecordBatch>,
+    /// Everything before was handed out by [`Quorum::take_committed`].
+    applied: Offset,
+    fetches: ParkedFetches,
+    calls: BTreeMap<CallToken, Call>,
+    disk: BTreeMap<DiskToken, DiskWait>,
+    next_token: u64,
+    /// Election states written so far, and how many of them are on disk.
+    states_written: u64,
+    states_durable: u64,
+    /// What must not be said before the election state of that number is on disk.
+    held: VecDeque<(u64, Effect)>,
 }
 
 impl Quorum {
-    /// Reads the log back and returns every record in it with its offset. All of them are committed: what
-    /// recovery finds is on the disk of the only voter, and is synced before anything is served.
-    ///
-    /// # Errors
-    /// If the disk fails or holds something that is no metadata log.
-    pub async fn recover<D: Disk>(disk: &D) -> Result<(Quorum, Vec<(Offset, MetadataRecord)>), QuorumError> {
-        let settings = LogSettings { segment_bytes: SEGMENT_BYTES };
-        let (log, _cut) = PartitionLog::recover(disk, TopicPartition::cluster_metadata(), settings).await?;
-        let mut records = Vec::new();
-        let mut position = log.start_offset();
-        while let Some(plan) =
-            log.read(position, READ_BYTES, log.end_offset()).map_err(|_| DiskError::NotFound)?
-        {
-            let DiskDone::Read(bytes) = disk.execute(plan.op).await? else {
-                return Err(DiskError::Io.into());
-            };
-            for batch in batches(bytes) {
-                let batch = batch?;
-                position = batch.next_offset();
-                decode_batch(&batch, &mut records)?;
-            }
-        }
-        let epoch = log.latest_epoch().unwrap_or(LeaderEpoch::NONE);
-        Ok((Quorum { log, epoch }, records))
+    /// Takes up its role. Once, with the first step.
+    pub fn start(&mut self, now: Now, effects: &mut Effects) {
+        self.take_first_role(now, effects);
     }
 
-    /// Takes the leadership in a new epoch and makes the recovered log durable. Once, at boot.
-    pub fn lead(&mut self, io: &mut LogIo) {
-        self.epoch = self.epoch.next();
-        self.log.start_epoch(self.epoch, io);
-        if self.log.end_offset() > Offset::ZERO {
-            self.log.sync(io);
-        }
-    }
-
-    /// The epoch this voter leads in.
+    /// The highest epoch this voter knows, and who leads in it.
     #[must_use]
-    pub fn epoch(&self) -> LeaderEpoch {
-        self.epoch
+    pub fn current_leader(&self) -> LeaderIdAndEpoch {
+        let leader = self.election.leader.unwrap_or(NodeId::NONE);
+        LeaderIdAndEpoch { leader, epoch: self.election.epoch }
+    }
+
+    /// The epoch in which this voter leads and in which everything that was committed before it has been handed
+    /// out: from then on the controller may decide (KAFKA-15345).
+    #[must_use]
+    pub fn active_epoch(&self) -> Option<LeaderEpoch> {
+        let leading = self.leading()?;
+        (self.applied > leading.epoch_start).then_some(self.election.epoch)
     }
 
     /// End of the log, committed or not.
@@ -90,49 +149,313 @@ impl Quorum {
         self.log.end_offset()
     }
 
-    /// End of what is committed: only this may leave the controller.
+    /// End of what this voter knows to be committed: only this may leave the controller.
     #[must_use]
     pub fn high_watermark(&self) -> Offset {
-        self.log.progress().durable()
+        self.high_watermark
     }
 
     /// Appends records as one batch, all or nothing. They are committed when the high watermark passes them.
-    pub fn append(&mut self, now: Timestamp, records: &[MetadataRecord], io: &mut LogIo) {
+    ///
+    /// # Panics
+    /// If this voter does not lead.
+    pub fn append(&mut self, now: Now, records: &[MetadataRecord], effects: &mut Effects) {
+        assert!(self.leading().is_some(), "only the leader of the quorum appends");
+        self.append_in_epoch(now.wall, records, effects);
+        self.release_fetches(now, effects);
+    }
+
+    fn append_in_epoch(&mut self, at: Timestamp, records: &[MetadataRecord], effects: &mut Effects) {
         let mut builder = BatchBuilder::new(Compression::None);
         for record in records {
-            builder.push(now, None, Some(&record.encode()), &[]);
+            builder.push(at, None, Some(&record.encode()), &[]);
         }
         let batch = RecordBatch::parse(builder.build()).expect("a batch we built is valid");
-        self.log.append_as_leader(batch, self.epoch, io);
-        self.log.sync(io);
+        let batch = batch.with_position(self.log.end_offset(), self.election.epoch);
+        self.ahead.push_back(batch.clone());
+        let epoch = self.election.epoch;
+        self.with_log(effects, |log, io| {
+            log.append_as_leader(batch, epoch, io);
+            log.sync(io);
+        });
     }
 
-    /// A disk operation of the log ended well. True if the high watermark moved.
-    pub fn complete(&mut self, completion: LogCompletion) -> bool {
-        let before = self.high_watermark();
-        self.log.complete(completion);
-        self.high_watermark() > before
+    /// The next committed batch that was not handed out yet.
+    pub fn take_committed(&mut self, effects: &mut Effects) -> Option<Committed> {
+        let batch = loop {
+            let batch = self.ahead.pop_front_if(|batch| batch.next_offset() <= self.high_watermark)?;
+            effects.note(Event::MetadataCommitted { batch: batch.id() });
+            // Only a planted bug cuts and replaces what was handed out before.
+            if batch.next_offset() > self.applied {
+                break batch;
+            }
+        };
+        self.applied = batch.next_offset();
+        let mut records = Vec::new();
+        decode_batch(&batch, &mut records).expect("what was appended was decoded before");
+        Some(Committed { batch: batch.id(), records })
     }
 
-    /// What to read for a fetch from `offset`: committed batches only; `None` if there is nothing yet.
+    /// True if this voter leads its epoch.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.leading().is_some()
+    }
+
+    /// A connection is gone; replies to it are pointless.
+    pub fn forget(&mut self, connection: ConnectionId) {
+        self.fetches.forget(connection);
+    }
+
+    /// Takes a request if it is one of the quorum's; gives any other back.
+    #[must_use]
+    pub fn on_request(
+        &mut self,
+        now: Now,
+        context: RequestContext,
+        request: Request,
+        effects: &mut Effects,
+    ) -> Option<(RequestContext, Request)> {
+        match request {
+            Request::Vote(request) => {
+                let response = self.decide_vote(now, &request, effects);
+                self.answer(&context, response, effects);
+            }
+            Request::BeginQuorumEpoch(request) => {
+                let response = self.on_begin(now, &request, effects);
+                self.answer(&context, response, effects);
+            }
+            Request::EndQuorumEpoch(request) => {
+                let response = self.on_end(now, &request, effects);
+                self.answer(&context, response, effects);
+            }
+            Request::Fetch(request) => self.on_fetch(now, context, &request, effects),
+            Request::DescribeQuorum(request) => {
+                let response = self.describe(now, &request);
+                effects.respond(&context, response.into());
+            }
+            other => return Some((context, other)),
+        }
+        None
+    }
+
+    /// A call of this voter ended.
+    pub fn on_reply(
+        &mut self,
+        now: Now,
+        token: CallToken,
+        outcome: Result<Response, CallError>,
+        effects: &mut Effects,
+    ) {
+        match self.calls.remove(&token) {
+            Some(Call::Vote(voter, ballot)) => self.on_vote(now, voter, ballot, outcome, effects),
+            Some(Call::Tell) => self.on_told(now, outcome, effects),
+            Some(Call::Fetch) => self.on_fetched(now, token, outcome, effects),
+            None => panic!("reply to a call that was never made"),
+        }
+    }
+
+    /// A disk operation of this voter ended.
     ///
-    /// # Errors
-    /// If the offset is outside the log.
-    pub fn read(&self, offset: Offset, max_bytes: usize) -> Result<Option<ReadPlan>, OutOfRange> {
-        self.log.read(offset, max_bytes, self.high_watermark())
+    /// # Panics
+    /// If a write failed: a voter that cannot write its log or its vote must not go on.
+    pub fn on_disk(&mut self, now: Now, token: DiskToken, outcome: DiskOutcome, effects: &mut Effects) {
+        match (self.disk.remove(&token), outcome) {
+            (Some(DiskWait::Log(completion)), Ok(_)) => {
+                let before = self.log.progress();
+                self.log.complete(completion);
+                if self.log.progress() != before {
+                    self.log_moved(now, effects);
+                }
+            }
+            (Some(DiskWait::ElectionState(number)), Ok(_)) => {
+                self.states_durable = self.states_durable.max(number);
+                while self.held.front().is_some_and(|(needs, _)| *needs <= self.states_durable) {
+                    if let Some((_, effect)) = self.held.pop_front() {
+                        effects.push(effect);
+                    }
+                }
+                self.maybe_win(now, effects);
+            }
+            (Some(DiskWait::Log(_) | DiskWait::ElectionState(_)), Err(error)) => {
+                panic!("the metadata log failed: {error}")
+            }
+            (Some(DiskWait::Fetch(planned)), outcome) => self.finish_fetch(planned, outcome, effects),
+            (None, _) => panic!("end of a disk operation that was never started"),
+        }
+    }
+
+    /// Does what time demands. After every step.
+    pub fn tick(&mut self, now: Now, effects: &mut Effects) {
+        self.expire_fetches(now, effects);
+        self.expire_role(now, effects);
+        self.lead_on(now, effects);
+        self.follow_on(now, effects);
+    }
+
+    /// When [`Quorum::tick`] has something to do.
+    #[must_use]
+    pub fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
+        let role = match &self.role {
+            Role::Unattached { until }
+            | Role::Prospective { until, .. }
+            | Role::Candidate { until, .. }
+            | Role::Resigned { until } => Some((*until, Wakeup::Election)),
+            Role::Leader(leading) => {
+                let begin = (!leading.voters.is_empty()).then_some(leading.begin_at);
+                [begin, leading.check_quorum_at].into_iter().flatten().min().map(|at| (at, Wakeup::Election))
+            }
+            Role::Follower(following) => {
+                let fetch = self.may_fetch().then_some(following.pause_until);
+                fetch.into_iter().chain([following.until]).min().map(|at| (at, Wakeup::Election))
+            }
+        };
+        [role, self.fetches.next_deadline()].into_iter().flatten().min()
     }
 
     /// Panics on a bug of ours.
     pub fn invariants(&self) {
         self.log.invariants();
-        assert!(
-            self.high_watermark() <= self.end_offset(),
-            "high watermark beyond the end of the metadata log"
-        );
+        let end = self.log.end_offset();
+        assert!(self.high_watermark <= end, "high watermark beyond the end of the metadata log");
+        if !self.settings.variant.quorum_memory.may_cut_committed() {
+            assert!(self.applied <= self.high_watermark, "applied beyond what is committed");
+            let ahead = self.ahead.back().map_or(self.applied, RecordBatch::next_offset);
+            assert_eq!(ahead, end, "the batches ahead end with the log");
+        }
+        assert!(self.states_durable <= self.states_written, "more election states on disk than written");
+        assert!(self.held.is_empty() || self.states_durable < self.states_written, "held without a reason");
+        match &self.role {
+            Role::Leader(_) => assert_eq!(self.election.leader, Some(self.settings.node), "leader"),
+            Role::Follower(following) => {
+                assert_eq!(self.election.leader, Some(following.leader), "follower");
+                assert_ne!(following.leader, self.settings.node, "a voter does not follow itself");
+            }
+            Role::Candidate { .. } => {
+                assert_eq!(self.election.voted, Some(self.settings.node), "a candidate votes for itself");
+            }
+            Role::Unattached { .. } | Role::Prospective { .. } | Role::Resigned { .. } => {}
+        }
+    }
+
+    fn leading(&self) -> Option<&Leading> {
+        match &self.role {
+            Role::Leader(leading) => Some(leading),
+            _ => None,
+        }
+    }
+
+    fn is_voter(&self, node: NodeId) -> bool {
+        self.settings.voters.contains_key(&node)
+    }
+
+    fn others(&self) -> Vec<NodeId> {
+        self.settings.voters.keys().copied().filter(|voter| *voter != self.settings.node).collect()
+    }
+
+    /// The epoch of the last record of the log; NONE for an empty one.
+    fn last_epoch(&self) -> LeaderEpoch {
+        self.log.latest_epoch().unwrap_or(LeaderEpoch::NONE)
+    }
+
+    /// Something about the log's writes has moved.
+    fn log_moved(&mut self, now: Now, effects: &mut Effects) {
+        match &self.role {
+            Role::Leader(_) => {
+                self.advance_high_watermark();
+                self.release_fetches(now, effects);
+            }
+            Role::Follower(_) => self.follow_on(now, effects),
+            _ => {}
+        }
+    }
+
+    /// Another role, with or without another election state. The state is on its way to the disk before anything
+    /// that comes of it is said.
+    fn become_role(&mut self, election: ElectionState, role: Role, effects: &mut Effects) {
+        assert!(election.epoch >= self.election.epoch, "the epoch of a voter never decreases");
+        if election != self.election {
+            self.election = election;
+            self.write_election_state(effects);
+        }
+        let before = std::mem::replace(&mut self.role, role);
+        let ElectionState { epoch, leader, .. } = self.election;
+        effects.note(Event::QuorumRoleChanged { role: self.role.name(), epoch, leader });
+        match before {
+            Role::Leader(_) if self.leading().is_none() => self.fail_fetches(effects),
+            Role::Follower(following) if following.in_flight.is_some() => {
+                effects.push(Effect::Disconnect { from: following.leader, lane: Lane::Metadata });
+            }
+            _ => {}
+        }
+    }
+
+    fn write_election_state(&mut self, effects: &mut Effects) {
+        if !self.settings.variant.quorum_memory.is_written() {
+            return;
+        }
+        self.states_written += 1;
+        let token = self.disk_token(DiskWait::ElectionState(self.states_written));
+        let directory = self.log.directory();
+        let file = FileName::new(directory, QUORUM_STATE);
+        effects.push(Effect::Disk { token, op: DiskOp::Replace { file, content: self.election.encode() } });
+    }
+
+    /// Says something when all that it may depend on is on disk.
+    fn say(&mut self, effect: Effect, effects: &mut Effects) {
+        if self.states_durable < self.states_written {
+            self.held.push_back((self.states_written, effect));
+        } else {
+            effects.push(effect);
+        }
+    }
+
+    fn answer(&mut self, context: &RequestContext, response: impl Into<Response>, effects: &mut Effects) {
+        let response = Some(response.into());
+        self.say(Effect::Respond { context: context.clone(), response }, effects);
+    }
+
+    fn call(
+        &mut self,
+        to: NodeId,
+        lane: Lane,
+        call: Call,
+        request: impl Into<Request>,
+        effects: &mut Effects,
+    ) -> CallToken {
+        self.next_token += 1;
+        let token = CallToken(self.next_token);
+        self.calls.insert(token, call);
+        let endpoint = self.settings.voters[&to].clone();
+        let timeout = self.settings.config.request_timeout;
+        self.say(Effect::Call { to, endpoint, lane, token, request: request.into(), timeout }, effects);
+        token
+    }
+
+    fn disk_token(&mut self, wait: DiskWait) -> DiskToken {
+        self.next_token += 1;
+        let token = DiskToken(self.next_token);
+        self.disk.insert(token, wait);
+        token
+    }
+
+    /// Does something with the log and hands its operations over.
+    fn with_log<R>(
+        &mut self,
+        effects: &mut Effects,
+        act: impl FnOnce(&mut PartitionLog, &mut LogIo) -> R,
+    ) -> R {
+        let mut io = LogIo::default();
+        let result = act(&mut self.log, &mut io);
+        for (op, completion) in io.drain() {
+            let token = self.disk_token(DiskWait::Log(completion));
+            effects.push(Effect::Disk { token, op });
+        }
+        result
     }
 }
 
-/// Reads the records of a fetched batch of the metadata log.
+/// Reads the records of a batch of the metadata log.
 ///
 /// # Errors
 /// If the batch or a record in it is damaged.

@@ -1,0 +1,205 @@
+//! Serving the log by long poll: to voters whatever is written, to all others what is committed.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::follower::Position;
+use super::role::{Fetcher, Role};
+use super::{DiskWait, Quorum};
+use crate::epoch::{BrokerEpoch, LeaderEpoch};
+use crate::error::ErrorCode;
+use crate::id::{ConnectionId, NodeId, PartitionIndex, TopicId};
+use crate::log::ReadPlan;
+use crate::machine::{Effect, Effects, RequestContext, Wakeup};
+use crate::message::{
+    FetchPartition, FetchRequest, FetchResponse, FetchedPartition, FetchedTopic, LeaderIdAndEpoch,
+};
+use crate::offset::Offset;
+use crate::storage::{DiskDone, DiskOutcome};
+use crate::time::{Instant, Now};
+
+/// Most replicas without a vote that are remembered for DescribeQuorum.
+const OBSERVERS_MAX: usize = 1000;
+
+/// A fetch whose bytes are being read.
+#[derive(Debug)]
+pub(super) struct PlannedFetch {
+    context: RequestContext,
+    /// The epoch it was planned in: in another one the log may hold something else at that place.
+    epoch: LeaderEpoch,
+}
+
+/// Fetches that wait for something new; one a connection.
+#[derive(Debug, Default)]
+pub(super) struct ParkedFetches {
+    waiting: BTreeMap<ConnectionId, WaitingFetch>,
+}
+
+#[derive(Debug)]
+struct WaitingFetch {
+    context: RequestContext,
+    offset: Offset,
+    max_bytes: usize,
+    /// Voters get what is not committed too: it is their fetches that commit it.
+    by_voter: bool,
+    deadline: Instant,
+}
+
+impl ParkedFetches {
+    pub(super) fn forget(&mut self, connection: ConnectionId) {
+        self.waiting.remove(&connection);
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<(Instant, Wakeup)> {
+        self.waiting.values().map(|fetch| (fetch.deadline, Wakeup::Parked)).min()
+    }
+}
+
+impl Quorum {
+    pub(super) fn on_fetch(
+        &mut self,
+        now: Now,
+        context: RequestContext,
+        request: &FetchRequest,
+        effects: &mut Effects,
+    ) {
+        let topic = request.topics.iter().find(|topic| topic.id == TopicId::CLUSTER_METADATA);
+        let Some(partition) = topic.and_then(|topic| topic.partitions.first()) else {
+            let reason = "fetch of something that is not the metadata log";
+            return effects.push(Effect::Close { connection: context.connection, reason });
+        };
+        let asked = partition.current_leader_epoch;
+        let epoch_error = match self.election.epoch {
+            _ if self.leading().is_none() => Some(ErrorCode::NotLeaderOrFollower),
+            epoch if asked != LeaderEpoch::NONE && asked < epoch => Some(ErrorCode::FencedLeaderEpoch),
+            epoch if asked > epoch => Some(ErrorCode::UnknownLeaderEpoch),
+            _ => None,
+        };
+        if let Some(error) = epoch_error {
+            return self.refuse(&context, error, effects);
+        }
+        // Brokers have an epoch of their own, or no id if it is a voter's as well.
+        let by_voter = self.is_voter(request.replica)
+            && request.replica_epoch == BrokerEpoch::NONE
+            && request.replica != self.settings.node;
+        let offset = partition.fetch_offset;
+        if by_voter {
+            if let Position::Diverging(diverging) = self.position(offset, partition.last_fetched_epoch) {
+                self.voter_fetched(now, request.replica, None);
+                let answer = FetchedPartition { diverging_epoch: Some(diverging), ..self.nothing() };
+                return respond(&context, answer, effects);
+            }
+            self.voter_fetched(now, request.replica, Some(offset));
+            self.release_fetches(now, effects);
+        } else {
+            self.observer_fetched(now, request.replica, partition);
+        }
+        let max_bytes = usize::try_from(partition.max_bytes).unwrap_or(0);
+        let deadline = now.mono.after(request.max_wait);
+        self.serve_or_wait(now, WaitingFetch { context, offset, max_bytes, by_voter, deadline }, effects);
+    }
+
+    fn observer_fetched(&mut self, now: Now, replica: NodeId, partition: &FetchPartition) {
+        let committed = self.high_watermark;
+        let Role::Leader(leading) = &mut self.role else { return };
+        if replica == NodeId::NONE {
+            return;
+        }
+        let observers = &mut leading.observers;
+        if observers.len() >= OBSERVERS_MAX && !observers.contains_key(&replica) {
+            let oldest = observers.iter().min_by_key(|(_, fetcher)| fetcher.last_fetch).map(|(id, _)| *id);
+            oldest.and_then(|oldest| observers.remove(&oldest));
+        }
+        let fetcher = observers.entry(replica).or_insert_with(|| Fetcher::silent_since(now.mono));
+        fetcher.fetched(now, partition.fetch_offset, committed);
+    }
+
+    /// Answers every fetch that waits and now finds something.
+    pub(super) fn release_fetches(&mut self, now: Now, effects: &mut Effects) {
+        for (_, fetch) in std::mem::take(&mut self.fetches.waiting) {
+            self.serve_or_wait(now, fetch, effects);
+        }
+    }
+
+    pub(super) fn expire_fetches(&mut self, now: Now, effects: &mut Effects) {
+        let due = |_: &ConnectionId, fetch: &mut WaitingFetch| fetch.deadline <= now.mono;
+        let expired: Vec<_> = self.fetches.waiting.extract_if(.., due).collect();
+        for (_, fetch) in expired {
+            respond(&fetch.context, self.nothing(), effects);
+        }
+    }
+
+    /// This voter leads no more: whoever waits shall ask the next leader.
+    pub(super) fn fail_fetches(&mut self, effects: &mut Effects) {
+        for (_, fetch) in std::mem::take(&mut self.fetches.waiting) {
+            self.refuse(&fetch.context, ErrorCode::NotLeaderOrFollower, effects);
+        }
+    }
+
+    fn serve_or_wait(&mut self, now: Now, fetch: WaitingFetch, effects: &mut Effects) {
+        let up_to = if fetch.by_voter { self.log.end_offset() } else { self.high_watermark };
+        match self.log.read(fetch.offset, fetch.max_bytes, up_to) {
+            Ok(Some(ReadPlan { op, .. })) => {
+                let planned = PlannedFetch { context: fetch.context, epoch: self.election.epoch };
+                let token = self.disk_token(DiskWait::Fetch(planned));
+                effects.push(Effect::Disk { token, op });
+            }
+            Ok(None) if fetch.deadline > now.mono => {
+                self.fetches.waiting.insert(fetch.context.connection, fetch);
+            }
+            Ok(None) => respond(&fetch.context, self.nothing(), effects),
+            Err(_) => self.refuse(&fetch.context, ErrorCode::OffsetOutOfRange, effects),
+        }
+    }
+
+    pub(super) fn finish_fetch(
+        &mut self,
+        planned: PlannedFetch,
+        outcome: DiskOutcome,
+        effects: &mut Effects,
+    ) {
+        let PlannedFetch { context, epoch } = planned;
+        if self.leading().is_none() || self.election.epoch != epoch {
+            return self.refuse(&context, ErrorCode::NotLeaderOrFollower, effects);
+        }
+        match outcome {
+            Ok(DiskDone::Read(records)) => {
+                respond(&context, FetchedPartition { records, ..self.nothing() }, effects);
+            }
+            Ok(DiskDone::Done) | Err(_) => self.refuse(&context, ErrorCode::KafkaStorageError, effects),
+        }
+    }
+
+    fn refuse(&mut self, context: &RequestContext, error: ErrorCode, effects: &mut Effects) {
+        let answer = FetchedPartition { error, ..self.nothing() };
+        let topic = FetchedTopic { name: None, id: TopicId::CLUSTER_METADATA, partitions: vec![answer] };
+        // It tells epoch and leader: not before they are on disk.
+        self.answer(
+            context,
+            FetchResponse { error: ErrorCode::None, session_id: 0, topics: vec![topic] },
+            effects,
+        );
+    }
+
+    fn nothing(&self) -> FetchedPartition {
+        let known = self.current_leader();
+        FetchedPartition {
+            partition: PartitionIndex(0),
+            error: ErrorCode::None,
+            high_watermark: self.high_watermark,
+            last_stable_offset: self.high_watermark,
+            log_start_offset: self.log.start_offset(),
+            diverging_epoch: None,
+            current_leader: (known != LeaderIdAndEpoch::NONE).then_some(known),
+            snapshot: None,
+            records: Bytes::new(),
+        }
+    }
+}
+
+fn respond(context: &RequestContext, partition: FetchedPartition, effects: &mut Effects) {
+    let topic = FetchedTopic { name: None, id: TopicId::CLUSTER_METADATA, partitions: vec![partition] };
+    let response = FetchResponse { error: ErrorCode::None, session_id: 0, topics: vec![topic] };
+    effects.respond(context, response.into());
+}
