@@ -270,7 +270,7 @@ fn settings() -> BrokerSettings {
         endpoint: endpoint(LEADER),
         rack: None,
         incarnation: IncarnationId(Uuid::from_u128(1)),
-        controller: (CONTROLLER, endpoint(CONTROLLER)),
+        voters: BTreeMap::from([(CONTROLLER, endpoint(CONTROLLER))]),
         config: BrokerConfig::from_properties(&Properties::new()).expect("defaults are valid"),
         variant: ProtocolVariant::default(),
     }

@@ -51,9 +51,6 @@ pub fn partitions(plan: &Plan) -> Vec<TopicPartition> {
     plan.topics.iter().flat_map(|topic| of(topic.name.as_str(), topic.partitions)).collect()
 }
 
-/// Id of the controller, away from the brokers'.
-pub const CONTROLLER: NodeId = tribunal_sim::cluster::CONTROLLER;
-
 /// A cluster under steady load that can be given time.
 pub trait Arm {
     /// Lets `seconds` of simulated time pass.

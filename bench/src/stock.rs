@@ -27,7 +27,7 @@ use tribunal_sim::scenario::Plan;
 use tribunal_sim::scenario::distribution::Distribution;
 use tribunal_sim::scenario::plan::ProducerPlan;
 
-use crate::steady::{self, Arm, CONTROLLER};
+use crate::steady::{self, Arm};
 
 const PORT: u16 = 9092;
 const TICK: Duration = Duration::from_millis(1);
@@ -117,17 +117,23 @@ fn bootstrap(plan: &Plan) -> Vec<Endpoint> {
 }
 
 fn start_processes(simulation: &mut turmoil::Sim<'static>, plan: &Plan, rng: &Rng, seed: u64) {
-    let settings = ControllerSettings {
-        node: CONTROLLER,
-        cluster_id: "tribunal".to_owned(),
-        config: plan.cluster.config.clone(),
-        rng: rng.fork("process/controller"),
-    };
-    let controller = machine(plan, &host_name(CONTROLLER), seed);
-    simulation.host(host_name(CONTROLLER), move || {
-        let (platform, settings) = (controller.platform(), settings.clone());
-        async move { Ok(start_controller(platform, settings, endpoint(CONTROLLER), Rc::new(Deaf)).await?) }
-    });
+    let voters: BTreeMap<NodeId, Endpoint> =
+        plan.cluster.controller_ids().map(|id| (id, endpoint(id))).collect();
+    for node in plan.cluster.controller_ids() {
+        let settings = ControllerSettings {
+            node,
+            cluster_id: "tribunal".to_owned(),
+            config: plan.cluster.config.clone(),
+            voters: voters.clone(),
+            variant: plan.protocol,
+            rng: rng.fork(&format!("process/{node}")),
+        };
+        let controller = machine(plan, &host_name(node), seed);
+        simulation.host(host_name(node), move || {
+            let (platform, settings) = (controller.platform(), settings.clone());
+            async move { Ok(start_controller(platform, settings, endpoint(node), Rc::new(Deaf)).await?) }
+        });
+    }
     for node in plan.cluster.broker_ids() {
         let mut stream = rng.fork(&format!("process/{node}"));
         let settings = BrokerSettings {
@@ -136,7 +142,7 @@ fn start_processes(simulation: &mut turmoil::Sim<'static>, plan: &Plan, rng: &Rn
             endpoint: endpoint(node),
             rack: None,
             incarnation: IncarnationId(uuid::Uuid::from_u64_pair(stream.next_u64(), stream.next_u64())),
-            controller: (CONTROLLER, endpoint(CONTROLLER)),
+            voters: voters.clone(),
             config: plan.cluster.config.clone(),
             variant: plan.protocol,
         };

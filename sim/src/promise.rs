@@ -25,6 +25,7 @@
 //! | record skipped | unclean election of the partition | allowed |
 //! | | otherwise | broken |
 //! | two leaders in one epoch | anything | broken |
+//! | two leaders of the quorum in one epoch, or committed metadata lost or replaced | anything | broken: controllers sync before they count |
 //! | replicas differ below the high watermark | while the cluster runs, after an unclean election or a loss with the power as above | allowed: followers cut what differs when they fetch |
 //! | | on the disks at the end, or otherwise | broken |
 //! | high watermark back | unclean election, or a loss with the power as above | allowed |
@@ -108,6 +109,8 @@ pub fn judge(plan: &Plan, run: &RunOutcome, finding: &Finding) -> Verdict {
         Guarantee::NoSkippedRecords => each(finding, |violation| evidence.after_unclean_election(violation)),
         // Epochs exist so that this never happens, whatever is configured (KIP-101, KIP-497).
         Guarantee::SingleLeaderPerEpoch => each(finding, |_| None),
+        // Controllers sync before they count, and a majority of them has it.
+        Guarantee::MetadataQuorumSafe => each(finding, |_| None),
         // At the end followers have cut what differs; until then a rewritten log and its old copies coexist.
         Guarantee::ReplicasIdenticalBelowHighWatermark => each(finding, |violation| {
             violation.at.and_then(|_| evidence.committed_records_given_up(violation))
@@ -187,6 +190,7 @@ fn nothing_seen(run: &RunOutcome, finding: &Finding) -> String {
         }
         Guarantee::NoSkippedRecords => "no consumer read two records of one partition".to_owned(),
         Guarantee::SingleLeaderPerEpoch => "no partition had a leader".to_owned(),
+        Guarantee::MetadataQuorumSafe => "no controller led the quorum".to_owned(),
         Guarantee::ReplicasIdenticalBelowHighWatermark => {
             "no batch was committed on two replicas of a partition".to_owned()
         }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use tribunal_engine::epoch::LeaderEpoch;
-use tribunal_engine::event::{BatchId, Event};
+use tribunal_engine::event::{BatchId, Event, QuorumRole};
 use tribunal_engine::id::{NodeId, TopicPartition};
 use tribunal_engine::message::Acks;
 use tribunal_engine::offset::Offset;
@@ -280,12 +280,26 @@ impl PartitionView {
     }
 }
 
+/// What a voter of the metadata quorum last said of itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VoterView {
+    /// What it is.
+    pub role: QuorumRole,
+    /// The highest epoch it knows.
+    pub epoch: LeaderEpoch,
+    /// Its process runs.
+    pub up: bool,
+}
+
 /// The cluster as seen from outside.
 #[derive(Clone, Debug, Default)]
 pub struct ClusterView {
     /// The partitions of the scenario.
     pub partitions: BTreeMap<TopicPartition, PartitionView>,
-    /// What a person may ask about, in order: everything but appends, acknowledgements and high watermarks.
+    /// The voters of the metadata quorum.
+    pub voters: BTreeMap<NodeId, VoterView>,
+    /// What a person may ask about, in order: everything but appends, acknowledgements, high watermarks and commits of
+    /// metadata.
     pub happenings: Vec<Happening>,
 }
 
@@ -310,6 +324,13 @@ impl ClusterView {
         self.happenings.iter().filter(|happening| unfenced(&happening.what)).count()
     }
 
+    /// The controller that leads the metadata quorum in the highest epoch, if its process runs.
+    #[must_use]
+    pub fn active_controller(&self) -> Option<NodeId> {
+        let leading = self.voters.iter().filter(|(_, voter)| voter.up && voter.role == QuorumRole::Leader);
+        leading.max_by_key(|(_, voter)| voter.epoch).map(|(id, _)| *id)
+    }
+
     /// True if every partition is led with the controller's word.
     #[must_use]
     pub fn all_led(&self) -> bool {
@@ -322,7 +343,10 @@ impl ClusterView {
             self.take_event(happening.at, happening.node, event);
             let frequent = matches!(
                 event,
-                Event::Appended { .. } | Event::Acknowledged { .. } | Event::HighWatermark { .. }
+                Event::Appended { .. }
+                    | Event::Acknowledged { .. }
+                    | Event::HighWatermark { .. }
+                    | Event::MetadataCommitted { .. }
             );
             if frequent {
                 return;
@@ -335,6 +359,13 @@ impl ClusterView {
 
     fn take_process(&mut self, happening: &Happening) {
         let Some(node) = happening.node else { return };
+        if let Some(voter) = self.voters.get_mut(&node) {
+            match happening.what {
+                What::Crashed | What::PowerLost => voter.up = false,
+                What::Started => *voter = VoterView { role: QuorumRole::Unattached, up: true, ..*voter },
+                _ => {}
+            }
+        }
         for partition in self.partitions.values_mut() {
             let Some(replica) = partition.replicas.get_mut(&node) else { continue };
             match happening.what {
@@ -356,6 +387,9 @@ impl ClusterView {
     }
 
     fn take_event(&mut self, at: Instant, node: Option<NodeId>, event: &Event) {
+        if let (Event::QuorumRoleChanged { role, epoch, .. }, Some(node)) = (event, node) {
+            self.voters.insert(node, VoterView { role: *role, epoch: *epoch, up: true });
+        }
         let Some((name, node)) = partition_of(event).zip(node) else { return };
         let Some(partition) = self.partitions.get_mut(name) else { return };
         match event {
@@ -443,6 +477,8 @@ pub fn partition_of(event: &Event) -> Option<&TopicPartition> {
         Event::BrokerRegistered { .. }
         | Event::BrokerFenced { .. }
         | Event::BrokerUnfenced { .. }
+        | Event::QuorumRoleChanged { .. }
+        | Event::MetadataCommitted { .. }
         | Event::ConnectionClosed { .. } => None,
     }
 }

@@ -1,4 +1,4 @@
-//! Following the controller's log: fetch, decode, replay, apply to replicas.
+//! Following the active controller's log: fetch, decode, replay, apply to replicas.
 //!
 //! The broker is an observer of the metadata quorum: one fetch in flight, by long poll. A batch of records is
 //! applied as a whole, and each partition it touches once, in its last state (Kafka's merged delta).
@@ -21,8 +21,9 @@ use crate::time::{Duration, Instant, Now};
 const MAX_WAIT: Duration = Duration::from_millis(500);
 /// Most bytes of one fetch (Kafka's `MAX_FETCH_BYTES` is 8 MiB).
 const MAX_BYTES: i32 = 8 << 20;
-/// Wait after a failed fetch (`controller.quorum.retry.backoff.ms`).
-const RETRY_BACKOFF: Duration = Duration::from_millis(20);
+/// Wait after a failed fetch. Longer than Kafka's `controller.quorum.retry.backoff.ms` (20 ms): while controllers
+/// elect, brokers can do nothing but ask.
+const RETRY_BACKOFF: Duration = Duration::from_millis(50);
 
 /// How far metadata is applied.
 #[derive(Debug)]
@@ -73,8 +74,8 @@ impl Broker {
             max_bytes: MAX_BYTES,
         };
         let request = FetchRequest {
-            replica: self.settings.node,
-            replica_epoch: BrokerEpoch::NONE,
+            replica: self.observer_id(),
+            replica_epoch: self.lifecycle.broker_epoch().unwrap_or(BrokerEpoch::NONE),
             max_wait: MAX_WAIT,
             min_bytes: 1,
             max_bytes: MAX_BYTES,
@@ -86,7 +87,7 @@ impl Broker {
             }],
         };
         let timeout = self.settings.config.controller_quorum_request_timeout + MAX_WAIT;
-        let controller = self.settings.controller.clone();
+        let controller = self.controller();
         self.call(controller, Lane::Metadata, Call::MetadataFetch, request.into(), timeout, effects);
     }
 
@@ -97,13 +98,16 @@ impl Broker {
         effects: &mut Effects,
     ) {
         self.metadata_fetch.in_flight = false;
-        let records = match outcome {
-            Ok(Response::Fetch(response)) => read_records(response),
+        let partition = match outcome {
+            Ok(Response::Fetch(response)) => only_partition(response),
             Ok(_) | Err(_) => None,
         };
-        match records {
-            Some(records) => self.apply_metadata(now, &records, effects),
-            None => self.metadata_fetch.pause_until = now.mono.after(RETRY_BACKOFF),
+        match partition.as_ref().map(read_records) {
+            Some(Some(records)) => self.apply_metadata(now, &records, effects),
+            Some(None) | None => {
+                self.metadata_fetch.pause_until = now.mono.after(RETRY_BACKOFF);
+                self.doubt_controller(partition.and_then(|partition| partition.current_leader), effects);
+            }
         }
     }
 
@@ -172,13 +176,18 @@ impl Broker {
     }
 }
 
-fn read_records(response: FetchResponse) -> Option<Vec<(Offset, MetadataRecord)>> {
-    let partition: FetchedPartition = response.topics.into_iter().next()?.partitions.into_iter().next()?;
-    if response.error.is_error() || partition.error != ErrorCode::None {
+fn only_partition(response: FetchResponse) -> Option<FetchedPartition> {
+    let partition = response.topics.into_iter().next()?.partitions.into_iter().next()?;
+    (!response.error.is_error()).then_some(partition)
+}
+
+/// The records of an answer; none if it is an error, or damaged.
+fn read_records(partition: &FetchedPartition) -> Option<Vec<(Offset, MetadataRecord)>> {
+    if partition.error != ErrorCode::None {
         return None;
     }
     let mut records = Vec::new();
-    for batch in batches(partition.records) {
+    for batch in batches(partition.records.clone()) {
         decode_batch(&batch.ok()?, &mut records).ok()?;
     }
     Some(records)

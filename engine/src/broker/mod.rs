@@ -9,6 +9,7 @@
 //! when it has applied its own registration and the controller has unfenced it. Kafka's brokers keep a copy of the
 //! log on disk; without one a restart is slower and no less safe.
 
+mod controllers;
 mod fetch;
 mod isr;
 mod lifecycle;
@@ -28,7 +29,8 @@ use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicP
 use crate::log::{LogCompletion, LogIo, LogSettings, PartitionLog};
 use crate::machine::{CallError, CallToken, Effect, Effects, Input, Lane, Machine, RequestContext, Wakeup};
 use crate::message::{
-    ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, Request, Response,
+    ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, DescribeQuorumRequest,
+    Request, Response,
 };
 use crate::metadata::{MetadataImage, PartitionImage, TopicImage};
 use crate::offset::Offset;
@@ -51,8 +53,8 @@ pub struct BrokerSettings {
     pub rack: Option<String>,
     /// This boot.
     pub incarnation: IncarnationId,
-    /// The controller (`controller.quorum.voters`, one so far).
-    pub controller: (NodeId, Endpoint),
+    /// The controllers (`controller.quorum.voters`), of which one is active.
+    pub voters: BTreeMap<NodeId, Endpoint>,
     /// `server.properties`.
     pub config: BrokerConfig,
     /// The protocol's knobs.
@@ -68,6 +70,7 @@ enum Call {
     AlterPartition(TopicPartition),
     ReplicaFetch(NodeId),
     CreateTopics(RequestContext, CreateTopicsRequest),
+    DescribeQuorum(RequestContext, DescribeQuorumRequest),
 }
 
 /// What the end of a disk operation means.
@@ -83,6 +86,7 @@ pub struct Broker {
     settings: BrokerSettings,
     image: MetadataImage,
     lifecycle: lifecycle::Lifecycle,
+    controllers: controllers::Controllers,
     metadata_fetch: metadata_fetch::MetadataFetch,
     /// Logs found at boot whose partitions metadata has not named yet.
     recovered: BTreeMap<TopicPartition, PartitionLog>,
@@ -101,6 +105,7 @@ impl Broker {
     #[must_use]
     pub fn new(settings: BrokerSettings, recovered: Vec<PartitionLog>) -> Broker {
         Broker {
+            controllers: controllers::Controllers::new(&settings.voters),
             settings,
             image: MetadataImage::default(),
             lifecycle: lifecycle::Lifecycle::default(),
@@ -144,13 +149,13 @@ impl Broker {
                 effects.respond(&context, self.offsets_for_epochs(&request).into());
             }
             Request::CreateTopics(request) => self.forward_create_topics(context, request, effects),
+            Request::DescribeQuorum(request) => self.forward_describe_quorum(context, request, effects),
             Request::AlterPartition(_)
             | Request::BrokerRegistration(_)
             | Request::BrokerHeartbeat(_)
             | Request::Vote(_)
             | Request::BeginQuorumEpoch(_)
             | Request::EndQuorumEpoch(_)
-            | Request::DescribeQuorum(_)
             | Request::FetchSnapshot(_) => {
                 let reason = "request that only controllers serve";
                 effects.push(Effect::Close { connection: context.connection, reason });
@@ -173,6 +178,9 @@ impl Broker {
             Some(Call::ReplicaFetch(leader)) => self.on_fetched(now, leader, outcome, effects),
             Some(Call::CreateTopics(context, request)) => {
                 on_topics_created(&context, &request, outcome, effects);
+            }
+            Some(Call::DescribeQuorum(context, request)) => {
+                controllers::on_quorum_described(&context, &request, outcome.ok(), effects);
             }
             None => panic!("reply to a call that was never made"),
         }
@@ -290,7 +298,8 @@ impl Broker {
 
     fn call_controller(&mut self, call: Call, request: impl Into<Request>, effects: &mut Effects) {
         let timeout = self.settings.config.controller_quorum_request_timeout;
-        self.call(self.settings.controller.clone(), Lane::Control, call, request.into(), timeout, effects);
+        let controller = self.controller();
+        self.call(controller, Lane::Control, call, request.into(), timeout, effects);
     }
 
     /// Admin requests reach the controller through any broker (KIP-590).

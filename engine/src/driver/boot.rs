@@ -46,7 +46,8 @@ pub async fn start_broker<P: Platform>(
     Ok(())
 }
 
-/// Recovers the metadata log and runs the controller, for ever.
+/// Recovers the metadata log and runs the controller, for ever. In combined mode a broker of the same id runs on the
+/// same platform, in directories of its own and on an endpoint of its own; both are started, neither knows the other.
 ///
 /// # Errors
 /// If it could not start.
@@ -56,10 +57,10 @@ pub async fn start_controller<P: Platform>(
     endpoint: Endpoint,
     observer: Rc<dyn Observer<Controller>>,
 ) -> Result<(), BootError> {
-    let (quorum, records) = Quorum::recover(platform.disk()).await?;
+    let quorum = Quorum::recover(platform.disk(), settings.quorum()).await?;
     let (name, frame_bytes_max) =
         (format!("controller-{}", settings.node), settings.config.socket_request_max_bytes);
-    let controller = Controller::new(settings, quorum, &records);
+    let controller = Controller::new(settings, quorum);
     Node::new(platform, controller, Listener::Controller, name, frame_bytes_max, observer)
         .run(endpoint)
         .await?;

@@ -1,4 +1,4 @@
-//! Brokers and a controller as bare machines: no socket, no task, no runtime. Messages are delivered in order,
+//! Brokers and controllers as bare machines: no socket, no task, no runtime. Messages are delivered in order,
 //! disk operations end at once, time moves only when told. What the machines do is written down as text.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -8,10 +8,11 @@ use bytes::Bytes;
 use tribunal_engine::broker::{Broker, BrokerSettings};
 use tribunal_engine::config::{BrokerConfig, Properties};
 use tribunal_engine::controller::{Controller, ControllerSettings};
+use tribunal_engine::event::Event;
 use tribunal_engine::id::{ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, TopicPartition};
 use tribunal_engine::log::{LogSettings, PartitionLog};
 use tribunal_engine::machine::{CallError, CallToken, Effect, Effects, Input, Machine, RequestContext};
-use tribunal_engine::message::{ProducePartition, ProduceRequest, Request, Response};
+use tribunal_engine::message::{ProducePartition, ProduceRequest, Request, Response, VoteRequest};
 use tribunal_engine::quorum::Quorum;
 use tribunal_engine::record::{BatchBuilder, Compression};
 use tribunal_engine::rng::Rng;
@@ -19,7 +20,7 @@ use tribunal_engine::storage::mem::MemoryDisk;
 use tribunal_engine::time::{Duration, Instant, Now, Timestamp};
 use tribunal_engine::variant::ProtocolVariant;
 
-/// The controller's node id.
+/// The first controller's node id; others follow.
 pub(crate) const CONTROLLER: i32 = 100;
 /// Connections of clients are numbered from here; below are those between the machines.
 const CLIENT_CONNECTIONS: u64 = 1_000_000;
@@ -58,11 +59,16 @@ pub(crate) struct MiniCluster {
 }
 
 impl MiniCluster {
-    /// `brokers` brokers and a controller, not started.
-    pub(crate) fn new(brokers: i32, properties: &[(&str, &str)], variant: ProtocolVariant) -> MiniCluster {
+    /// `brokers` brokers and `controllers` controllers, not started.
+    pub(crate) fn new(
+        brokers: i32,
+        controllers: i32,
+        properties: &[(&str, &str)],
+        variant: ProtocolVariant,
+    ) -> MiniCluster {
         let host = || Host { process: None, disk: MemoryDisk::new(), boot: 0 };
-        let mut hosts: BTreeMap<i32, Host> = (1..=brokers).map(|id| (id, host())).collect();
-        hosts.insert(CONTROLLER, host());
+        let ids = (1..=brokers).chain(CONTROLLER..CONTROLLER + controllers);
+        let hosts: BTreeMap<i32, Host> = ids.map(|id| (id, host())).collect();
         MiniCluster {
             now: Instant::from_nanos(1_000_000_000),
             hosts,
@@ -83,17 +89,22 @@ impl MiniCluster {
     pub(crate) fn start(&mut self, id: i32) {
         let config = BrokerConfig::from_properties(&self.properties).expect("test properties are valid");
         let endpoint = |id: i32| Endpoint::new(&format!("host-{id}"), 9092);
+        let voters: BTreeMap<NodeId, Endpoint> =
+            self.hosts.range(CONTROLLER..).map(|(id, _)| (NodeId(*id), endpoint(*id))).collect();
         let host = self.hosts.get_mut(&id).expect("a host of the cluster");
         host.boot += 1;
-        let process = if id == CONTROLLER {
-            let (quorum, records) = block_on(Quorum::recover(&host.disk)).expect("a readable metadata log");
+        let process = if id >= CONTROLLER {
             let settings = ControllerSettings {
                 node: NodeId(id),
                 cluster_id: "mini".to_owned(),
                 config,
-                rng: Rng::from_seed(1),
+                voters,
+                variant: self.variant,
+                rng: Rng::from_seed(u64::from(id.unsigned_abs()) - 99),
             };
-            Process::Controller(Box::new(Controller::new(settings, quorum, &records)))
+            let quorum =
+                block_on(Quorum::recover(&host.disk, settings.quorum())).expect("a readable metadata log");
+            Process::Controller(Box::new(Controller::new(settings, quorum)))
         } else {
             let settings = BrokerSettings {
                 node: NodeId(id),
@@ -103,7 +114,7 @@ impl MiniCluster {
                 incarnation: IncarnationId(uuid::Uuid::from_u128(
                     (u128::from(id.unsigned_abs()) << 64) | host.boot,
                 )),
-                controller: (NodeId(CONTROLLER), endpoint(CONTROLLER)),
+                voters,
                 config,
                 variant: self.variant,
             };
@@ -272,6 +283,7 @@ impl MiniCluster {
                 let outcome = self.hosts[&id].disk.perform(op);
                 self.queue.push_back((id, boot, Input::Disk { token, outcome }));
             }
+            Effect::Note(Event::MetadataCommitted { .. }) => {}
             Effect::Note(event) => self.line(id, &event.to_string()),
         }
     }
@@ -312,11 +324,31 @@ impl MiniCluster {
 
     fn describe_call(&mut self, id: i32, to: i32, request: &Request) {
         match request {
-            Request::Fetch(fetch) if to != CONTROLLER => {
+            Request::Fetch(fetch) if to < CONTROLLER => {
                 for part in fetch.topics.iter().flat_map(|topic| &topic.partitions) {
                     let (offset, last) = (part.fetch_offset, part.last_fetched_epoch);
                     let epoch = part.current_leader_epoch;
                     self.line(id, &format!("fetch from {to} @{offset} epoch={epoch} last={last}"));
+                }
+            }
+            Request::Vote(vote) => {
+                let VoteRequest { candidate_epoch, last_epoch, last_offset, pre_vote, .. } = vote;
+                let what = if *pre_vote { "pre-vote" } else { "vote" };
+                self.line(
+                    id,
+                    &format!("{what}? {to} epoch={candidate_epoch} log={last_offset}@{last_epoch}"),
+                );
+            }
+            Request::BeginQuorumEpoch(begin) => {
+                self.line(id, &format!("begin-quorum-epoch {to} epoch={}", begin.current_leader.epoch));
+            }
+            Request::EndQuorumEpoch(end) => {
+                self.line(id, &format!("end-quorum-epoch {to} epoch={}", end.current_leader.epoch));
+            }
+            Request::Fetch(fetch) if id >= CONTROLLER => {
+                for part in fetch.topics.iter().flat_map(|topic| &topic.partitions) {
+                    let (offset, last) = (part.fetch_offset, part.last_fetched_epoch);
+                    self.line(id, &format!("fetch metadata from {to} @{offset} last={last}"));
                 }
             }
             Request::AlterPartition(request) => {
@@ -338,7 +370,8 @@ impl MiniCluster {
     }
 
     fn line(&mut self, id: i32, text: &str) {
-        let name = if id == CONTROLLER { "c".to_owned() } else { id.to_string() };
+        let alone = self.hosts.range(CONTROLLER..).count() == 1;
+        let name = if alone && id == CONTROLLER { "c".to_owned() } else { id.to_string() };
         writeln!(self.transcript, "  {name}> {text}").expect("a string takes everything");
     }
 }

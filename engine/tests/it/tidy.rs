@@ -26,7 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("metadata", &["record"]),
     ("machine", &["storage"]),
     ("replica", &["record", "log", "storage", "metadata", "machine"]),
-    ("quorum", &["record", "log", "storage", "metadata"]),
+    ("quorum", &["record", "log", "storage", "metadata", "machine"]),
     ("controller", &["log", "metadata", "machine", "quorum", "storage", "wire"]),
     ("broker", &["record", "log", "storage", "metadata", "machine", "replica", "quorum", "wire"]),
     ("driver", &["broker", "controller", "quorum", "log", "machine", "storage", "wire"]),

@@ -17,6 +17,7 @@ use crate::view::{ClusterView, Happening};
 
 mod found;
 pub mod high_watermark_never_back;
+pub mod metadata_quorum_safe;
 pub mod no_acked_record_lost;
 pub mod no_duplicates;
 pub mod no_skipped_records;
@@ -119,6 +120,7 @@ pub fn of(guarantee: Guarantee) -> Box<dyn Checker> {
         Guarantee::OffsetMeansOneRecord => Box::new(offset_means_one_record::OffsetMeansOneRecord),
         Guarantee::NoSkippedRecords => Box::new(no_skipped_records::NoSkippedRecords),
         Guarantee::SingleLeaderPerEpoch => Box::new(single_leader_per_epoch::SingleLeaderPerEpoch::default()),
+        Guarantee::MetadataQuorumSafe => Box::new(metadata_quorum_safe::MetadataQuorumSafe::default()),
         Guarantee::ReplicasIdenticalBelowHighWatermark => {
             Box::new(replicas_identical_below_hw::ReplicasIdentical::default())
         }

@@ -10,7 +10,7 @@ use super::Streams;
 use super::style::Style;
 use super::words;
 use crate::scenario::Scenario;
-use crate::scenario::plan::{Origin, Plan, Trigger};
+use crate::scenario::plan::{Mode, Origin, Plan, Trigger};
 use crate::scenario::units::{DurationRange, show};
 use crate::verdict::Exit;
 
@@ -104,9 +104,10 @@ fn draw_cluster(text: &mut String, plan: &Plan) -> std::fmt::Result {
     let cluster = &plan.cluster;
     writeln!(
         text,
-        "cluster      {}, {}, profile {}, protocol {}",
+        "cluster      {}, {}{}, profile {}, protocol {}",
         words::counted(usize::from(cluster.brokers), "broker"),
         words::counted(usize::from(cluster.controllers), "controller"),
+        if cluster.mode == Mode::Combined { " among them" } else { "" },
         cluster.profile.name,
         plan.protocol_name
     )?;

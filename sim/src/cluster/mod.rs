@@ -1,4 +1,4 @@
-//! The simulated cluster: brokers, a controller and client machines in one simulation.
+//! The simulated cluster: brokers, controllers and client machines in one simulation.
 //!
 //! It starts and stops processes, and makes what their machines say into happenings for the [`Recorder`]. Faults
 //! act on it through [`World`]; workloads run on its client hosts. It knows neither scenario phases nor checkers'
@@ -6,34 +6,38 @@
 
 mod models;
 mod recorder;
+mod witness;
 mod world;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
-use tribunal_engine::broker::{Broker, BrokerSettings};
-use tribunal_engine::controller::{Controller, ControllerSettings};
-use tribunal_engine::driver::{Observer, start_broker, start_controller};
-use tribunal_engine::event::Event;
+use tribunal_engine::broker::BrokerSettings;
+use tribunal_engine::controller::ControllerSettings;
+use tribunal_engine::driver::{start_broker, start_controller};
 use tribunal_engine::id::{Endpoint, IncarnationId, NodeId, TopicPartition};
+use tribunal_engine::offset::Offset;
 use tribunal_engine::rng::Rng;
-use tribunal_engine::time::{Duration, Instant, Now};
+use tribunal_engine::time::{Duration, Instant};
 
 pub use recorder::Recorder;
+use witness::Witness;
 pub use world::{Host, NetworkFault, World};
 
 use crate::runtime::{
     HostId, HostStatus, LineSink, Paused, RuntimeSettings, SimHandle, SimPlatform, Simulation,
 };
 use crate::scenario::Plan;
+use crate::scenario::plan::FIRST_CONTROLLER;
 use crate::view::{Happening, What};
 
-/// Port every process listens on; hosts have names of their own.
+/// Port every broker listens on; hosts have names of their own.
 const PORT: u16 = 9092;
-/// `node.id` of the controller; brokers count from 1.
-pub const CONTROLLER: NodeId = NodeId(100);
+/// Port every controller listens on.
+const CONTROLLER_PORT: u16 = 9093;
 /// The host of the scenario's own clients: topic creation, the recovery probe, the final read.
 pub const OPERATOR: &str = "operator";
 const CLUSTER_ID: &str = "tribunal";
@@ -50,6 +54,8 @@ pub struct Cluster {
     nodes: BTreeMap<NodeId, HostId>,
     clients: BTreeMap<String, HostId>,
     boots: BTreeMap<NodeId, u64>,
+    /// End of the metadata that a controller has told of: what another tells again is no news.
+    told: Rc<Cell<Offset>>,
     client_processes: BTreeMap<String, ClientProcess>,
 }
 
@@ -68,8 +74,8 @@ impl Cluster {
         simulation.record_trace(trace);
         let machine = models::host(&plan.cluster);
         let mut nodes = BTreeMap::new();
-        for id in plan.cluster.broker_ids().chain([CONTROLLER]) {
-            nodes.insert(id, simulation.add_host(&host_name(id), machine.clone()));
+        for id in plan.cluster.broker_ids().chain(plan.cluster.controller_ids()) {
+            nodes.entry(id).or_insert_with(|| simulation.add_host(&host_name(id), machine.clone()));
         }
         let mut hosts = BTreeMap::new();
         for name in clients.iter().map(String::as_str).chain([OPERATOR]) {
@@ -84,11 +90,12 @@ impl Cluster {
             nodes,
             clients: hosts,
             boots: BTreeMap::new(),
+            told: Rc::new(Cell::new(Offset::ZERO)),
             client_processes: BTreeMap::new(),
         }
     }
 
-    /// Starts every broker and the controller.
+    /// Starts every broker and every controller.
     pub fn start_all(&mut self) {
         for id in self.nodes.keys().copied().collect::<Vec<_>>() {
             self.start_process(id);
@@ -201,22 +208,28 @@ impl Cluster {
         let boot = self.boots.entry(node).and_modify(|boot| *boot += 1).or_insert(1);
         let stream = self.rng.fork(&format!("process/{node}/{boot}"));
         let platform = self.simulation.platform(host);
-        let observer =
-            Rc::new(Witness { recorder: self.recorder.clone(), handle: self.handle(), host, node });
+        let (recorder, told) = (self.recorder.clone(), self.told.clone());
+        let observer = Rc::new(Witness::new(recorder, self.handle(), host, node, told));
         self.note(Some(node), What::Started);
-        if node == CONTROLLER {
+        if self.plan.cluster.controller_ids().any(|controller| controller == node) {
             let settings = ControllerSettings {
                 node,
                 cluster_id: CLUSTER_ID.to_owned(),
                 config: self.plan.cluster.config.clone(),
-                rng: stream,
+                voters: self.voters(),
+                variant: self.plan.protocol,
+                rng: stream.fork("controller"),
             };
+            let (platform, observer) = (platform.clone(), observer.clone());
             self.simulation.spawn(host, "controller", async move {
-                if let Err(error) = start_controller(platform, settings, endpoint(node), observer).await {
+                if let Err(error) =
+                    start_controller(platform, settings, controller_endpoint(node), observer).await
+                {
                     panic!("controller {node} could not start: {error}");
                 }
             });
-        } else {
+        }
+        if self.plan.cluster.broker_ids().any(|broker| broker == node) {
             let settings = self.broker_settings(node, stream);
             self.simulation.spawn(host, "broker", async move {
                 if let Err(error) = start_broker(platform, settings, observer).await {
@@ -224,6 +237,10 @@ impl Cluster {
                 }
             });
         }
+    }
+
+    fn voters(&self) -> BTreeMap<NodeId, Endpoint> {
+        self.plan.cluster.controller_ids().map(|id| (id, controller_endpoint(id))).collect()
     }
 
     fn broker_settings(&self, node: NodeId, mut stream: Rng) -> BrokerSettings {
@@ -234,7 +251,7 @@ impl Cluster {
             endpoint: endpoint(node),
             rack: None,
             incarnation: IncarnationId(incarnation),
-            controller: (CONTROLLER, endpoint(CONTROLLER)),
+            voters: self.voters(),
             config: self.plan.cluster.config.clone(),
             variant: self.plan.protocol,
         }
@@ -244,44 +261,13 @@ impl Cluster {
 /// Host name of a broker or controller.
 #[must_use]
 pub fn host_name(node: NodeId) -> String {
-    if node == CONTROLLER { "controller".to_owned() } else { format!("broker-{node}") }
+    if node.0 >= FIRST_CONTROLLER { format!("controller-{node}") } else { format!("broker-{node}") }
 }
 
 fn endpoint(node: NodeId) -> Endpoint {
     Endpoint::new(&host_name(node), PORT)
 }
 
-/// Hears what one machine says.
-struct Witness {
-    recorder: Rc<Recorder>,
-    handle: SimHandle,
-    host: HostId,
-    node: NodeId,
-}
-
-impl Witness {
-    fn hear(&self, event: &Event) {
-        self.handle.note_fact(self.host, event);
-        let happening =
-            Happening { at: self.handle.now(), node: Some(self.node), what: What::Event(event.clone()) };
-        if self.recorder.take(&happening) {
-            self.handle.request_attention();
-        }
-    }
-}
-
-impl Observer<Broker> for Witness {
-    fn note(&self, _now: Now, event: &Event) {
-        self.hear(event);
-    }
-
-    fn stepped(&self, _now: Now, _machine: &Broker) {}
-}
-
-impl Observer<Controller> for Witness {
-    fn note(&self, _now: Now, event: &Event) {
-        self.hear(event);
-    }
-
-    fn stepped(&self, _now: Now, _machine: &Controller) {}
+fn controller_endpoint(node: NodeId) -> Endpoint {
+    Endpoint::new(&host_name(node), CONTROLLER_PORT)
 }

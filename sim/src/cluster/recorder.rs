@@ -60,6 +60,7 @@ fn changes_state(what: &What) -> bool {
                 | Event::LeaderElected { .. }
                 | Event::BecameLeader { .. }
                 | Event::Truncated { .. }
+                | Event::QuorumRoleChanged { .. }
         ),
         _ => false,
     }

@@ -32,6 +32,10 @@ pub trait World {
     fn observe<R>(&self, look: impl FnOnce(&ClusterView) -> R) -> R;
     /// Every machine.
     fn hosts(&self) -> Vec<Host>;
+    /// Every broker.
+    fn brokers(&self) -> Vec<NodeId>;
+    /// Every controller, active or not; in combined mode they are brokers as well.
+    fn controllers(&self) -> Vec<NodeId>;
     /// The process dies; its machine lives.
     fn crash(&mut self, host: &Host);
     /// The machine goes dark and loses what it had not synced, as the plan's disk model says.
@@ -81,6 +85,14 @@ impl World for Cluster {
     fn hosts(&self) -> Vec<Host> {
         let nodes = self.nodes.keys().copied().map(Host::Node);
         nodes.chain(self.clients.keys().cloned().map(Host::Client)).collect()
+    }
+
+    fn brokers(&self) -> Vec<NodeId> {
+        self.plan.cluster.broker_ids().collect()
+    }
+
+    fn controllers(&self) -> Vec<NodeId> {
+        self.plan.cluster.controller_ids().collect()
     }
 
     fn crash(&mut self, host: &Host) {

@@ -27,6 +27,7 @@ fn title(guarantee: Guarantee) -> &'static str {
         Guarantee::OffsetMeansOneRecord => "An offset means one record",
         Guarantee::NoSkippedRecords => "No record is skipped",
         Guarantee::SingleLeaderPerEpoch => "One leader per epoch",
+        Guarantee::MetadataQuorumSafe => "The controllers keep what they committed",
         Guarantee::ReplicasIdenticalBelowHighWatermark => "Replicas agree below the high watermark",
         Guarantee::HighWatermarkNeverBack => "The high watermark never moves back",
         Guarantee::Recovers => "The cluster recovers",
@@ -54,6 +55,9 @@ pub fn how_checked(guarantee: Guarantee) -> &'static str {
         }
         Guarantee::SingleLeaderPerEpoch => {
             "Every broker says when it takes a leadership; no epoch may have two."
+        }
+        Guarantee::MetadataQuorumSafe => {
+            "Every controller says when it leads and what it knows to be committed; nobody may contradict another."
         }
         Guarantee::ReplicasIdenticalBelowHighWatermark => {
             "When all is over, the logs on the disks of all replicas are compared byte by byte."

@@ -3,9 +3,9 @@
 use tribunal_engine::id::{NodeId, TopicPartition};
 use tribunal_engine::rng::Rng;
 
-use crate::cluster::{CONTROLLER, Host, OPERATOR, World};
+use crate::cluster::{Host, OPERATOR, World};
 use crate::scenario::target::{Target, TargetExpr};
-use crate::view::Committed;
+use crate::view::{ClusterView, Committed};
 
 /// The machines of a list of targets; empty if none of them exists at present (a partition without a leader).
 pub(super) fn resolve(targets: &TargetExpr, world: &impl World, rng: &mut Rng) -> Vec<Host> {
@@ -37,12 +37,9 @@ pub(super) fn resolve_one(target: &Target, world: &impl World, rng: &mut Rng) ->
         Target::Isr(partition) => {
             nodes(committed(world, partition).map(|state| state.isr).unwrap_or_default())
         }
-        Target::Controller => nodes(vec![CONTROLLER]),
-        Target::AllBrokers => world
-            .hosts()
-            .into_iter()
-            .filter(|host| matches!(host, Host::Node(id) if *id != CONTROLLER))
-            .collect(),
+        Target::Controller => nodes(world.observe(ClusterView::active_controller).into_iter().collect()),
+        Target::AllControllers => nodes(world.controllers()),
+        Target::AllBrokers => nodes(world.brokers()),
         Target::Producer(name) => clients(world, |host| {
             host.strip_prefix(name.as_str())
                 .and_then(|rest| rest.strip_prefix('-'))

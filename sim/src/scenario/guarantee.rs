@@ -20,6 +20,8 @@ pub enum Guarantee {
     NoSkippedRecords,
     /// At most one broker leads a partition in one leader epoch.
     SingleLeaderPerEpoch,
+    /// The controllers agree on what is committed, and keep it.
+    MetadataQuorumSafe,
     /// Replicas agree below the high watermark.
     ReplicasIdenticalBelowHighWatermark,
     /// The high watermark of a partition, as clients see it, never moves back.
@@ -46,6 +48,7 @@ impl Guarantee {
         Guarantee::OffsetMeansOneRecord,
         Guarantee::NoSkippedRecords,
         Guarantee::SingleLeaderPerEpoch,
+        Guarantee::MetadataQuorumSafe,
         Guarantee::ReplicasIdenticalBelowHighWatermark,
         Guarantee::HighWatermarkNeverBack,
         Guarantee::Recovers,
@@ -61,6 +64,7 @@ impl Guarantee {
             Guarantee::OffsetMeansOneRecord => "offset-means-one-record",
             Guarantee::NoSkippedRecords => "no-skipped-records",
             Guarantee::SingleLeaderPerEpoch => "single-leader-per-epoch",
+            Guarantee::MetadataQuorumSafe => "metadata-quorum-safe",
             Guarantee::ReplicasIdenticalBelowHighWatermark => "replicas-identical-below-hw",
             Guarantee::HighWatermarkNeverBack => "high-watermark-never-back",
             Guarantee::Recovers => "recovers",
@@ -93,6 +97,9 @@ impl Guarantee {
             Guarantee::SingleLeaderPerEpoch => {
                 "In one leader epoch of a partition, at most one broker acts as its leader."
             }
+            Guarantee::MetadataQuorumSafe => {
+                "Each epoch of the metadata quorum is led once, and metadata that was committed is never lost or replaced."
+            }
             Guarantee::ReplicasIdenticalBelowHighWatermark => {
                 "All replicas of a partition hold the same records below its high watermark."
             }
@@ -115,6 +122,7 @@ impl Guarantee {
             Guarantee::OffsetMeansOneRecord => Some("inconsistent-offsets"),
             Guarantee::NoSkippedRecords => Some("poll-skip"),
             Guarantee::SingleLeaderPerEpoch
+            | Guarantee::MetadataQuorumSafe
             | Guarantee::ReplicasIdenticalBelowHighWatermark
             | Guarantee::HighWatermarkNeverBack
             | Guarantee::Recovers => None,

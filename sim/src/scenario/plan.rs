@@ -102,8 +102,10 @@ pub struct Plan {
 pub struct ClusterPlan {
     /// Number of brokers; their ids are 1 to this.
     pub brokers: u16,
-    /// Number of dedicated controllers. Only 1 so far.
+    /// Number of controllers: 1, 3 or 5.
     pub controllers: u16,
+    /// Where they run.
+    pub mode: Mode,
     /// The profile the models below start from.
     pub profile: &'static Profile,
     /// The network between any two hosts.
@@ -120,7 +122,35 @@ pub struct ClusterPlan {
     pub config: BrokerConfig,
 }
 
+/// Where controllers run (Kafka's `process.roles`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Mode {
+    /// On machines of their own.
+    #[default]
+    Dedicated,
+    /// In the processes of the first brokers.
+    Combined,
+}
+
+impl Mode {
+    /// Every mode with its name in scenario files.
+    pub const NAMED: &'static [(&'static str, Mode)] =
+        &[("dedicated", Mode::Dedicated), ("combined", Mode::Combined)];
+}
+
+/// Id of the first dedicated controller; brokers count from 1.
+pub const FIRST_CONTROLLER: i32 = 100;
+
 impl ClusterPlan {
+    /// Ids of the controllers, ascending; of brokers too, in combined mode.
+    pub fn controller_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        let first = match self.mode {
+            Mode::Dedicated => FIRST_CONTROLLER,
+            Mode::Combined => 1,
+        };
+        (first..first + i32::from(self.controllers)).map(NodeId)
+    }
+
     /// Ids of the brokers, ascending.
     pub fn broker_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
         (1..=i32::from(self.brokers)).map(NodeId)

@@ -28,8 +28,8 @@ pub(crate) const TOP: &Keys = &Keys {
 pub(crate) const EXPECT: &Keys = &Keys { built: &["that", "on"], later: &[] };
 pub(crate) const RUN: &Keys = &Keys { built: &["duration", "settle", "seeds"], later: &[] };
 pub(crate) const CLUSTER: &Keys = &Keys {
-    built: &["brokers", "controllers", "profile", "latency", "protocol", "disk", "config"],
-    later: &["mode", "network", "racks", "properties", "properties-file"],
+    built: &["brokers", "controllers", "mode", "profile", "latency", "protocol", "disk", "config"],
+    later: &["network", "racks", "properties", "properties-file"],
 };
 pub(crate) const DISK: &Keys = &Keys { built: &["fsync", "on-power-loss"], later: &["writeback"] };
 pub(crate) const TOPIC: &Keys =

@@ -26,6 +26,8 @@ pub enum Target {
     Isr(TopicPartition),
     /// The active controller.
     Controller,
+    /// Every controller, active or not.
+    AllControllers,
     /// Every broker.
     AllBrokers,
     /// Every client of `[producer.NAME]`.
@@ -50,6 +52,7 @@ const BUILT: &[&str] = &[
     "any-follower",
     "isr",
     "controller",
+    "all-controllers",
     "all-brokers",
     "producer",
     "consumer",
@@ -67,6 +70,7 @@ impl fmt::Display for Target {
             Target::AnyFollower(partition) => write!(formatter, "any-follower({partition})"),
             Target::Isr(partition) => write!(formatter, "isr({partition})"),
             Target::Controller => formatter.write_str("controller"),
+            Target::AllControllers => formatter.write_str("all-controllers"),
             Target::AllBrokers => formatter.write_str("all-brokers"),
             Target::Producer(name) => write!(formatter, "producer {name}"),
             Target::Consumer(name) => write!(formatter, "consumer {name}"),
@@ -123,6 +127,7 @@ fn target(tokens: &mut Tokens<'_>) -> Result<Target, TextProblem> {
     let (word, at) = tokens.word(code, "a target like `leader(orders/0)`")?;
     match word {
         "controller" => Ok(Target::Controller),
+        "all-controllers" => Ok(Target::AllControllers),
         "all-brokers" => Ok(Target::AllBrokers),
         "rest" => Ok(Target::Rest),
         "broker" => broker(tokens),

@@ -17,12 +17,12 @@ use tribunal_engine::variant::ProtocolVariant;
 
 use crate::mini_cluster::{CONTROLLER, MiniCluster};
 
-fn run(name: &str, golden: &ExpectFile, variant: &str) {
+fn run(name: &str, golden: &ExpectFile, variant: &str, controllers: i32) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/dialogue").join(name);
     let script = std::fs::read_to_string(&path).expect("the dialogue's file");
     let variant = ProtocolVariant::named(variant).expect("a named variant");
     let properties = [("broker.session.timeout.ms", "6000"), ("replica.lag.time.max.ms", "10000")];
-    let mut cluster = MiniCluster::new(3, &properties, variant);
+    let mut cluster = MiniCluster::new(3, controllers, &properties, variant);
     let mut answered = String::new();
     let mut in_answer = false;
     for line in script.lines() {
@@ -95,18 +95,18 @@ fn create(cluster: &mut MiniCluster, name: &str, replicas: &str, configs: &[&str
 }
 
 macro_rules! dialogues {
-    ($($name:ident $file:literal $variant:literal;)*) => {
+    ($($name:ident $file:literal $variant:literal $controllers:literal;)*) => {
         $(#[test]
         fn $name() {
-            run($file, &expect_file![$file], $variant);
+            run($file, &expect_file![$file], $variant, $controllers);
         })*
     };
 }
 
 dialogues! {
-    produce_with_acks_all_waits_for_every_in_sync_replica "produce_acks_all.txt" "safe";
-    a_follower_that_lags_leaves_the_isr_and_comes_back "isr_shrink_and_expand.txt" "safe";
-    a_failover_truncates_what_the_old_leader_alone_had "leader_failover_truncates.txt" "safe";
-    acks_all_is_refused_below_min_insync_replicas "below_min_isr.txt" "safe";
-    planted_bug_truncation_to_the_high_watermark_loses_a_record "truncate_to_high_watermark.txt" "truncate-to-high-watermark";
+    produce_with_acks_all_waits_for_every_in_sync_replica "produce_acks_all.txt" "safe" 1;
+    a_follower_that_lags_leaves_the_isr_and_comes_back "isr_shrink_and_expand.txt" "safe" 1;
+    a_failover_truncates_what_the_old_leader_alone_had "leader_failover_truncates.txt" "safe" 1;
+    acks_all_is_refused_below_min_insync_replicas "below_min_isr.txt" "safe" 1;
+    planted_bug_truncation_to_the_high_watermark_loses_a_record "truncate_to_high_watermark.txt" "truncate-to-high-watermark" 1;
 }

@@ -5,7 +5,7 @@ use tribunal_engine::variant::ProtocolVariant;
 
 use super::super::codes;
 use super::super::diagnostic::{Sink, Span, TextProblem};
-use super::super::plan::{ClusterPlan, OnPowerLoss, Setting};
+use super::super::plan::{ClusterPlan, Mode, OnPowerLoss, Setting};
 use super::super::profile::{DiskModel, NetworkModel, PROFILES, Profile};
 use super::super::read::Section;
 use super::super::schema;
@@ -16,6 +16,11 @@ use super::Marks;
 const BROKERS_DEFAULT: i64 = 3;
 /// Most brokers of a cluster.
 const BROKERS_MAX: i64 = 99;
+
+/// Controllers of a cluster that does not say how many, if it has room for them.
+const CONTROLLERS_DEFAULT: i64 = 3;
+/// Most controllers of a cluster.
+const CONTROLLERS_MAX: i64 = 5;
 
 /// A protocol variant with its name.
 pub(super) type Protocol = (&'static str, ProtocolVariant);
@@ -35,7 +40,8 @@ pub(super) fn cluster(
         Some(_) => section.integer(sink, "brokers", 1, BROKERS_MAX),
         None => Some(BROKERS_DEFAULT),
     };
-    controllers(sink, &section);
+    let mode = mode(sink, &section);
+    let controllers = controllers(sink, &section, mode, brokers);
     let profile = profile(sink, &section);
     let latency = section.distribution(sink, "latency");
     let protocol = protocol(sink, &section);
@@ -56,7 +62,8 @@ pub(super) fn cluster(
         brokers.and_then(|brokers| u16::try_from(brokers).ok()).zip(config).map(|(brokers, config)| {
             ClusterPlan {
                 brokers,
-                controllers: 1,
+                controllers,
+                mode,
                 profile,
                 network: NetworkModel {
                     latency: latency.unwrap_or(profile.network.latency),
@@ -72,14 +79,39 @@ pub(super) fn cluster(
     (plan, protocol, settings)
 }
 
-fn controllers(sink: &mut Sink<'_>, section: &Section<'_>) {
-    if let Some(number @ 2..) = section.integer(sink, "controllers", 1, 9)
-        && let Some(node) = section.node("controllers")
-    {
-        let message = format!("a quorum of {number} controllers is part of the format but not built yet");
-        let problem = TextProblem::new(codes::NOT_BUILT, 0..0, message).label("only 1 works so far");
-        sink.push(node.span, problem.help("write controllers = 1, or leave it out"));
+fn mode(sink: &mut Sink<'_>, section: &Section<'_>) -> Mode {
+    let names: Vec<&'static str> = Mode::NAMED.iter().map(|(name, _)| *name).collect();
+    let name = section.word(sink, "mode", &names);
+    Mode::NAMED.iter().find(|(known, _)| Some(*known) == name).map(|(_, mode)| *mode).unwrap_or_default()
+}
+
+/// How many controllers: a majority of an even number is no smaller than of one more.
+fn controllers(sink: &mut Sink<'_>, section: &Section<'_>, mode: Mode, brokers: Option<i64>) -> u16 {
+    let places = match (mode, brokers) {
+        (Mode::Combined, Some(brokers)) => brokers,
+        _ => CONTROLLERS_MAX,
+    };
+    let fallback = if places >= CONTROLLERS_DEFAULT { CONTROLLERS_DEFAULT } else { 1 };
+    let given = match section.entry("controllers") {
+        Some(_) => section.integer(sink, "controllers", 1, CONTROLLERS_MAX),
+        None => Some(fallback),
+    };
+    if let (Some(number), Some(node)) = (given, section.node("controllers")) {
+        let problem = if number % 2 == 0 {
+            let message = format!("{number} controllers survive no more failures than {}", number - 1);
+            Some((message, "expected 1, 3 or 5"))
+        } else if number > places {
+            let message = format!("{number} controllers need {number} brokers to run in");
+            Some((message, "more than the brokers of a combined cluster"))
+        } else {
+            None
+        };
+        if let Some((message, label)) = problem {
+            let problem = TextProblem::new(codes::BAD_RANGE, 0..0, message).label(label);
+            sink.push(node.span, problem);
+        }
     }
+    given.and_then(|number| u16::try_from(number).ok()).unwrap_or(1)
 }
 
 fn profile(sink: &mut Sink<'_>, section: &Section<'_>) -> &'static Profile {

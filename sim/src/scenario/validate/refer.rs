@@ -68,7 +68,7 @@ impl<'p> Names<'p> {
             Target::Producer(name) => self.check_name(sink, node, "producer", name, &self.producers),
             Target::Consumer(name) => self.check_name(sink, node, "consumer", name, &self.consumers),
             Target::Link(a, b) => self.check_target(sink, node, a) & self.check_target(sink, node, b),
-            Target::Controller | Target::AllBrokers | Target::Rest => true,
+            Target::Controller | Target::AllControllers | Target::AllBrokers | Target::Rest => true,
         }
     }
 
