@@ -11,8 +11,8 @@ use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::id::{CorrelationId, NodeId, TopicId, TopicName, TopicPartition};
 use crate::message::{
-    ApiKey, ApiVersionsRequest, CreateTopicsResponse, CreatedTopic, ProducePartition, ProduceRequest,
-    Request, Response,
+    ApiKey, ApiVersionsRequest, CreateTopicsResponse, CreatedTopic, DescribeQuorumResponse, ProducePartition,
+    ProduceRequest, Request, Response,
 };
 use crate::offset::Offset;
 use crate::time::{Duration, Timestamp};
@@ -184,17 +184,7 @@ fn carried_response(mut response: Response, version: i16) -> Response {
                 }
             }
         }
-        Response::DescribeQuorum(described) => {
-            if version < 2 {
-                described.nodes.clear();
-            }
-            let quorums = described.partitions.iter_mut();
-            for replica in quorums.flat_map(|it| it.voters.iter_mut().chain(&mut it.observers)) {
-                if version < 1 {
-                    (replica.last_fetch, replica.last_caught_up) = (Timestamp::NONE, Timestamp::NONE);
-                }
-            }
-        }
+        Response::DescribeQuorum(described) => carry_quorum(described, version),
         Response::ListOffsets(list) if version < 4 => {
             list.partitions.iter_mut().for_each(|it| it.leader_epoch = LeaderEpoch::NONE);
         }
@@ -229,6 +219,17 @@ fn carried_response(mut response: Response, version: i16) -> Response {
         _ => {}
     }
     response
+}
+
+/// Leaves the part of a DescribeQuorum response that a version carries.
+fn carry_quorum(described: &mut DescribeQuorumResponse, version: i16) {
+    if version < 2 {
+        described.nodes.clear();
+    }
+    let quorums = described.partitions.iter_mut().filter(|_| version < 1);
+    for replica in quorums.flat_map(|it| it.voters.iter_mut().chain(&mut it.observers)) {
+        (replica.last_fetch, replica.last_caught_up) = (Timestamp::NONE, Timestamp::NONE);
+    }
 }
 
 /// Fetch names topics up to version 12 and carries their ids from 13 on.
