@@ -3,6 +3,8 @@
 //! Disk operations end at once and followers fetch when told; what the controller and the followers would say is
 //! made up here. Time stands still, so nothing but what is asked for happens.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use tribunal_engine::broker::{Broker, BrokerSettings};
 use tribunal_engine::config::{BrokerConfig, Properties};

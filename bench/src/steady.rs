@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tribunal_engine::id::{NodeId, TopicPartition};
+use tribunal_engine::id::TopicPartition;
 use tribunal_engine::time::Duration;
 use tribunal_sim::scenario::Plan;
 use tribunal_sim::scenario::units::Rate;

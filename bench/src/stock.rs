@@ -4,6 +4,7 @@
 //! but what arrives is seen at the next tick. Nothing is recorded: this arm does less than a run does.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;

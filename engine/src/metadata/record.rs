@@ -117,20 +117,7 @@ impl MetadataRecord {
                 out.put_i32(leader_epoch.0);
                 out.put_i32(partition_epoch.0);
             }
-            MetadataRecord::PartitionChange(change) => {
-                out.put_u8(6);
-                out.put_u128(change.topic.0.as_u128());
-                out.put_i32(change.partition.0);
-                out.put_u8(u8::from(change.isr.is_some()));
-                if let Some(isr) = &change.isr {
-                    put_nodes(&mut out, isr);
-                }
-                out.put_u8(u8::from(change.leader.is_some()));
-                if let Some(leader) = change.leader {
-                    out.put_i32(leader.unwrap_or(NodeId::NONE).0);
-                }
-                out.put_u8(u8::from(change.recovering));
-            }
+            MetadataRecord::PartitionChange(change) => put_change(&mut out, change),
             MetadataRecord::LeaderChange { leader, epoch } => {
                 out.put_u8(7);
                 out.put_i32(leader.0);
@@ -187,6 +174,21 @@ impl MetadataRecord {
         };
         if input.0.has_remaining() { Err(RecordError("bytes after the end")) } else { Ok(record) }
     }
+}
+
+fn put_change(out: &mut BytesMut, change: &PartitionChange) {
+    out.put_u8(6);
+    out.put_u128(change.topic.0.as_u128());
+    out.put_i32(change.partition.0);
+    out.put_u8(u8::from(change.isr.is_some()));
+    if let Some(isr) = &change.isr {
+        put_nodes(out, isr);
+    }
+    out.put_u8(u8::from(change.leader.is_some()));
+    if let Some(leader) = change.leader {
+        out.put_i32(leader.unwrap_or(NodeId::NONE).0);
+    }
+    out.put_u8(u8::from(change.recovering));
 }
 
 fn put_text(out: &mut BytesMut, text: &str) {

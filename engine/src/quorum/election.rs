@@ -111,19 +111,19 @@ impl Quorum {
         now: Now,
         voter: NodeId,
         ballot: Ballot,
-        outcome: Result<Response, CallError>,
+        outcome: &Result<Response, CallError>,
         effects: &mut Effects,
     ) {
         // A voter that cannot be reached is asked again in the next round.
         let Ok(Response::Vote(VoteResponse { error, current_leader, granted })) = outcome else { return };
-        self.learn(now, current_leader, effects);
+        self.learn(now, *current_leader, effects);
         if error.is_error() || ballot.epoch != self.election.epoch {
             return;
         }
         let voters = self.settings.voters.len();
         match &mut self.role {
             Role::Prospective { votes, .. } if ballot.pre_vote => {
-                votes.record(voter, granted);
+                votes.record(voter, *granted);
                 if votes.won(voters) {
                     self.ask_for_votes(now, effects);
                 } else if votes.lost(voters) {
@@ -132,7 +132,7 @@ impl Quorum {
             }
             Role::Candidate { votes, until } if !ballot.pre_vote => {
                 let was_lost = votes.lost(voters);
-                votes.record(voter, granted);
+                votes.record(voter, *granted);
                 if votes.lost(voters) && !was_lost {
                     // A pause of another length for each, so that the next candidates do not meet again.
                     let pause = self.settings.rng.duration(Duration::ZERO, self.settings.config.backoff_max);
@@ -255,7 +255,7 @@ impl Quorum {
     }
 
     /// A voter answered to what it was told; all that counts is a higher epoch.
-    pub(super) fn on_told(&mut self, now: Now, outcome: Result<Response, CallError>, effects: &mut Effects) {
+    pub(super) fn on_told(&mut self, now: Now, outcome: &Result<Response, CallError>, effects: &mut Effects) {
         match outcome {
             Ok(Response::BeginQuorumEpoch(response)) => self.learn(now, response.current_leader, effects),
             Ok(Response::EndQuorumEpoch(response)) => self.learn(now, response.current_leader, effects),

@@ -248,8 +248,8 @@ impl Quorum {
         effects: &mut Effects,
     ) {
         match self.calls.remove(&token) {
-            Some(Call::Vote(voter, ballot)) => self.on_vote(now, voter, ballot, outcome, effects),
-            Some(Call::Tell) => self.on_told(now, outcome, effects),
+            Some(Call::Vote(voter, ballot)) => self.on_vote(now, voter, ballot, &outcome, effects),
+            Some(Call::Tell) => self.on_told(now, &outcome, effects),
             Some(Call::Fetch) => self.on_fetched(now, token, outcome, effects),
             None => panic!("reply to a call that was never made"),
         }
