@@ -74,9 +74,19 @@ fn a_high_watermark_over_the_committed_isr_is_caught_and_the_safe_one_is_clean()
     caught("museum/high-watermark-over-committed-isr.toml", "high-watermark-over-committed-isr");
 }
 
+#[test]
+fn a_controller_that_leads_its_old_epoch_is_caught_and_the_safe_one_is_clean() {
+    let (file, bug) =
+        ("museum/quorum-leader-restarts-in-its-epoch.toml", "quorum-leader-restarts-in-its-epoch");
+    breaks(Guarantee::MetadataQuorumSafe, file, bug);
+}
+
 /// The bug loses an acknowledged record in some seed; in that very seed the safe protocol loses none.
 fn caught(file: &str, bug: &str) {
-    let guarantee = Guarantee::NoAckedRecordLost;
+    breaks(Guarantee::NoAckedRecordLost, file, bug);
+}
+
+fn breaks(guarantee: Guarantee, file: &str, bug: &str) {
     let seed = first_break(&variant(file, &format!("protocol={bug}")), 60, guarantee);
     let seed = seed.unwrap_or_else(|| panic!("{bug} broke nothing in 60 seeds"));
     let safe = variant(file, "protocol=safe");

@@ -108,5 +108,8 @@ dialogues! {
     a_follower_that_lags_leaves_the_isr_and_comes_back "isr_shrink_and_expand.txt" "safe" 1;
     a_failover_truncates_what_the_old_leader_alone_had "leader_failover_truncates.txt" "safe" 1;
     acks_all_is_refused_below_min_insync_replicas "below_min_isr.txt" "safe" 1;
+    three_controllers_elect_one_and_a_broker_finds_it "quorum_election.txt" "safe" 3;
+    a_controller_that_was_cut_off_does_not_depose_the_leader "quorum_pre_vote.txt" "safe" 3;
+    a_leader_without_a_majority_resigns_and_what_it_alone_had_is_cut "quorum_check_quorum.txt" "safe" 3;
     planted_bug_truncation_to_the_high_watermark_loses_a_record "truncate_to_high_watermark.txt" "truncate-to-high-watermark" 1;
 }
