@@ -256,8 +256,13 @@ impl Network {
         }
         let transit = &mut *self.transit.borrow_mut();
         let now = runtime.now_nanos();
-        let arrival =
-            self.links.borrow_mut().arrival(now, (from, to), load.bytes(), load.is_opening(), &mut transit.rng);
+        let arrival = self.links.borrow_mut().arrival(
+            now,
+            (from, to),
+            load.bytes(),
+            load.is_opening(),
+            &mut transit.rng,
+        );
         transit.sequence += 1;
         let sequence = transit.sequence;
         transit.schedule(arrival, InFlight { load, flow: Rc::clone(flow), sent: now, sequence });
