@@ -92,6 +92,7 @@ impl MiniCluster {
                 cluster_id: "mini".to_owned(),
                 config,
                 rng: Rng::from_seed(1),
+                variant: self.variant,
             };
             Process::Controller(Box::new(Controller::new(settings, quorum, &records)))
         } else {
