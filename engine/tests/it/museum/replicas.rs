@@ -219,6 +219,8 @@ impl Replicas {
             last_stable_offset: host.replica.high_watermark(),
             log_start_offset: host.replica.log().start_offset(),
             diverging_epoch: None,
+            current_leader: None,
+            snapshot: None,
             records: bytes::Bytes::new(),
         };
         match verdict {
