@@ -88,7 +88,7 @@ impl Excuse {
 #[must_use]
 pub fn judge(plan: &Plan, run: &RunOutcome, finding: &Finding) -> Verdict {
     if finding.violated == 0 {
-        return clean(run, finding);
+        return clean(plan, run, finding);
     }
     let evidence = Evidence { plan, run };
     let excuses: Vec<Option<Excuse>> = match finding.guarantee {
@@ -155,9 +155,20 @@ fn sum_up(excuses: &[Option<Excuse>]) -> Verdict {
     Verdict::Allowed { setting: settings.join(", "), sentence: sentences.join(" ") }
 }
 
-fn clean(run: &RunOutcome, finding: &Finding) -> Verdict {
+/// A fault of disks that changed no operation tests nothing, and it is what the scenario wanted to test.
+fn disk_fault_without_effect(plan: &Plan, run: &RunOutcome) -> Option<String> {
+    let mut faults = plan.faults.iter().zip(&run.faults);
+    let (planned, _) = faults
+        .find(|(planned, fault)| !planned.optional && fault.began.is_some() && fault.struck == Some(0))?;
+    Some(format!("fault {} ({}) changed no operation of a disk", planned.name, planned.action.name()))
+}
+
+fn clean(plan: &Plan, run: &RunOutcome, finding: &Finding) -> Verdict {
     if let Some(why) = &run.abandoned {
         return Verdict::NotTested { reason: format!("the run ended early: {why}") };
+    }
+    if let Some(reason) = disk_fault_without_effect(plan, run) {
+        return Verdict::NotTested { reason };
     }
     if finding.checked > 0 {
         return Verdict::Held;

@@ -11,10 +11,12 @@
 
 pub mod codes;
 pub mod diagnostic;
+pub mod disk_fault;
 pub mod distribution;
 pub mod expect;
 pub mod expr;
 pub mod guarantee;
+pub mod hardware;
 mod lexer;
 mod matrix;
 mod overlay;

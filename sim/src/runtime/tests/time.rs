@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tribunal_engine::storage::{Disk as _, DiskDone, DiskOp, FileName};
 
 use super::*;
-use crate::runtime::{ClockSettings, CpuSettings, DiskSettings, PowerLoss};
+use crate::runtime::{ClockSettings, CpuSettings, DiskFault, DiskScope, DiskSettings, PowerLoss};
 
 fn one_host(settings: HostSettings) -> (Simulation, HostId) {
     let mut simulation = Simulation::new(1, RuntimeSettings::default());
@@ -115,6 +115,24 @@ fn a_sync_that_its_process_did_not_live_to_see_counts_for_nothing() {
     simulation.run_until(millis(50));
     let files = simulation.files(host);
     assert_eq!((files[0].length, files[0].synced), (5, 0), "the page cache outlives the process");
+}
+
+#[test]
+fn a_stalled_disk_ends_nothing_before_it_is_mended() {
+    let (mut simulation, host) = one_host(HostSettings::default());
+    let (seen, platform) = (Seen::default(), simulation.platform(host));
+    let told = Rc::clone(&seen);
+    let fault = simulation.disk_fault(host, DiskFault::Stall, DiskScope::default());
+    simulation.spawn(host, "write", async move {
+        let append = DiskOp::Append { file: log(), parts: vec![Bytes::from_static(b"x")] };
+        platform.disk().execute(append).await.expect("an append succeeds");
+        see(&told, &platform, "written");
+    });
+    simulation.run_until(millis(5));
+    assert_eq!((words(&seen), simulation.files(host).len()), (vec![], 0));
+    assert_eq!(simulation.mend_disk(host, fault), 1);
+    simulation.run_until(millis(6));
+    assert_eq!(*seen.borrow(), [(5_000, "written".to_owned())]);
 }
 
 #[test]
