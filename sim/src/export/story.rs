@@ -11,7 +11,7 @@ use tribunal_reports::format;
 use crate::measure::{FaultRecovery, Measured, leaders_at};
 use crate::run::RunOutcome;
 use crate::scenario::Plan;
-use crate::scenario::hardware::Hardware;
+use crate::scenario::action::Hardware;
 use crate::scenario::plan::{Action, Trigger};
 use crate::view::{Happening, Phase, What};
 

@@ -14,8 +14,8 @@
 
 use tribunal_engine::id::TopicPartition;
 
+use super::action::Hardware;
 use super::distribution::Distribution;
-use super::hardware::Hardware;
 
 /// A fault of a disk: what is wrong, and with which files.
 #[derive(Clone, PartialEq, Debug)]
@@ -66,15 +66,15 @@ pub enum DiskFaultKind {
 }
 
 impl DiskFaultKind {
-    /// Names of the actions in scenario files.
-    pub const NAMES: &'static [&'static str] = &[
-        "disk-full",
-        "disk-slow",
-        "disk-stall",
-        "disk-read-error",
-        "disk-corrupt",
-        "fsync-error",
-        "fsync-lies",
+    /// Names of the actions in scenario files, each with what it asks of hardware.
+    pub const NAMED: &'static [(&'static str, Hardware)] = &[
+        ("disk-full", Hardware::Legal),
+        ("disk-slow", Hardware::Legal),
+        ("disk-stall", Hardware::Legal),
+        ("disk-read-error", Hardware::Rare),
+        ("disk-corrupt", Hardware::Rare),
+        ("fsync-error", Hardware::Rare),
+        ("fsync-lies", Hardware::Illegal),
     ];
 
     /// Name of its action.
@@ -94,22 +94,8 @@ impl DiskFaultKind {
     /// What it asks of hardware.
     #[must_use]
     pub fn hardware(self) -> Hardware {
-        match self {
-            DiskFaultKind::Full { .. } | DiskFaultKind::Slow { .. } | DiskFaultKind::Stall => Hardware::Legal,
-            DiskFaultKind::ReadError { .. }
-            | DiskFaultKind::FsyncError { .. }
-            | DiskFaultKind::Corrupt { .. } => Hardware::Rare,
-            DiskFaultKind::FsyncLies { .. } => Hardware::Illegal,
-        }
-    }
-
-    /// Whether the process learns of it as an error, so that its logs go offline until it starts again.
-    #[must_use]
-    pub fn is_reported(self) -> bool {
-        matches!(
-            self,
-            DiskFaultKind::Full { .. } | DiskFaultKind::ReadError { .. } | DiskFaultKind::FsyncError { .. }
-        )
+        let named = DiskFaultKind::NAMED.iter().find(|(name, _)| *name == self.name());
+        named.map_or(Hardware::Illegal, |(_, hardware)| *hardware)
     }
 }
 
@@ -168,6 +154,7 @@ mod tests {
             DiskFaultKind::FsyncError { share: 1.0 },
             DiskFaultKind::FsyncLies { share: 1.0 },
         ];
-        assert_eq!(kinds.map(DiskFaultKind::name), DiskFaultKind::NAMES);
+        let named: Vec<&str> = DiskFaultKind::NAMED.iter().map(|(name, _)| *name).collect();
+        assert_eq!(kinds.map(DiskFaultKind::name).to_vec(), named);
     }
 }

@@ -9,6 +9,7 @@
 //! refused by name, never ignored. A plan is data: nothing here runs anything, draws random numbers or knows the
 //! simulation. `scenarios/README.md` describes the format for people who write files.
 
+pub mod action;
 pub mod codes;
 pub mod diagnostic;
 pub mod disk_fault;
@@ -16,7 +17,6 @@ pub mod distribution;
 pub mod expect;
 pub mod expr;
 pub mod guarantee;
-pub mod hardware;
 mod lexer;
 mod matrix;
 mod overlay;

@@ -1,5 +1,6 @@
 //! What a fault does and to whom: `action` and the keys of that action.
 
+use super::super::action::ACTIONS;
 use super::super::codes;
 use super::super::diagnostic::{Sink, TextProblem, list, suggest};
 use super::super::plan::{Action, Cut};
@@ -10,21 +11,9 @@ use super::super::tree::{Node, shorten};
 use super::disk;
 use super::refer::Names;
 
-const ACTIONS: &[&str] = &[
-    "crash",
-    "power-loss",
-    "restart",
-    "pause",
-    "partition",
-    "slow-link",
-    "disk-full",
-    "disk-slow",
-    "disk-stall",
-    "disk-read-error",
-    "disk-corrupt",
-    "fsync-error",
-    "fsync-lies",
-];
+fn built() -> impl Iterator<Item = &'static str> + Clone {
+    ACTIONS.iter().map(|(name, _)| *name)
+}
 
 /// The action with its targets.
 pub(super) fn action(
@@ -39,13 +28,13 @@ pub(super) fn action(
     if schema::ACTIONS_LATER.contains(&word) {
         let message = format!("the action `{word}` is part of the format but not built yet");
         let problem = TextProblem::new(codes::NOT_BUILT, 0..0, message).label("not built yet");
-        sink.push(node.span, problem.help(format!("built are {}", list(ACTIONS.iter().copied()))));
+        sink.push(node.span, problem.help(format!("built are {}", list(built()))));
         return None;
     }
-    if !ACTIONS.contains(&word) {
+    if !built().any(|name| name == word) {
         let message = format!("`{}` is not an action", shorten(word));
         let problem = TextProblem::new(codes::UNKNOWN_WORD, 0..0, message).label("unknown action");
-        sink.push(node.span, problem.help(suggest(word, ACTIONS.iter().copied())));
+        sink.push(node.span, problem.help(suggest(word, built())));
         return None;
     }
     let own: &[&str] = match word {
