@@ -14,12 +14,13 @@
 //! | replace                   | new content          | new content                                            |
 //! | replace still under way   | old content          | old content                                            |
 //! | delete                    | gone                 | gone                                                   |
+//! | rename                    | new name             | new name, content as durable as it was                 |
 //! | sync that failed          | kept                 | lost, whatever a later sync said                       |
 //! | sync that lied            | kept                 | as without the sync                                    |
 //! | rot                       | rotten               | rotten                                                 |
 //!
 //! An operation takes its effect at its end, and only if the boot that asked for it still lives. Operations on the
-//! page cache take processor-like time and do not queue; sync and replace go through the device, one after the
+//! page cache take processor-like time and do not queue; sync, replace and rename go through the device, one after the
 //! other. Deletion counts as durable at once: a journal commits it long before anybody misses the file. Reads are
 //! always served from the cache.
 //!
@@ -129,7 +130,7 @@ impl DiskState {
             self.busy_until = self.busy_until.max(now).saturating_add(cost);
             return self.busy_until;
         }
-        if !matches!(op, DiskOp::Sync { .. } | DiskOp::Replace { .. }) {
+        if !matches!(op, DiskOp::Sync { .. } | DiskOp::Replace { .. } | DiskOp::Rename { .. }) {
             return now.saturating_add(self.cost(op));
         }
         let cost = self.cost(op);
@@ -145,6 +146,7 @@ impl DiskState {
         let flushed = match op {
             DiskOp::Sync { file } => self.files.get(file).map_or(0, File::unsynced),
             DiskOp::Replace { content, .. } => content.len() as u64,
+            DiskOp::Rename { .. } => 0,
             _ => {
                 let moved = self.moved(op).saturating_mul(self.settings.picoseconds_per_byte) / 1000;
                 return nanos(self.settings.operation).saturating_add(moved);
@@ -224,6 +226,13 @@ impl DiskState {
             (DiskOp::Delete { file }, _) => {
                 let gone = self.files.remove(&file).map_or(0, |content| content.length());
                 self.faults.freed(&file, gone);
+            }
+            (DiskOp::Rename { file, to }, _) => {
+                let mut moved = self.files.remove(&file).ok_or(DiskError::NotFound)?;
+                moved.named = true;
+                let to = FileName { name: to, ..file };
+                let replaced = self.files.insert(to.clone(), moved).map_or(0, |content| content.length());
+                self.faults.freed(&to, replaced);
             }
         }
         Ok(DiskDone::Done)
@@ -308,6 +317,7 @@ impl Disk for SimDisk {
             DiskOp::Replace { .. } => 4,
             DiskOp::Sync { .. } => 5,
             DiskOp::Delete { .. } => 6,
+            DiskOp::Rename { .. } => 7,
         };
         self.runtime.trace.borrow_mut().event(
             self.runtime.now_nanos(),
