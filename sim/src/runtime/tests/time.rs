@@ -165,9 +165,7 @@ fn the_disk_does_what_every_disk_must_do() {
 
 #[test]
 fn what_is_durable_survives_every_kind_of_power_loss() {
-    for model in
-        [PowerLoss::KeepAll, PowerLoss::LoseUnsynced, PowerLoss::TornTail, PowerLoss::LosePages]
-    {
+    for model in [PowerLoss::KeepAll, PowerLoss::LoseUnsynced, PowerLoss::TornTail, PowerLoss::LosePages] {
         let (mut simulation, host) = one_host(slow_disk());
         on_disk(&mut simulation, host, |platform| async move {
             conformance::before_power_loss(platform.disk()).await;
