@@ -151,14 +151,8 @@ impl Broker {
             }
             Request::CreateTopics(request) => self.forward_create_topics(context, request, effects),
             Request::DescribeQuorum(request) => self.forward_describe_quorum(context, request, effects),
-            Request::AlterPartition(_)
-            | Request::BrokerRegistration(_)
-            | Request::BrokerHeartbeat(_)
-            | Request::Vote(_)
-            | Request::BeginQuorumEpoch(_)
-            | Request::EndQuorumEpoch(_)
-            | Request::FetchSnapshot(_) => {
-                let reason = "request that only controllers serve";
+            _ => {
+                let reason = "request that brokers do not serve";
                 effects.push(Effect::Close { connection: context.connection, reason });
             }
         }

@@ -289,7 +289,7 @@ impl Quorum {
         self.become_role(election, Role::Unattached { until }, effects);
     }
 
-    fn check_cluster(&self, cluster_id: Option<&str>) -> Option<ErrorCode> {
+    pub(super) fn check_cluster(&self, cluster_id: Option<&str>) -> Option<ErrorCode> {
         let other = cluster_id.is_some_and(|id| id != self.settings.cluster_id);
         other.then_some(ErrorCode::InconsistentClusterId)
     }

@@ -4,7 +4,7 @@
 
 use super::role::Role;
 use super::{Call, Quorum, decode_batch};
-use crate::epoch::{BrokerEpoch, LeaderEpoch};
+use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
 use crate::event::{Event, TruncationReason};
 use crate::id::{PartitionIndex, TopicId};
@@ -43,18 +43,13 @@ impl Quorum {
             log_start_offset: self.log.start_offset(),
             max_bytes: MAX_BYTES,
         };
+        let topic = FetchTopic { name: None, id: TopicId::CLUSTER_METADATA, partitions: vec![partition] };
         let request = FetchRequest {
-            replica: self.settings.node,
-            replica_epoch: BrokerEpoch::NONE,
+            cluster_id: Some(self.settings.cluster_id.clone()),
             max_wait: MAX_WAIT,
             min_bytes: 1,
             max_bytes: MAX_BYTES,
-            isolation_level: 0,
-            topics: vec![FetchTopic {
-                name: None,
-                id: TopicId::CLUSTER_METADATA,
-                partitions: vec![partition],
-            }],
+            ..FetchRequest::new(self.settings.node, vec![topic])
         };
         let token = self.call(leader, Lane::Metadata, Call::Fetch, request, effects);
         if let Role::Follower(following) = &mut self.role {

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-
 use super::follower::Position;
 use super::role::{Fetcher, Role};
 use super::{DiskWait, Quorum};
@@ -71,6 +69,9 @@ impl Quorum {
         };
         let asked = partition.current_leader_epoch;
         let epoch_error = match self.election.epoch {
+            _ if self.check_cluster(request.cluster_id.as_deref()).is_some() => {
+                Some(ErrorCode::InconsistentClusterId)
+            }
             _ if self.leading().is_none() => Some(ErrorCode::NotLeaderOrFollower),
             epoch if asked != LeaderEpoch::NONE && asked < epoch => Some(ErrorCode::FencedLeaderEpoch),
             epoch if asked > epoch => Some(ErrorCode::UnknownLeaderEpoch),
@@ -175,31 +176,22 @@ impl Quorum {
         let answer = FetchedPartition { error, ..self.nothing() };
         let topic = FetchedTopic { name: None, id: TopicId::CLUSTER_METADATA, partitions: vec![answer] };
         // It tells epoch and leader: not before they are on disk.
-        self.answer(
-            context,
-            FetchResponse { error: ErrorCode::None, session_id: 0, topics: vec![topic] },
-            effects,
-        );
+        self.answer(context, FetchResponse::new(vec![topic]), effects);
     }
 
     fn nothing(&self) -> FetchedPartition {
         let known = self.current_leader();
         FetchedPartition {
-            partition: PartitionIndex(0),
-            error: ErrorCode::None,
             high_watermark: self.high_watermark,
             last_stable_offset: self.high_watermark,
             log_start_offset: self.log.start_offset(),
-            diverging_epoch: None,
             current_leader: (known != LeaderIdAndEpoch::NONE).then_some(known),
-            snapshot: None,
-            records: Bytes::new(),
+            ..FetchedPartition::new(PartitionIndex(0))
         }
     }
 }
 
 fn respond(context: &RequestContext, partition: FetchedPartition, effects: &mut Effects) {
     let topic = FetchedTopic { name: None, id: TopicId::CLUSTER_METADATA, partitions: vec![partition] };
-    let response = FetchResponse { error: ErrorCode::None, session_id: 0, topics: vec![topic] };
-    effects.respond(context, response.into());
+    effects.respond(context, FetchResponse::new(vec![topic]).into());
 }

@@ -1,12 +1,13 @@
 //! The bytes of a file, as a list of shared slices.
 //!
 //! A large part is kept as the slice it came in: appending copies nothing and a read within it is a slice again.
-//! Small parts are copied together, so that a small record does not hold the whole buffer it arrived in.
+//! Small parts are copied together, so that a small record does not hold the whole buffer it arrived in: buffers that
+//! are free again are read into again, and touching new memory costs more than copying.
 
 use bytes::{Bytes, BytesMut};
 
 /// Parts below this size are copied together.
-const COPY_BELOW: usize = 1024;
+const COPY_BELOW: usize = 16 * 1024;
 /// Room for copied parts, at least and at most.
 const ROOM_MIN: usize = 512;
 const ROOM_MAX: usize = 64 * 1024;
@@ -115,6 +116,26 @@ impl Content {
         self.append(other.read(0, u64::MAX));
     }
 
+    /// Makes `length` bytes from `position` zero, as far as they exist.
+    pub(super) fn zero(&mut self, position: u64, length: u64) {
+        let end = position.saturating_add(length).min(self.length);
+        if position < end {
+            let rest = self.split_off(end);
+            self.truncate(position);
+            self.append(Bytes::from(BytesMut::zeroed(offset(end - position))));
+            self.extend(rest);
+        }
+    }
+
+    /// Turns one bit (0 to 7) of the byte at `position` over, if there is such a byte.
+    pub(super) fn flip(&mut self, position: u64, bit: u8) {
+        let Some(byte) = self.read(position, 1).first().copied() else { return };
+        let rest = self.split_off(position + 1);
+        self.truncate(position);
+        self.append(Bytes::copy_from_slice(&[byte ^ (1 << (bit % 8))]));
+        self.extend(rest);
+    }
+
     fn seal(&mut self) {
         if !self.tail.is_empty() {
             let bytes = self.tail.split().freeze();
@@ -139,13 +160,18 @@ mod tests {
         Append(Vec<u8>),
         Truncate(u64),
         Read(u64, u64),
+        Zero(u64, u64),
+        Flip(u64, u8),
     }
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             3 => prop::collection::vec(any::<u8>(), 0..3000).prop_map(Step::Append),
+            1 => (COPY_BELOW..COPY_BELOW + 3).prop_map(|size| Step::Append(vec![7; size])),
             1 => (0u64..20_000).prop_map(Step::Truncate),
             3 => (0u64..20_000, 0u64..9000).prop_map(|(position, length)| Step::Read(position, length)),
+            1 => (0u64..20_000, 0u64..9000).prop_map(|(position, length)| Step::Zero(position, length)),
+            1 => (0u64..20_000, 0u8..8).prop_map(|(position, bit)| Step::Flip(position, bit)),
         ]
     }
 
@@ -164,6 +190,18 @@ mod tests {
                         model.truncate(usize::try_from(length).expect("small"));
                         content.truncate(length);
                     }
+                    Step::Zero(position, length) => {
+                        let from = usize::try_from(position).expect("small").min(model.len());
+                        let to = usize::try_from(position + length).expect("small").min(model.len());
+                        model[from..to].fill(0);
+                        content.zero(position, length);
+                    }
+                    Step::Flip(position, bit) => {
+                        if let Some(byte) = model.get_mut(usize::try_from(position).expect("small")) {
+                            *byte ^= 1 << bit;
+                        }
+                        content.flip(position, bit);
+                    }
                     Step::Read(position, length) => {
                         let from = usize::try_from(position).expect("small").min(model.len());
                         let to = usize::try_from(position + length).expect("small").min(model.len());
@@ -177,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_read_within_a_large_part_is_a_slice_of_it() {
-        let part = Bytes::from(vec![7; 5000]);
+        let part = Bytes::from(vec![7; COPY_BELOW]);
         let mut content = Content::default();
         content.append(Bytes::from_static(b"small"));
         content.append(part.clone());
