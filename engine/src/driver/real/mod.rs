@@ -19,7 +19,7 @@ pub use directory::{CLEAN_SHUTDOWN, DataDirectory, Identity, OpenError};
 pub use disk::FileDisk;
 pub use entropy::{incarnation, seed};
 pub use network::{TcpNetwork, listen};
-pub use process::{Hear, Process, ProcessEnd, ProcessSettings, Report, Role};
+pub use process::{Hear, Process, ProcessEnd, ProcessSettings, Report, Role, Tell};
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;

@@ -11,7 +11,6 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use futures_util::{FutureExt, select_biased};
@@ -35,6 +34,9 @@ const BLOCKING_THREADS_MAX: usize = 4;
 
 /// Hears what a machine notes, and the words of its disk about errors. Called on the process's thread.
 pub type Hear = Arc<dyn Fn(&str, Result<&Event, &str>) + Send + Sync>;
+
+/// Hears what a process reports. Called on its thread.
+pub type Tell = Arc<dyn Fn(Report) + Send + Sync>;
 
 /// What a process is.
 #[derive(Clone, Debug)]
@@ -106,11 +108,11 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a process. Its reports go to `reports`, what its machine notes to `hear`.
+    /// Starts a process. `tell` hears what it reports, `hear` what its machine notes.
     ///
     /// # Errors
     /// If the system gives no thread, or no sockets at all.
-    pub fn start(settings: ProcessSettings, hear: Hear, reports: Sender<Report>) -> io::Result<Process> {
+    pub fn start(settings: ProcessSettings, hear: Hear, tell: Tell) -> io::Result<Process> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -120,10 +122,9 @@ impl Process {
         let (stopped, name) = (stop.clone(), settings.name.clone());
         let thread_name = name.clone();
         let body = move || {
-            let run = || run(runtime, settings, &hear, &reports, &stopped);
+            let run = || run(runtime, settings, &hear, &tell, &stopped);
             let end = catch_unwind(AssertUnwindSafe(run)).unwrap_or(ProcessEnd::Panicked);
-            // If nobody listens any more, nobody wants to know.
-            let _ = reports.send(Report::Ended { name, end });
+            tell(Report::Ended { name, end });
         };
         let builder = std::thread::Builder::new().name(thread_name);
         #[expect(clippy::disallowed_methods, reason = "one process is one thread, and here it is")]
@@ -147,7 +148,7 @@ fn run(
     runtime: Runtime,
     settings: ProcessSettings,
     hear: &Hear,
-    reports: &Sender<Report>,
+    tell: &Tell,
     stop: &Notify,
 ) -> ProcessEnd {
     let disk = {
@@ -159,7 +160,7 @@ fn run(
         let spawner = LocalSpawner::default();
         let mut stopped = pin!(stop.notified().fuse());
         let mut panicked = pin!(spawner.panicked().fuse());
-        let mut serving = pin!(serve(settings, &disk, &spawner, hear, reports).fuse());
+        let mut serving = pin!(serve(settings, &disk, &spawner, hear, tell).fuse());
         select_biased! {
             () = stopped => ProcessEnd::Stopped,
             () = panicked => ProcessEnd::Panicked,
@@ -181,15 +182,15 @@ async fn serve(
     disk: &FileDisk,
     spawner: &LocalSpawner,
     hear: &Hear,
-    reports: &Sender<Report>,
+    tell: &Tell,
 ) -> Result<(), BootError> {
     let ProcessSettings { name, role, listener, directory: _ } = settings;
     let ready_when = match &role {
         Role::Broker { settings, ready_at } => Some((settings.node, *ready_at)),
         Role::Controller { .. } => None,
     };
-    let (hear, reports) = (hear.clone(), reports.clone());
-    let witness = Rc::new(Witness { name, ready_when, ready: Cell::new(false), hear, reports });
+    let (hear, tell) = (hear.clone(), tell.clone());
+    let witness = Rc::new(Witness { name, ready_when, ready: Cell::new(false), hear, tell });
     let platform = |advertised: &Endpoint| {
         let network = TcpNetwork::with_listener(advertised.clone(), listener);
         RealPlatform::new(network, disk.clone(), spawner.clone())
@@ -209,14 +210,13 @@ struct Witness {
     ready_when: Option<(NodeId, usize)>,
     ready: Cell<bool>,
     hear: Hear,
-    reports: Sender<Report>,
+    tell: Tell,
 }
 
 impl Witness {
     fn is_ready(&self) {
         if !self.ready.replace(true) {
-            // If nobody listens any more, nobody waits.
-            let _ = self.reports.send(Report::Ready { name: self.name.clone() });
+            (self.tell)(Report::Ready { name: self.name.clone() });
         }
     }
 }
