@@ -2,8 +2,8 @@
 //!
 //! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `offsets`; so has each
 //! conversation of the broker's own: `lifecycle` (registration, heartbeats), `metadata_fetch` (the controller's
-//! log), `replication` (fetching from leaders), `isr` (AlterPartition). Replies that wait are parked here, in
-//! `produce` and `fetch`, and released by what they wait for: the shell makes no protocol decision.
+//! log), `replication` (fetching from leaders), `isr` (AlterPartition). Replies that wait are kept by
+//! `parked` and released by what they wait for: the shell makes no protocol decision.
 //!
 //! A broker that restarts forgets its metadata and reads the controller's log from the start; it serves clients
 //! when it has applied its own registration and the controller has unfenced it. Kafka's brokers keep a copy of the
@@ -15,6 +15,7 @@ mod lifecycle;
 mod metadata;
 mod metadata_fetch;
 mod offsets;
+mod parked;
 mod produce;
 mod replication;
 
