@@ -144,13 +144,7 @@ impl Process {
     }
 }
 
-fn run(
-    runtime: Runtime,
-    settings: ProcessSettings,
-    hear: &Hear,
-    tell: &Tell,
-    stop: &Notify,
-) -> ProcessEnd {
+fn run(runtime: Runtime, settings: ProcessSettings, hear: &Hear, tell: &Tell, stop: &Notify) -> ProcessEnd {
     let disk = {
         let (hear, name) = (hear.clone(), settings.name.clone());
         FileDisk::new(&settings.directory, move |words| hear(&name, Err(words)))
