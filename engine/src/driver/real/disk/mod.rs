@@ -1,7 +1,7 @@
 //! Real files under one root directory.
 //!
 //! Writes go to the page cache inline, as do reads: both are done by the time a task switch would be. What waits
-//! for the device (sync, replace) waits on another thread, so that the loop goes on. A file's first sync also syncs
+//! for the device (sync, replace, rename) waits on another thread, so that the loop goes on. A file's first sync also syncs
 //! the directory it stands in: without that a power loss could take the name of a file whose bytes are safe.
 //!
 //! Files stay open between operations, at most [`handles::COUNT_MAX`] of them. The system's words about an error go
@@ -122,6 +122,9 @@ impl FileDisk {
         let file = self.open(name)?;
         let mut file: &File = &file;
         let there = file.metadata()?.len().saturating_sub(position).min(length);
+        if there == 0 {
+            return Ok(Bytes::new());
+        }
         let mut bytes = Vec::with_capacity(usize::try_from(there).map_err(io::Error::other)?);
         file.seek(SeekFrom::Start(position))?;
         file.take(there).read_to_end(&mut bytes)?;
@@ -195,6 +198,24 @@ impl FileDisk {
         .await
     }
 
+    async fn rename(&self, name: &FileName, to: Arc<str>) -> io::Result<()> {
+        let new = FileName { directory: name.directory.clone(), name: to };
+        for name in [name, &new] {
+            self.0.handles.borrow_mut().close(name);
+        }
+        if self.0.unsynced.borrow_mut().remove(name) {
+            self.0.unsynced.borrow_mut().insert(new.clone());
+        } else {
+            self.0.unsynced.borrow_mut().remove(&new);
+        }
+        let (from, to, directory) = (self.path(name), self.path(&new), self.0.root.join(&*name.directory));
+        elsewhere(move || {
+            fs::rename(from, to)?;
+            sync_directory(&directory)
+        })
+        .await
+    }
+
     fn told<T>(&self, doing: &str, name: &FileName, outcome: io::Result<T>) -> Result<T, DiskError> {
         outcome.map_err(|error| {
             let kind = kind(&error);
@@ -221,6 +242,10 @@ impl Disk for FileDisk {
             DiskOp::Sync { file } => {
                 let outcome = self.sync(&file).await;
                 done(self.told("sync", &file, outcome))
+            }
+            DiskOp::Rename { file, to } => {
+                let outcome = self.rename(&file, to).await;
+                done(self.told("rename", &file, outcome))
             }
             DiskOp::Replace { file, content } => {
                 let outcome = self.replace(&file, content).await;

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::storage::conformance;
 use crate::storage::mem::MemoryDisk;
 
 fn file(directory: &str, name: &str) -> FileName {
@@ -102,6 +103,22 @@ fn an_error_is_told_in_the_systems_words() {
     assert!(told.len() == 1 && told[0].starts_with("cannot write "), "{told:?}");
 }
 
+#[test]
+fn it_keeps_the_contract_of_every_disk() {
+    let (_, disk) = disk("disk-conformance");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(conformance::operations(&disk));
+}
+
+#[test]
+fn the_next_process_finds_what_must_stay() {
+    let (root, disk) = disk("disk-conformance-next");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(conformance::before_power_loss(&disk));
+    drop(disk);
+    runtime.block_on(conformance::after_power_loss(&FileDisk::new(&root, |_| ())));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Append(u8, u8, Vec<Vec<u8>>),
@@ -154,7 +171,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn real_files_answer_as_the_model_does(steps in prop::collection::vec(step(), 1..40)) {
