@@ -31,10 +31,9 @@ impl Broker {
             let legal =
                 TopicName::check(name.as_str()).is_ok() && name.as_str() != TopicName::CLUSTER_METADATA;
             let room = self.auto_creation.in_flight.len() < IN_FLIGHT_MAX;
-            if legal && room && !self.image.topics().contains_key(name) {
-                if self.auto_creation.in_flight.insert(name.clone()) {
-                    names.push(name.clone());
-                }
+            let missing = !self.image.topics().contains_key(name);
+            if legal && room && missing && self.auto_creation.in_flight.insert(name.clone()) {
+                names.push(name.clone());
             }
         }
         if names.is_empty() {
