@@ -133,6 +133,7 @@ impl ClusterPlan {
             cluster_id: cluster_id.to_owned(),
             config: self.config.clone(),
             rng: Rng::from_seed(rng.next_u64()),
+            variant: ProtocolVariant::default(),
         };
         Role::Controller { settings, endpoint }
     }

@@ -104,6 +104,7 @@ impl NodePlan {
                 cluster_id: self.cluster_id.clone(),
                 config: self.config.clone(),
                 rng: Rng::from_seed(rng.next_u64()),
+                variant: ProtocolVariant::default(),
             };
             let role = Role::Controller { settings, endpoint: listening.advertised.clone() };
             processes.push(Process { name: format!("controller-{}", self.node), role, listener });
