@@ -4,8 +4,8 @@
 #     engine/tests/clients/run.sh [TRIBUNAL [SCRIPT...]]
 #
 # TRIBUNAL is the binary (default: target/release/tribunal, built if it is not there); SCRIPT is one or more of kcat,
-# confluent, kafka_python, startup, kill9 (default: all). Clients are installed from their packages into
-# target/clients, once. Everything runs on loopback, on ports the system chose, and ends within a few minutes.
+# confluent, kafka_python, startup, kill9, kill9-ten (default: all but the last). Clients are installed from their
+# packages into target/clients, once. Everything runs on loopback, on ports the system chose, and is bounded in time.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../../.."
@@ -116,9 +116,11 @@ for script in "${scripts[@]}"; do
             need_cluster
             step kafka-python env PYTHONPATH="$folder" timeout 240 python3 "$here/kafka_python.py" "$bootstrap"
             ;;
-        kill9)
+        kill9 | kill9-ten)
+            rounds=2
+            [ "$script" = kill9 ] || rounds=10
             folder=$(python_client "confluent-kafka-$confluent_version" "confluent-kafka==$confluent_version")
-            step kill9 env PYTHONPATH="$folder" timeout 600 python3 "$here/kill9.py" "$tribunal" --rounds 2
+            step kill9 env PYTHONPATH="$folder" timeout 1200 python3 "$here/kill9.py" "$tribunal" --rounds $rounds --controllers 1
             ;;
         *)
             echo "no such client: $script" >&2
