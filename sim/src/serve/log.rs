@@ -58,17 +58,13 @@ fn write(name: &str, event: &Event) {
         | Event::LeaderElected { .. }
         | Event::IsrChanged { .. }
         | Event::QuorumRoleChanged { .. } => info!("{name}: {event}"),
-        Event::BecameLeader { .. }
-        | Event::BecameFollower { .. }
-        | Event::Recovered { .. }
-        | Event::Truncated { .. }
-        | Event::IsrProposed { .. }
-        | Event::IsrCommitted { .. } => debug!("{name}: {event}"),
         Event::Appended { .. }
         | Event::HighWatermark { .. }
         | Event::Acknowledged { .. }
         | Event::MetadataCommitted { .. } => {
             trace!("{name}: {event}");
         }
+        // What concerns one replica or one broker alone.
+        _ => debug!("{name}: {event}"),
     }
 }
