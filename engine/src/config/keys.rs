@@ -417,9 +417,9 @@ pub static KEYS: &[Key] = &[
     key(
         Consumer,
         "auto.offset.reset",
-        Kind::Word(&["earliest", "latest"]),
+        Kind::Word(&["earliest", "latest", "none"]),
         "latest",
-        "Where to start without a position, or when it is out of range.",
+        "Where to start without a position, or when it is out of range; none: tell the application and wait.",
     ),
     key(
         Consumer,

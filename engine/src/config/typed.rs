@@ -233,6 +233,8 @@ pub enum OffsetReset {
     Earliest,
     /// At the high watermark.
     Latest,
+    /// Nowhere: the application decides.
+    None,
 }
 
 /// Settings of a consumer.
@@ -264,6 +266,7 @@ impl ConsumerConfig {
         Ok(ConsumerConfig {
             auto_offset_reset: match lookup.word("auto.offset.reset").as_str() {
                 "earliest" => OffsetReset::Earliest,
+                "none" => OffsetReset::None,
                 _ => OffsetReset::Latest,
             },
             fetch_min_bytes: lookup.int("fetch.min.bytes"),

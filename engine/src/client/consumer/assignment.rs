@@ -168,6 +168,18 @@ impl Assignment {
         Some(self.generations)
     }
 
+    /// Leaves every partition without a position to the caller; gives those that were not left before, with the
+    /// position each had.
+    pub(super) fn strand(&mut self) -> Vec<(TopicPartition, Option<Offset>)> {
+        let lacking = self.partitions.iter_mut().filter(|(_, assigned)| assigned.needs_reset());
+        lacking
+            .map(|(partition, assigned)| {
+                assigned.stuck = true;
+                (partition.clone(), assigned.lost)
+            })
+            .collect()
+    }
+
     pub(super) fn get_mut(&mut self, partition: &TopicPartition) -> Option<&mut Assigned> {
         self.partitions.get_mut(partition)
     }

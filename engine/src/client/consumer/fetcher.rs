@@ -268,7 +268,10 @@ impl<P: Platform> Consumer<P> {
             && answer.end_offset < position.offset
         {
             let (from, to) = (position.offset, answer.end_offset);
-            assigned.position = Some(Position { offset: to, leader_epoch: answer.leader_epoch });
+            // Without a policy nobody but the caller moves the position (Kafka's LogTruncationException).
+            assigned.stuck = self.config.auto_offset_reset == OffsetReset::None;
+            let parting = Position { offset: to, leader_epoch: answer.leader_epoch };
+            assigned.position = Some(parting).filter(|_| !assigned.stuck);
             state.events.push(ConsumerEvent::Truncated { partition: partition.clone(), from, to });
         }
     }
@@ -284,6 +287,12 @@ impl<P: Platform> Consumer<P> {
     /// Sends what can be sent. Gives when more can be, unless something happens before.
     pub(super) fn send_requests(&self, state: &mut State, now: Instant) -> Option<Instant> {
         state.turns = state.turns.wrapping_add(1);
+        if self.config.auto_offset_reset == OffsetReset::None {
+            let stranded = state.assignment.strand().into_iter();
+            state
+                .events
+                .extend(stranded.map(|(partition, lost)| ConsumerEvent::NoOffset { partition, lost }));
+        }
         let mut next = None;
         for purpose in [Purpose::Reset, Purpose::Validate, Purpose::Fetch] {
             let leaders = self.by_leader(state, now, purpose, &mut next);
@@ -396,7 +405,7 @@ impl<P: Platform> Consumer<P> {
     fn reset_request(&self, partitions: &[(TopicPartition, LeaderEpoch)]) -> Request {
         let spec = match self.config.auto_offset_reset {
             OffsetReset::Earliest => OffsetSpec::Earliest,
-            OffsetReset::Latest => OffsetSpec::Latest,
+            OffsetReset::Latest | OffsetReset::None => OffsetSpec::Latest,
         };
         let questions = partitions.iter();
         let questions =
