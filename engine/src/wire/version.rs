@@ -26,6 +26,16 @@ pub enum Listener {
 /// | Metadata | 1 | 12 | 0 cannot name the controller or ask for no topic; 13 is KIP-1102 |
 /// | CreateTopics | 2 | 7 | the lowest of Kafka 4 |
 /// | OffsetForLeaderEpoch | 2 | 4 | the lowest of Kafka 4 |
+/// | DeleteTopics | 1 | 6 | all of Kafka 4 |
+/// | InitProducerId | 0 | 4 | 5 is KIP-890 |
+/// | DescribeConfigs, DescribeLogDirs | 1 | 4 | all of Kafka 4 |
+/// | DescribeCluster | 0 | 1 | 2 lists fenced brokers |
+/// | AlterPartitionReassignments | 0 | 0 | 1 is KIP-860 |
+/// | the other admin APIs | 0 | highest of Kafka 3.9 | |
+/// | Vote | 2 | 2 | 2 is the first with pre-votes; only our own controllers send it |
+/// | BeginQuorumEpoch, EndQuorumEpoch | 1 | 1 | the versions that go with Vote 2 |
+/// | DescribeQuorum | 0 | 2 | all there are |
+/// | FetchSnapshot | 0 | 1 | all there are |
 /// | AlterPartition | 2 | 3 | 2 names topics by id; 3 brings broker epochs (KIP-903) |
 #[must_use]
 pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
@@ -37,11 +47,26 @@ pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
         ApiKey::ApiVersions => 0..=4,
         ApiKey::CreateTopics => 2..=7,
         ApiKey::OffsetForLeaderEpoch => 2..=4,
+        ApiKey::Vote => 2..=2,
+        ApiKey::BeginQuorumEpoch | ApiKey::EndQuorumEpoch => 1..=1,
+        ApiKey::DescribeQuorum => 0..=2,
+        ApiKey::FetchSnapshot => 0..=1,
         ApiKey::AlterPartition => 2..=3,
         ApiKey::BrokerRegistration => 0..=4,
         ApiKey::BrokerHeartbeat => 0..=1,
-        // Not translated yet: no version.
-        _ => RangeInclusive::new(1, 0),
+        ApiKey::DeleteTopics => 1..=6,
+        ApiKey::DeleteRecords | ApiKey::AlterConfigs | ApiKey::ElectLeaders => 0..=2,
+        ApiKey::InitProducerId => 0..=4,
+        ApiKey::DescribeConfigs | ApiKey::DescribeLogDirs => 1..=4,
+        ApiKey::CreatePartitions => 0..=3,
+        ApiKey::IncrementalAlterConfigs | ApiKey::DescribeCluster => 0..=1,
+        ApiKey::AlterPartitionReassignments
+        | ApiKey::ListPartitionReassignments
+        | ApiKey::DescribeProducers
+        | ApiKey::AllocateProducerIds
+        | ApiKey::GetTelemetrySubscriptions
+        | ApiKey::PushTelemetry
+        | ApiKey::DescribeTopicPartitions => 0..=0,
     }
 }
 
@@ -71,7 +96,12 @@ fn served_by(key: ApiKey) -> &'static [Listener] {
         ApiKey::IncrementalAlterConfigs => NOBODY,
         ApiKey::AlterPartitionReassignments => NOBODY,
         ApiKey::ListPartitionReassignments => NOBODY,
+        ApiKey::Vote => CONTROLLER,
+        ApiKey::BeginQuorumEpoch => CONTROLLER,
+        ApiKey::EndQuorumEpoch => CONTROLLER,
+        ApiKey::DescribeQuorum => BOTH,
         ApiKey::AlterPartition => CONTROLLER,
+        ApiKey::FetchSnapshot => CONTROLLER,
         ApiKey::DescribeCluster => NOBODY,
         ApiKey::DescribeProducers => NOBODY,
         ApiKey::BrokerRegistration => CONTROLLER,
@@ -99,10 +129,13 @@ pub(super) fn is_flexible(key: ApiKey, version: i16) -> bool {
         | ApiKey::CreatePartitions
         | ApiKey::ElectLeaders => 2,
         ApiKey::DeleteTopics | ApiKey::DescribeConfigs => 4,
-        ApiKey::IncrementalAlterConfigs => 1,
+        ApiKey::IncrementalAlterConfigs | ApiKey::BeginQuorumEpoch | ApiKey::EndQuorumEpoch => 1,
         ApiKey::AlterPartitionReassignments
         | ApiKey::ListPartitionReassignments
+        | ApiKey::Vote
+        | ApiKey::DescribeQuorum
         | ApiKey::AlterPartition
+        | ApiKey::FetchSnapshot
         | ApiKey::DescribeCluster
         | ApiKey::DescribeProducers
         | ApiKey::BrokerRegistration

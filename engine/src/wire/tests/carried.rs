@@ -3,9 +3,13 @@
 
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
-use crate::id::{NodeId, TopicId, TopicName};
-use crate::message::{FetchRequest, FetchResponse, MetadataResponse, ProduceResponse, Request, Response};
+use crate::id::{NodeId, ProducerId, TopicId, TopicName};
+use crate::message::{
+    ConfigType, DeleteTopicsResponse, DescribeClusterRequest, DescribeQuorumResponse, ElectLeadersRequest,
+    FetchRequest, FetchResponse, MetadataResponse, ProduceResponse, Request, Response,
+};
 use crate::offset::Offset;
+use crate::time::Timestamp;
 
 /// The part of a request that a version carries.
 pub(super) fn carried_request(mut request: Request, version: i16) -> Request {
@@ -38,6 +42,21 @@ pub(super) fn carried_request(mut request: Request, version: i16) -> Request {
         Request::BrokerRegistration(registration) if version < 3 => {
             registration.previous_broker_epoch = BrokerEpoch::NONE;
         }
+        Request::DeleteTopics(delete) if version < 6 => {
+            for topic in &mut delete.topics {
+                topic.id = TopicId::ZERO;
+                topic.name.get_or_insert_with(|| TopicName::new(""));
+            }
+        }
+        Request::InitProducerId(init) if version < 3 => {
+            init.producer_id = ProducerId::NONE;
+            init.producer_epoch = -1;
+        }
+        Request::DescribeConfigs(describe) if version < 3 => describe.include_documentation = false,
+        Request::DescribeCluster(describe) if version < 1 => {
+            describe.endpoint_type = DescribeClusterRequest::BROKERS;
+        }
+        Request::ElectLeaders(elect) if version < 1 => elect.election_type = ElectLeadersRequest::PREFERRED,
         _ => {}
     }
     request
@@ -48,6 +67,7 @@ pub(super) fn carried_response(mut response: Response, version: i16) -> Response
     match &mut response {
         Response::Produce(produce) => carried_produced(produce, version),
         Response::Fetch(fetch) => carried_fetched(fetch, version),
+        Response::DescribeQuorum(described) => carried_quorum(described, version),
         Response::ListOffsets(list) if version < 4 => {
             list.partitions.iter_mut().for_each(|it| it.leader_epoch = LeaderEpoch::NONE);
         }
@@ -60,6 +80,27 @@ pub(super) fn carried_response(mut response: Response, version: i16) -> Response
                 }
                 if version < 7 {
                     topic.id = TopicId::ZERO;
+                }
+            }
+        }
+        Response::DeleteTopics(delete) => carried_deleted(delete, version),
+        Response::DescribeConfigs(describe) if version < 3 => {
+            for entry in describe.resources.iter_mut().flat_map(|it| it.configs.iter_mut()) {
+                entry.config_type = ConfigType::Unknown(0);
+                entry.documentation = None;
+            }
+        }
+        Response::DescribeCluster(describe) if version < 1 => {
+            describe.endpoint_type = DescribeClusterRequest::BROKERS;
+        }
+        Response::ElectLeaders(elect) if version < 1 => elect.error = ErrorCode::None,
+        Response::DescribeLogDirs(describe) => {
+            if version < 3 {
+                describe.error = ErrorCode::None;
+            }
+            if version < 4 {
+                for directory in &mut describe.directories {
+                    (directory.total_bytes, directory.usable_bytes) = (-1, -1);
                 }
             }
         }
@@ -140,7 +181,7 @@ fn carried_fetched(fetch: &mut FetchResponse, version: i16) {
             if version < 12 {
                 partition.diverging_epoch = None;
                 partition.current_leader = None;
-                partition.snapshot_id = None;
+                partition.snapshot = None;
             }
         }
     }
@@ -161,6 +202,28 @@ fn carried_metadata(metadata: &mut MetadataResponse, version: i16) {
                 partition.leader_epoch = LeaderEpoch::NONE;
             }
         }
+    }
+}
+
+fn carried_deleted(delete: &mut DeleteTopicsResponse, version: i16) {
+    for topic in &mut delete.topics {
+        if version < 5 {
+            topic.error_message = None;
+        }
+        if version < 6 {
+            topic.id = TopicId::ZERO;
+            topic.name.get_or_insert_with(|| TopicName::new(""));
+        }
+    }
+}
+
+fn carried_quorum(described: &mut DescribeQuorumResponse, version: i16) {
+    if version < 2 {
+        described.nodes.clear();
+    }
+    let quorums = described.partitions.iter_mut().filter(|_| version < 1);
+    for replica in quorums.flat_map(|it| it.voters.iter_mut().chain(&mut it.observers)) {
+        (replica.last_fetch, replica.last_caught_up) = (Timestamp::NONE, Timestamp::NONE);
     }
 }
 
