@@ -379,23 +379,23 @@ fn without_a_reset_policy_the_caller_decides() {
 
 #[test]
 fn offsets_can_be_asked_for_by_time() {
-    let cluster = TestCluster::new(&[1]);
-    cluster.broker(1, |request| {
-        let Request::ListOffsets(list) = request else { return Answer::Close };
-        let answer = |question: &crate::message::ListOffsetsPartition| {
-            let OffsetSpec::Timestamp(at) = question.spec else { panic!("asked by time") };
-            let found = at < Timestamp(50);
-            ListedOffset {
-                partition: question.partition.clone(),
-                error: ErrorCode::None,
-                timestamp: if found { Timestamp(49) } else { Timestamp::NONE },
-                offset: if found { Offset(7) } else { Offset::NONE },
-                leader_epoch: LeaderEpoch::NONE,
-            }
-        };
-        ListOffsetsResponse { partitions: list.partitions.iter().map(answer).collect() }.into()
-    });
     for (at, found) in [(40, Some((Offset(7), Timestamp(49)))), (60, None)] {
+        let cluster = TestCluster::new(&[1]);
+        cluster.broker(1, |request| {
+            let Request::ListOffsets(list) = request else { return Answer::Close };
+            let answer = |question: &crate::message::ListOffsetsPartition| {
+                let OffsetSpec::Timestamp(at) = question.spec else { panic!("asked by time") };
+                let found = at < Timestamp(50);
+                ListedOffset {
+                    partition: question.partition.clone(),
+                    error: ErrorCode::None,
+                    timestamp: if found { Timestamp(49) } else { Timestamp::NONE },
+                    offset: if found { Offset(7) } else { Offset::NONE },
+                    leader_epoch: LeaderEpoch::NONE,
+                }
+            };
+            ListOffsetsResponse { partitions: list.partitions.iter().map(answer).collect() }.into()
+        });
         let consumer = start(&cluster, &[]);
         let mut answers = cluster
             .platform
