@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::{Broker, DiskWait, Marks, partition_of};
 use crate::error::ErrorCode;
 use crate::id::{ConnectionId, NodeId, TopicId, TopicPartition};
-use crate::log::ReadPlan;
+use crate::log::{ReadPlan, ReadTrim};
 use crate::machine::{Effect, Effects, RequestContext, Wakeup};
 use crate::message::{
     DivergingEpoch, FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, FetchedTopic,
@@ -33,6 +33,7 @@ pub(super) struct ReadSlot {
     fetch: FetchId,
     topic: usize,
     partition: usize,
+    trim: ReadTrim,
 }
 
 /// Fetches that wait, and fetches that read.
@@ -268,7 +269,7 @@ impl Broker {
         self.fetches.reading.insert(fetch, ReadingFetch { context, topics: plan.topics, reads_left });
         for (topic, partition, read) in plan.reads {
             let token = self.disk_token();
-            self.disk.insert(token, DiskWait::Fetch(ReadSlot { fetch, topic, partition }));
+            self.disk.insert(token, DiskWait::Fetch(ReadSlot { fetch, topic, partition, trim: read.trim }));
             effects.push(Effect::Disk { token, op: read.op });
         }
     }
@@ -278,7 +279,10 @@ impl Broker {
         let fetched =
             reading.topics.get_mut(slot.topic).and_then(|topic| topic.partitions.get_mut(slot.partition));
         match (fetched, outcome) {
-            (Some(fetched), Ok(DiskDone::Read(bytes))) => fetched.records = bytes,
+            (Some(fetched), Ok(DiskDone::Read(bytes))) => match slot.trim.apply(bytes) {
+                Ok(records) => fetched.records = records,
+                Err(error) => fetched.error = error.error_code(),
+            },
             (Some(fetched), Ok(DiskDone::Done) | Err(_)) => fetched.error = ErrorCode::KafkaStorageError,
             (None, _) => panic!("read of a slot the fetch does not have"),
         }

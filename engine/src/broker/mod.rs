@@ -177,10 +177,12 @@ impl Broker {
             Some(DiskWait::Log(partition, completion)) => {
                 let Some(replica) = self.replicas.get_mut(&partition) else { return };
                 let before = Marks::of(replica);
+                let mut io = LogIo::default();
                 match outcome {
-                    Ok(_) => replica.complete(now, completion, effects),
+                    Ok(done) => replica.complete(now, completion, &done, &mut io, effects),
                     Err(_) => replica.fail(effects),
                 }
+                self.submit(&partition, io, effects);
                 self.after_change(now, &partition, before, effects);
             }
             Some(DiskWait::Fetch(slot)) => self.on_read(slot, outcome, effects),
@@ -211,7 +213,7 @@ impl Broker {
 
     fn add_replica(&mut self, partition: &TopicPartition, topic: &TopicImage, effects: &mut Effects) {
         let config = topic.config(self.settings.config.topic_defaults);
-        let settings = LogSettings { segment_bytes: config.segment_bytes };
+        let settings = LogSettings::of(&config);
         let log = self
             .recovered
             .remove(partition)

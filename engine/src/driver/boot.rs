@@ -74,7 +74,7 @@ async fn recover_logs<P: Platform>(
     let mut logs = Vec::new();
     for directory in platform.disk().directories().await? {
         let Some(partition) = partition_of(&directory) else { continue };
-        let settings = LogSettings { segment_bytes: defaults.segment_bytes };
+        let settings = LogSettings::of(&defaults);
         let (log, cut) = PartitionLog::recover(platform.disk(), partition.clone(), settings).await?;
         if let Some(cut) = cut {
             let event = Event::RecoveryCut { partition, at: cut.at, bytes: cut.bytes, reason: cut.reason };

@@ -11,14 +11,19 @@
 //! Kafka does at boot. If the checkpoint is missing or unreadable the batches alone decide; it is written anew
 //! wherever it differs from them.
 //!
+//! The indexes are built anew from the batches. The files of closed segments are kept if they say the same.
+//!
 //! A clean-shutdown marker and a recovery point, which would spare the scan, do not exist yet.
 
 use bytes::{Bytes, BytesMut};
 
 use super::EPOCH_CHECKPOINT;
 use super::epoch_cache::EpochCache;
-use super::partition_log::{LogSettings, PartitionLog};
+use super::io::{LogCompletion, LogIo};
+use super::partition_log::PartitionLog;
 use super::segment::Segment;
+use super::settings::LogSettings;
+use super::tail::{BatchPlace, Tail};
 use crate::id::TopicPartition;
 use crate::offset::Offset;
 use crate::record::{BatchError, OFFSET_MAX, RecordBatch, batches};
@@ -27,6 +32,7 @@ use crate::storage::{Disk, DiskDone, DiskError, DiskOp, FileName, Progress};
 /// Bytes asked for at a time.
 const READ_BYTES: u64 = 1024 * 1024;
 
+const TOO_FAR: &str = "offset too far from the segment's base";
 const GAP: &str = "gap between batches";
 const OLD_EPOCH: &str = "older epoch than the batch before";
 const OTHER_EPOCH: &str = "epoch differs from the checkpoint";
@@ -73,8 +79,8 @@ impl PartitionLog {
             disk.execute(DiskOp::Sync { file: segment.file.clone() }).await?;
         }
         log.restore_epochs(disk, stored.as_ref()).await?;
-        let end = log.segments.last().map_or(*start, Segment::end);
-        log.progress = Progress::recovered(end);
+        log.progress = Progress::recovered(log.active().end);
+        log.restore_indexes(disk).await?;
         Ok((log, cut))
     }
 
@@ -95,13 +101,15 @@ impl PartitionLog {
             }
             let mut scan = SegmentScan {
                 segment: Segment::new(&self.directory, *base),
+                index_interval_bytes: self.settings.index_interval_bytes,
+                tail: &mut self.tail,
                 epochs: &mut self.epochs,
                 stored,
             };
             let damage = scan.read(disk, *length).await?;
             let segment = scan.segment;
-            let (file, kept) = (segment.file.clone(), segment.bytes());
-            end = segment.end();
+            let (file, kept) = (segment.file.clone(), segment.bytes);
+            end = segment.end;
             self.segments.push(segment);
             if let Some(reason) = damage {
                 let bytes = length.saturating_sub(kept) + self.delete_segments(disk, later).await?;
@@ -122,14 +130,36 @@ impl PartitionLog {
         Ok(bytes)
     }
 
+    /// Writes the index files of closed segments that are missing or differ from the log, and deletes all others.
+    async fn restore_indexes<D: Disk>(&mut self, disk: &D) -> Result<(), DiskError> {
+        let mut io = LogIo::default();
+        let closed = self.segments.len() - 1;
+        let mut known: Vec<FileName> = Vec::new();
+        for segment in self.segments.iter_mut().take(closed) {
+            let (offsets, times) = (segment.index_file(), segment.time_index_file());
+            if !segment.has_indexes(read_file(disk, &offsets).await?, read_file(disk, &times).await?) {
+                segment.write_indexes(&mut io);
+                segment.sync_indexes(&mut io);
+            }
+            known.extend([offsets, times]);
+        }
+        for (name, _) in disk.list(&self.directory).await? {
+            let file = FileName::new(&self.directory, &name);
+            if Segment::is_index_name(&name) && !known.contains(&file) {
+                io.push(DiskOp::Delete { file }, LogCompletion::Housekeeping);
+            }
+        }
+        for (op, _) in io.drain() {
+            disk.execute(op).await?;
+        }
+        Ok(())
+    }
+
     /// The epoch checkpoint; none if there is none that can be read.
     async fn read_epochs<D: Disk>(&self, disk: &D) -> Result<Option<EpochCache>, DiskError> {
         let file = FileName::new(&self.directory, EPOCH_CHECKPOINT);
-        match read_bytes(disk, &file, 0, u64::MAX).await {
-            Ok(content) => Ok(EpochCache::decode(&content).ok()),
-            Err(DiskError::NotFound) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let content = read_file(disk, &file).await?;
+        Ok(content.and_then(|content| EpochCache::decode(&content).ok()))
     }
 
     /// Writes the epoch checkpoint anew if it does not say what the batches say.
@@ -146,6 +176,8 @@ impl PartitionLog {
 /// The scan of one segment file.
 struct SegmentScan<'a> {
     segment: Segment,
+    index_interval_bytes: u64,
+    tail: &'a mut Tail,
     epochs: &'a mut EpochCache,
     stored: Option<&'a EpochCache>,
 }
@@ -155,7 +187,7 @@ impl SegmentScan<'_> {
     async fn read<D: Disk>(&mut self, disk: &D, length: u64) -> Result<Option<&'static str>, DiskError> {
         let mut want = READ_BYTES;
         loop {
-            let position = self.segment.bytes();
+            let position = self.segment.bytes;
             if position >= length {
                 return Ok(None);
             }
@@ -164,7 +196,7 @@ impl SegmentScan<'_> {
             if let Some(reason) = self.take(content) {
                 return Ok(Some(reason));
             }
-            if self.segment.bytes() > position {
+            if self.segment.bytes > position {
                 want = READ_BYTES;
             } else if read < want || position + read >= length {
                 return Ok(Some(BatchError::Truncated { have: 0, need: 0 }.reason()));
@@ -190,8 +222,11 @@ impl SegmentScan<'_> {
     }
 
     fn accept(&mut self, batch: &RecordBatch) -> Result<(), &'static str> {
-        if batch.base_offset() != self.segment.end() {
+        if batch.base_offset() != self.segment.end {
             return Err(GAP);
+        }
+        if !self.segment.can_hold(batch.last_offset()) {
+            return Err(TOO_FAR);
         }
         let epoch = batch.leader_epoch();
         if epoch.0 < 0 || self.epochs.latest().is_some_and(|latest| epoch < latest) {
@@ -202,8 +237,19 @@ impl SegmentScan<'_> {
             return Err(OTHER_EPOCH);
         }
         self.epochs.assign(epoch, batch.base_offset());
-        self.segment.push(batch);
+        let place = BatchPlace::of(batch, self.segment.bytes);
+        self.segment.push(&place, self.index_interval_bytes);
+        self.tail.push(place);
         Ok(())
+    }
+}
+
+/// The content of a file; none if it does not exist.
+async fn read_file<D: Disk>(disk: &D, file: &FileName) -> Result<Option<Bytes>, DiskError> {
+    match read_bytes(disk, file, 0, u64::MAX).await {
+        Ok(content) => Ok(Some(content)),
+        Err(DiskError::NotFound) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -61,7 +61,7 @@ impl Replica {
     pub fn fetch_position(&self) -> Option<FetchPosition> {
         self.follower()?.leader?;
         let progress = self.log.progress();
-        (progress.submitted() == progress.accepted())
+        (progress.submitted() == progress.accepted() && !self.log.is_cutting())
             .then(|| FetchPosition { epoch: self.leader_epoch, offset: progress.accepted() })
     }
 

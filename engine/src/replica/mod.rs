@@ -20,10 +20,11 @@ use crate::epoch::{LeaderEpoch, PartitionEpoch};
 use crate::error::ErrorCode;
 use crate::event::{Event, TruncationReason};
 use crate::id::{NodeId, TopicId, TopicPartition};
-use crate::log::{EpochEnd, LogCompletion, LogIo, PartitionLog};
+use crate::log::{EpochEnd, LogCompletion, LogIo, LogSettings, PartitionLog};
 use crate::machine::Effects;
 use crate::metadata::PartitionImage;
 use crate::offset::Offset;
+use crate::storage::DiskDone;
 use crate::time::{Duration, Now};
 use crate::variant::{ProtocolVariant, Truncation};
 
@@ -188,6 +189,7 @@ impl Replica {
         effects: &mut Effects,
     ) {
         self.config = config;
+        self.log.configure(LogSettings::of(&config));
         if image.partition_epoch <= self.partition_epoch || matches!(self.role, Role::Offline) {
             return;
         }
@@ -241,9 +243,19 @@ impl Replica {
         effects.note(Event::StorageFailed { partition: self.partition().clone() });
     }
 
-    /// A disk operation of the log ended well.
-    pub fn complete(&mut self, now: Now, completion: LogCompletion, effects: &mut Effects) {
-        self.log.complete(completion);
+    /// A disk operation of the log ended well; what the log does next goes to `io`.
+    pub fn complete(
+        &mut self,
+        now: Now,
+        completion: LogCompletion,
+        done: &DiskDone,
+        io: &mut LogIo,
+        effects: &mut Effects,
+    ) {
+        self.log.complete(completion, done, io);
+        if self.high_watermark > self.log.end_offset() {
+            self.set_high_watermark(self.log.end_offset(), effects);
+        }
         if let Role::Leader(_) = self.role {
             self.maybe_advance_high_watermark(now, effects);
         }

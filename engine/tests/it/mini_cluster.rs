@@ -107,7 +107,7 @@ impl MiniCluster {
                 config,
                 variant: self.variant,
             };
-            let log_settings = LogSettings { segment_bytes: 1 << 30 };
+            let log_settings = LogSettings::default();
             let partition = TopicPartition::new("orders", 0);
             let (log, _) =
                 block_on(PartitionLog::recover(&host.disk, partition, log_settings)).expect("a readable log");

@@ -50,10 +50,9 @@ fn recover(disk: &MemoryDisk, settings: LogSettings) -> (PartitionLog, Option<Re
     (log, cut)
 }
 
-/// The identities of all batches the index of a log holds, without their CRC.
+/// The identities of all batches a small log knows exactly, without their CRC.
 fn index_of(log: &PartitionLog) -> Vec<(Offset, Offset, LeaderEpoch)> {
-    let entries = log.segments.iter().flat_map(|segment| &segment.batches);
-    entries.map(|entry| (entry.base, entry.next, entry.epoch)).collect()
+    log.tail.iter().map(|entry| (entry.base, entry.next, entry.epoch)).collect()
 }
 
 /// A log with its disk, and operations between them.
@@ -67,7 +66,10 @@ struct Bench {
 
 impl Bench {
     fn new(segment_bytes: usize) -> Self {
-        let settings = LogSettings { segment_bytes };
+        Bench::with(LogSettings { segment_bytes, ..LogSettings::default() })
+    }
+
+    fn with(settings: LogSettings) -> Self {
         let log = PartitionLog::new(partition(), settings);
         Bench { disk: MemoryDisk::new(), log, io: LogIo::default(), queue: VecDeque::new(), settings }
     }
@@ -99,8 +101,9 @@ impl Bench {
     fn perform_one(&mut self) -> Option<(DiskOp, LogCompletion)> {
         self.queue.extend(self.io.drain());
         let (op, completion) = self.queue.pop_front()?;
-        self.disk.perform(op.clone()).expect("the log names files that exist");
-        self.log.complete(completion);
+        let done = self.disk.perform(op.clone()).expect("the log names files that exist");
+        self.log.complete(completion, &done, &mut self.io);
+        // What follows from the end of an operation goes behind what waits, as in a broker.
         self.log.invariants();
         Some((op, completion))
     }
@@ -118,11 +121,28 @@ impl Bench {
         String::from_utf8(content.to_vec()).expect("text")
     }
 
+    /// Performs the reads of a search.
+    fn search(&self, mut step: SearchStep) -> Option<(Offset, Timestamp, LeaderEpoch)> {
+        for _ in 0..1000 {
+            match step {
+                SearchStep::Found(found) => return Some((found.offset, found.timestamp, found.epoch)),
+                SearchStep::NotFound => return None,
+                SearchStep::Read(search) => {
+                    let outcome = self.disk.perform(search.op());
+                    let Ok(DiskDone::Read(bytes)) = outcome else { panic!("a search reads: {outcome:?}") };
+                    step = self.log.continue_search(&search, &bytes).expect("sound batches");
+                }
+            }
+        }
+        panic!("a search ends")
+    }
+
     /// Performs a plan and reads the batches it yields.
     fn read(&self, plan: &ReadPlan) -> Vec<BatchId> {
         let outcome = self.disk.perform(plan.op.clone());
         let Ok(DiskDone::Read(bytes)) = outcome else { panic!("a plan reads: {outcome:?}") };
-        assert_eq!(bytes.len(), plan.bytes);
+        let bytes = plan.trim.apply(bytes).expect("batches");
+        assert!(bytes.len() <= plan.bytes, "a plan yields no more than it says");
         let mut batches = crate::record::batches(bytes);
         let ids = batches.by_ref().map(|batch| batch.expect("sound").id()).collect();
         assert!(batches.rest().is_empty(), "a plan yields whole batches");
