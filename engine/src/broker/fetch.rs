@@ -352,6 +352,8 @@ fn described(replica: &Replica, fetch: &FetchPartition) -> FetchedPartition {
         last_stable_offset: replica.high_watermark(),
         log_start_offset: replica.log().start_offset(),
         diverging_epoch: None,
+        current_leader: None,
+        snapshot: None,
         records: Bytes::new(),
     }
 }
@@ -364,6 +366,8 @@ fn failed(fetch: &FetchPartition, error: ErrorCode) -> FetchedPartition {
         last_stable_offset: Offset::NONE,
         log_start_offset: Offset::NONE,
         diverging_epoch: None,
+        current_leader: None,
+        snapshot: None,
         records: Bytes::new(),
     }
 }

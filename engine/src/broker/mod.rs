@@ -145,7 +145,14 @@ impl Broker {
                 effects.respond(&context, self.offsets_for_epochs(&request).into());
             }
             Request::CreateTopics(request) => self.forward_create_topics(context, request, effects),
-            Request::AlterPartition(_) | Request::BrokerRegistration(_) | Request::BrokerHeartbeat(_) => {
+            Request::AlterPartition(_)
+            | Request::BrokerRegistration(_)
+            | Request::BrokerHeartbeat(_)
+            | Request::Vote(_)
+            | Request::BeginQuorumEpoch(_)
+            | Request::EndQuorumEpoch(_)
+            | Request::DescribeQuorum(_)
+            | Request::FetchSnapshot(_) => {
                 let reason = "request that only controllers serve";
                 effects.push(Effect::Close { connection: context.connection, reason });
             }
