@@ -207,12 +207,23 @@ impl Broker {
                 };
                 partitions.push(planned.unwrap_or_else(|error| {
                     plan.urgent = true;
-                    failed(fetch, error)
+                    let mut failed = failed(fetch, error);
+                    if error == ErrorCode::OffsetOutOfRange {
+                        // A follower with nothing in common with us begins anew there.
+                        failed.log_start_offset = self.log_start(topic, fetch);
+                    }
+                    failed
                 }));
             }
             plan.topics.push(FetchedTopic { name: topic.name.clone(), id: topic.id, partitions });
         }
         plan
+    }
+
+    fn log_start(&self, topic: &FetchTopic, fetch: &FetchPartition) -> Offset {
+        let partition = resolve(self, topic).map(|image| partition_of(image, fetch.partition));
+        let replica = partition.and_then(|partition| self.replicas.get(&partition));
+        replica.map_or(Offset::NONE, |replica| replica.log().start_offset())
     }
 
     #[expect(

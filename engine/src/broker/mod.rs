@@ -1,7 +1,7 @@
 //! A broker: replicas, the requests about them, and what it says to the controller.
 //!
 //! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `offsets`; so has each
-//! conversation of the broker's own: `lifecycle` (registration, heartbeats), `metadata_fetch` (the controller's
+//! conversation of the broker's own: `lifecycle` (registration, heartbeats), `maintenance` (retention, flushes), `metadata_fetch` (the controller's
 //! log), `replication` (fetching from leaders), `isr` (AlterPartition). Replies that wait are kept by
 //! `parked` and released by what they wait for: the shell makes no protocol decision.
 //!
@@ -12,6 +12,7 @@
 mod fetch;
 mod isr;
 mod lifecycle;
+mod maintenance;
 mod metadata;
 mod metadata_fetch;
 mod offsets;
@@ -22,11 +23,11 @@ mod replication;
 use std::collections::BTreeMap;
 
 use crate::config::BrokerConfig;
-use crate::epoch::LeaderEpoch;
+use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::event::Event;
 use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicPartition};
-use crate::log::{LogCompletion, LogIo, LogSettings, PartitionLog};
+use crate::log::{LogCompletion, LogIo, PartitionLog};
 use crate::machine::{CallError, CallToken, Effect, Effects, Input, Lane, Machine, RequestContext, Wakeup};
 use crate::message::{
     ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, Request, Response,
@@ -90,6 +91,7 @@ pub struct Broker {
     replicas: BTreeMap<TopicPartition, Replica>,
     replication: replication::Replication,
     isr: isr::IsrChecks,
+    maintenance: maintenance::Maintenance,
     produces: produce::ParkedProduces,
     fetches: fetch::Fetches,
     calls: BTreeMap<CallToken, Call>,
@@ -110,12 +112,20 @@ impl Broker {
             replicas: BTreeMap::new(),
             replication: replication::Replication::default(),
             isr: isr::IsrChecks::default(),
+            maintenance: maintenance::Maintenance::default(),
             produces: produce::ParkedProduces::default(),
             fetches: fetch::Fetches::default(),
             calls: BTreeMap::new(),
             disk: BTreeMap::new(),
             next_token: 0,
         }
+    }
+
+    /// The epoch it had before, if it stopped in order then: what it acknowledged is all there (KIP-966).
+    #[must_use]
+    pub fn with_previous_epoch(mut self, epoch: BrokerEpoch) -> Broker {
+        self.lifecycle.previous_epoch = epoch;
+        self
     }
 
     /// Its replicas, for snapshots.
@@ -187,7 +197,10 @@ impl Broker {
                 let mut io = LogIo::default();
                 match outcome {
                     Ok(done) => replica.complete(now, completion, &done, &mut io, effects),
-                    Err(_) => replica.fail(effects),
+                    Err(_) => {
+                        replica.fail(effects);
+                        self.lifecycle.storage_failed(now.mono);
+                    }
                 }
                 self.submit(&partition, io, effects);
                 self.after_change(now, &partition, before, effects);
@@ -220,7 +233,7 @@ impl Broker {
 
     fn add_replica(&mut self, partition: &TopicPartition, topic: &TopicImage, effects: &mut Effects) {
         let config = topic.config(self.settings.config.topic_defaults);
-        let settings = LogSettings::of(&config);
+        let settings = config.log;
         let log = self
             .recovered
             .remove(partition)
@@ -265,6 +278,11 @@ impl Broker {
 
     fn submit(&mut self, partition: &TopicPartition, mut io: LogIo, effects: &mut Effects) {
         for (op, completion) in io.drain() {
+            if let (LogCompletion::Appended { .. }, Some(replica)) =
+                (completion, self.replicas.get(partition))
+            {
+                self.maintenance.appended(partition, replica.config().log.flush_millis);
+            }
             let token = self.disk_token();
             self.disk.insert(token, DiskWait::Log(partition.clone(), completion));
             effects.push(Effect::Disk { token, op });
@@ -381,6 +399,7 @@ impl Machine for Broker {
         self.resume_replication(now, effects);
         self.expire_produces(now, effects);
         self.expire_fetches(now, effects);
+        self.maintain(now, effects);
     }
 
     fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
@@ -388,6 +407,7 @@ impl Machine for Broker {
             self.lifecycle.next_wakeup(),
             self.metadata_fetch.next_wakeup(),
             self.isr.next_wakeup(),
+            self.maintenance.next_wakeup(),
             self.replication.next_wakeup(),
             self.produces.next_deadline(),
             self.fetches.next_deadline(),

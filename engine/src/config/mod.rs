@@ -5,12 +5,14 @@
 //! so a default stands in one place. A key that is not in the table is an error, never ignored.
 
 pub mod keys;
+mod log;
 mod typed;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 pub use keys::{KEYS, Key, Kind, Scope};
+pub use log::{CleanupPolicy, LogConfig, TimestampType};
 pub use typed::{BrokerConfig, ConsumerConfig, OffsetReset, Partitioner, ProducerConfig, TopicConfig};
 
 /// Settings by name, as text, as a properties file has them.
@@ -25,6 +27,8 @@ pub enum Value {
     Integer(i64),
     /// One of a fixed set of words.
     Word(String),
+    /// A ratio, in thousandths.
+    Thousandths(u32),
 }
 
 impl fmt::Display for Value {
@@ -33,6 +37,7 @@ impl fmt::Display for Value {
             Value::Boolean(value) => value.fmt(formatter),
             Value::Integer(value) => value.fmt(formatter),
             Value::Word(value) => value.fmt(formatter),
+            Value::Thousandths(value) => write!(formatter, "{}", f64::from(*value) / 1000.0),
         }
     }
 }

@@ -7,7 +7,8 @@
 //!
 //! Files, named as Kafka names them, in the directory `topic-partition`:
 //! `00000000000000000000.log` (the batches from that offset on), beside it `.index` and `.timeindex` once the segment
-//! is closed, and `leader-epoch-checkpoint`. The log files are the truth: whatever else is missing or damaged is
+//! is closed, `leader-epoch-checkpoint`, and
+//! checkpoints of the log start offset, the recovery point and the cleaner. The log files are the truth: whatever else is missing or damaged is
 //! built anew from them.
 //!
 //! In memory are the sparse indexes (an entry for every `index.interval.bytes`) and the exact places of the last few
@@ -17,28 +18,35 @@
 //!
 //! Deliberately absent: the high watermark (a matter of the replica).
 
+mod checkpoint;
+mod clean_shutdown;
 pub mod epoch_cache;
 mod index;
 mod io;
 mod partition_log;
 mod read;
 mod recovery;
+mod retention;
+mod scan;
 mod segment;
-mod settings;
 mod tail;
 mod timestamp;
 mod truncation;
+mod validation;
 
 #[cfg(test)]
 mod tests;
 
+/// What a topic's configuration says about its logs.
+pub use crate::config::LogConfig as LogSettings;
+pub use clean_shutdown::{leave_clean_shutdown, take_clean_shutdown};
 pub use epoch_cache::{EpochCache, EpochCheckpointError, EpochEnd, EpochEntry};
 pub use io::{LogCompletion, LogIo};
 pub use partition_log::{AppendError, PartitionLog};
 pub use read::{OutOfRange, ReadPlan, ReadTrim};
-pub use recovery::RecoveryCut;
-pub use settings::LogSettings;
+pub use recovery::{RecoveryCut, Shutdown};
 pub use timestamp::{FoundOffset, SearchStep, TimestampSearch};
+pub use validation::ValidationError;
 
 /// Name of the file that holds the leader-epoch cache.
 pub const EPOCH_CHECKPOINT: &str = "leader-epoch-checkpoint";

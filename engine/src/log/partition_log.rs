@@ -1,13 +1,14 @@
 //! The log itself: appending, rolling, syncing.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::EPOCH_CHECKPOINT;
+use super::checkpoint::Checkpoint;
 use super::epoch_cache::{EpochCache, EpochEnd};
 use super::io::{LogCompletion, LogIo};
 use super::segment::Segment;
-use super::settings::LogSettings;
 use super::tail::{BatchPlace, Tail};
+use super::{EPOCH_CHECKPOINT, LogSettings};
 use crate::epoch::LeaderEpoch;
 use crate::event::BatchId;
 use crate::id::TopicPartition;
@@ -51,6 +52,15 @@ pub struct PartitionLog {
     pub(super) progress: Progress,
     /// The log start offset.
     pub(super) start: Offset,
+    /// How far batches are in the page cache. [`Progress`] calls that submitted, less what still waits for a flush
+    /// that its append had to bring about.
+    pub(super) written: Offset,
+    /// First and end offset of the batches that brought about a flush (`flush.messages`) that is not done.
+    pub(super) flushes: VecDeque<(Offset, Offset)>,
+    /// End of the log when it was synced for the last time, done or not.
+    pub(super) unflushed_from: Offset,
+    /// What the recovery-point checkpoint says.
+    pub(super) recovery_point: Offset,
     /// Where the log is to be cut, while the place is looked for.
     pub(super) cutting: Option<Offset>,
     /// A sync was asked for meanwhile.
@@ -85,6 +95,10 @@ impl PartitionLog {
             epochs,
             progress,
             start,
+            written: start,
+            flushes: VecDeque::new(),
+            unflushed_from: start,
+            recovery_point: Offset::ZERO,
             cutting: None,
             sync_after_cut: false,
             generation: 0,
@@ -182,10 +196,17 @@ impl PartitionLog {
     /// Appends what the leader sent, as it is.
     ///
     /// # Errors
-    /// [`AppendError`] if the batch does not begin at the log end offset or its epoch is below the latest. The
-    /// log is unchanged then.
+    /// [`AppendError`] if the batch does not begin at the log end offset or its epoch is below the latest. No batch
+    /// is taken then. An empty log takes a batch that begins before it and ends behind, and begins with it.
     #[expect(clippy::needless_pass_by_value, reason = "the log takes the batch, whoever wrote it")]
     pub fn append_as_follower(&mut self, batch: RecordBatch, io: &mut LogIo) -> Result<BatchId, AppendError> {
+        if self.start == self.end_offset()
+            && batch.base_offset() < self.start
+            && batch.next_offset() > self.start
+        {
+            // The leader's log starts in the middle of a batch, and only whole batches are copied.
+            self.restart_at(batch.base_offset(), io);
+        }
         let (base, end) = (batch.base_offset(), self.end_offset());
         if base != end {
             return Err(AppendError::NotAtEnd { base, end });
@@ -212,6 +233,10 @@ impl PartitionLog {
         let end = batch.next_offset();
         self.progress.accept(end);
         io.push(op, LogCompletion::Appended { generation: self.generation, end });
+        if end.since(self.unflushed_from) >= self.settings.flush_messages {
+            self.flushes.push_back((batch.base_offset(), end));
+            self.sync(io);
+        }
         batch.id()
     }
 
@@ -248,6 +273,7 @@ impl PartitionLog {
             self.sync_after_cut = true;
             return;
         }
+        self.unflushed_from = self.end_offset();
         let durable = self.progress.durable();
         let first = self.segments.partition_point(|segment| segment.end <= durable);
         for segment in self.segments.iter().skip(first) {
@@ -264,12 +290,17 @@ impl PartitionLog {
             LogCompletion::Appended { generation, end } | LogCompletion::Truncated { generation, end }
                 if generation == self.generation =>
             {
-                self.progress.submit(end);
+                self.written = self.written.max(end);
+                self.settle();
             }
             // A segment that is on disk counts only if all before it is.
             LogCompletion::Synced { generation, from, end }
                 if generation == self.generation && from <= self.progress.durable() =>
             {
+                while self.flushes.front().is_some_and(|(_, flushed)| *flushed <= end) {
+                    self.flushes.pop_front();
+                }
+                self.settle();
                 self.progress.sync(end);
             }
             LogCompletion::Located { generation, position } if generation == self.generation => {
@@ -279,6 +310,37 @@ impl PartitionLog {
             }
             _ => {}
         }
+    }
+
+    /// What is written counts, up to the first batch that had to be flushed and is not.
+    fn settle(&mut self) {
+        let bound = self.flushes.front().map_or(self.written, |(base, _)| *base);
+        self.progress.submit(self.written.min(bound));
+    }
+
+    /// Notes on disk how much of the log is durable, so that recovery need not read that again
+    /// (`log.flush.offset.checkpoint.interval.ms`).
+    pub fn checkpoint_recovery_point(&mut self, io: &mut LogIo) {
+        if self.progress.durable() > self.recovery_point {
+            self.write_recovery_point(self.progress.durable(), io);
+        }
+    }
+
+    pub(super) fn write_recovery_point(&mut self, point: Offset, io: &mut LogIo) {
+        self.recovery_point = point;
+        Checkpoint::RecoveryPoint.write(&self.directory, &self.partition, point, io);
+    }
+
+    /// The log is to be left in order: everything durable, with its indexes and its recovery point. Nothing may be
+    /// appended afterwards.
+    pub fn close(&mut self, io: &mut LogIo) {
+        self.sync(io);
+        if self.is_cutting() || self.active().is_empty() {
+            return;
+        }
+        self.active_mut().write_indexes(io);
+        self.active().sync_indexes(io);
+        self.write_recovery_point(self.end_offset(), io);
     }
 
     /// Panics on a bug of ours. Cheap enough to be called after every step: looks at ends, not at every batch.

@@ -134,7 +134,7 @@ fn plan_sparsely(segment: &Segment, from: Offset, bytes_max: usize, bound: Offse
     let end = segment.offsets.boundary_from(wanted).unwrap_or(segment.bytes);
     let length = end.saturating_sub(position);
     let op = DiskOp::Read { file: segment.file.clone(), position, length };
-    let bytes = usize::try_from(length).ok()?.min(bytes_max.max(1));
+    let bytes = usize::try_from(length.min((first_ends - position).max(bytes_max as u64))).ok()?;
     (length > 0).then_some(ReadPlan {
         op,
         bytes,

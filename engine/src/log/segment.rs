@@ -114,6 +114,11 @@ impl Segment {
         self.end = batch.next;
     }
 
+    /// The last index entry lies at `position`, and batches will follow.
+    pub(super) fn reopen(&mut self, position: u64) {
+        self.unindexed = self.bytes.saturating_sub(position);
+    }
+
     /// Everything from `end` on is gone; the file is `bytes` long, and `rest` are the batches that are left behind
     /// its last index entry.
     pub(super) fn truncate<'a>(

@@ -45,6 +45,9 @@ impl PartitionLog {
     }
 
     fn cut(&mut self, end: Offset, io: &mut LogIo) {
+        if end < self.recovery_point {
+            self.write_recovery_point(end, io);
+        }
         let mut reopened = false;
         while self.segments.len() > 1 && self.active().base > end {
             let Some(segment) = self.segments.pop() else { break };
@@ -58,8 +61,11 @@ impl PartitionLog {
         self.generation += 1;
         self.layout += 1;
         self.cutting = None;
+        self.written = self.written.min(end);
+        self.unflushed_from = self.unflushed_from.min(end);
         if let Some((end, position)) = self.place_of_cut(end) {
-            return self.cut_at(end, position, io);
+            let rest: Vec<BatchPlace> = self.tail.iter().copied().collect();
+            return self.cut_at(end, position, &rest, io);
         }
         self.cutting = Some(end);
         self.tail.clear();
@@ -92,17 +98,22 @@ impl PartitionLog {
         Some(last.map_or((active.base, 0), |last| (last.next, last.end_position())))
     }
 
-    /// Cuts the active segment before the byte `position`, where the batch that begins at `end` would lie.
-    fn cut_at(&mut self, end: Offset, position: u64, io: &mut LogIo) {
+    /// Cuts the active segment before the byte `position`, where the batch that begins at `end` would lie. `rest` are
+    /// the batches around, at least those from the last index entry before the cut on.
+    fn cut_at(&mut self, end: Offset, position: u64, rest: &[BatchPlace], io: &mut LogIo) {
         self.tail.truncate(end);
-        let tail = std::mem::take(&mut self.tail);
         let active = self.active_mut();
         let base = active.base;
-        active.truncate(end, position, tail.iter().filter(|batch| batch.base >= base));
+        active.truncate(end, position, rest.iter().filter(|batch| base <= batch.base && batch.next <= end));
         let op = DiskOp::Truncate { file: active.file.clone(), length: position };
-        self.tail = tail;
         self.progress.truncate(end);
         io.push(op, LogCompletion::Truncated { generation: self.generation, end });
+        self.written = self.written.min(end);
+        // The ends of syncs of before the cut are not heard any more.
+        if let Some((base, _)) = std::mem::take(&mut self.flushes).front().filter(|(base, _)| *base < end) {
+            self.flushes.push_back((*base, end));
+            self.sync(io);
+        }
     }
 
     /// The batches around the cut are read: the first lies at `position`. If not even that one is there, the file is
@@ -110,13 +121,15 @@ impl PartitionLog {
     pub(super) fn finish_cut(&mut self, position: u64, bytes: &Bytes, io: &mut LogIo) {
         let Some(end) = self.cutting.take() else { return };
         let mut kept = (self.active().base, 0);
+        let mut rest = Vec::new();
         for head in batch_heads(bytes) {
             let Some((offset, head)) = head.ok().filter(|(_, head)| head.next <= end) else { break };
             let place = BatchPlace::of_head(&head, position.saturating_add(offset as u64));
             kept = (place.next, place.end_position());
+            rest.push(place);
             self.tail.push(place);
         }
-        self.cut_at(kept.0, kept.1, io);
+        self.cut_at(kept.0, kept.1, &rest, io);
         self.epochs.truncate_from(self.end_offset());
         self.persist_epochs(io);
         if std::mem::take(&mut self.sync_after_cut) {

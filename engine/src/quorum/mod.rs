@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::epoch::LeaderEpoch;
 use crate::id::TopicPartition;
-use crate::log::{LogCompletion, LogIo, LogSettings, OutOfRange, PartitionLog, ReadPlan};
+use crate::log::{LogCompletion, LogIo, LogSettings, OutOfRange, PartitionLog, ReadPlan, Shutdown};
 use crate::metadata::{MetadataRecord, RecordError};
 use crate::offset::Offset;
 use crate::record::{BatchBuilder, BatchError, Compression, RecordBatch, batches};
@@ -50,7 +50,9 @@ impl Quorum {
     /// If the disk fails or holds something that is no metadata log.
     pub async fn recover<D: Disk>(disk: &D) -> Result<(Quorum, Vec<(Offset, MetadataRecord)>), QuorumError> {
         let settings = LogSettings { segment_bytes: SEGMENT_BYTES, ..LogSettings::default() };
-        let (log, _cut) = PartitionLog::recover(disk, TopicPartition::cluster_metadata(), settings).await?;
+        let (log, _cut) =
+            PartitionLog::recover(disk, TopicPartition::cluster_metadata(), settings, Shutdown::Unclean)
+                .await?;
         let mut records = Vec::new();
         let mut position = log.start_offset();
         while let Some(plan) =

@@ -24,6 +24,9 @@ pub struct BatchHead {
 }
 
 impl BatchHead {
+    /// Bytes it is read from.
+    pub const BYTES: u64 = 43;
+
     /// Reads the head of the batch that `bytes` begins with; none if there are too few of them.
     ///
     /// # Errors

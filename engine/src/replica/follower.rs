@@ -5,6 +5,7 @@
 
 use super::{Replica, Role};
 use crate::epoch::LeaderEpoch;
+use crate::error::ErrorCode;
 use crate::event::{Event, TruncationReason};
 use crate::id::NodeId;
 use crate::log::LogIo;
@@ -103,6 +104,9 @@ impl Replica {
         if self.fetch_position() != Some(asked) {
             return;
         }
+        if fetched.error == ErrorCode::OffsetOutOfRange && fetched.log_start_offset > self.log.end_offset() {
+            return self.restart_at(fetched.log_start_offset, io, effects);
+        }
         if fetched.error.is_error() {
             // Epoch errors say that metadata is on its way to one of us; the others too are retried.
             return self.pause_fetching(now.mono.after(backoff));
@@ -128,6 +132,7 @@ impl Replica {
         // A follower's high watermark follows its leader's, also back (kafka.md 3.1).
         let high_watermark = fetched.high_watermark.min(self.log.end_offset()).max(self.log.start_offset());
         self.set_high_watermark(high_watermark, effects);
+        self.follow_log_start(fetched.log_start_offset, io, effects);
     }
 
     /// Cuts the log to where it agrees with the leader's, one epoch at a time: if our largest epoch at or below

@@ -14,13 +14,14 @@
 
 mod follower;
 mod leader;
+mod upkeep;
 
 use crate::config::TopicConfig;
 use crate::epoch::{LeaderEpoch, PartitionEpoch};
 use crate::error::ErrorCode;
 use crate::event::{Event, TruncationReason};
 use crate::id::{NodeId, TopicId, TopicPartition};
-use crate::log::{EpochEnd, LogCompletion, LogIo, LogSettings, PartitionLog};
+use crate::log::{EpochEnd, LogCompletion, LogIo, PartitionLog};
 use crate::machine::Effects;
 use crate::metadata::PartitionImage;
 use crate::offset::Offset;
@@ -189,7 +190,7 @@ impl Replica {
         effects: &mut Effects,
     ) {
         self.config = config;
-        self.log.configure(LogSettings::of(&config));
+        self.log.configure(config.log);
         if image.partition_epoch <= self.partition_epoch || matches!(self.role, Role::Offline) {
             return;
         }

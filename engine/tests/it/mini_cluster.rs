@@ -9,7 +9,7 @@ use tribunal_engine::broker::{Broker, BrokerSettings};
 use tribunal_engine::config::{BrokerConfig, Properties};
 use tribunal_engine::controller::{Controller, ControllerSettings};
 use tribunal_engine::id::{ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, TopicPartition};
-use tribunal_engine::log::{LogSettings, PartitionLog};
+use tribunal_engine::log::{LogSettings, PartitionLog, Shutdown};
 use tribunal_engine::machine::{CallError, CallToken, Effect, Effects, Input, Machine, RequestContext};
 use tribunal_engine::message::{ProducePartition, ProduceRequest, Request, Response};
 use tribunal_engine::quorum::Quorum;
@@ -110,7 +110,8 @@ impl MiniCluster {
             let log_settings = LogSettings::default();
             let partition = TopicPartition::new("orders", 0);
             let (log, _) =
-                block_on(PartitionLog::recover(&host.disk, partition, log_settings)).expect("a readable log");
+                block_on(PartitionLog::recover(&host.disk, partition, log_settings, Shutdown::Unclean))
+                    .expect("a readable log");
             Process::Broker(Box::new(Broker::new(settings, vec![log])))
         };
         host.process = Some(process);

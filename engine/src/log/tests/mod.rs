@@ -4,6 +4,7 @@ mod appending;
 mod model;
 mod reading;
 mod recovery;
+mod retention;
 mod truncation;
 
 use std::collections::VecDeque;
@@ -24,7 +25,7 @@ use crate::time::Timestamp;
 const DIRECTORY: &str = "orders-0";
 
 /// Runs a future that is ready at once, as all of the disk in memory are.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("the disk in memory never waits"),
@@ -45,7 +46,8 @@ fn batch(count: i64, salt: i64) -> RecordBatch {
 }
 
 fn recover(disk: &MemoryDisk, settings: LogSettings) -> (PartitionLog, Option<RecoveryCut>) {
-    let (log, cut) = block_on(PartitionLog::recover(disk, partition(), settings)).expect("nothing fails");
+    let (log, cut) = block_on(PartitionLog::recover(disk, partition(), settings, Shutdown::Unclean))
+        .expect("nothing fails");
     log.invariants();
     (log, cut)
 }
@@ -114,6 +116,15 @@ impl Bench {
 
     fn recover(&self) -> (PartitionLog, Option<RecoveryCut>) {
         recover(&self.disk, self.settings)
+    }
+
+    /// Recovers after a clean shutdown.
+    fn recover_clean(&self) -> PartitionLog {
+        let recovered = PartitionLog::recover(&self.disk, partition(), self.settings, Shutdown::Clean);
+        let (log, cut) = block_on(recovered).expect("nothing fails");
+        assert_eq!(cut, None);
+        log.invariants();
+        log
     }
 
     fn checkpoint(&self) -> String {

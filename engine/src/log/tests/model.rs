@@ -38,6 +38,8 @@ fn step() -> impl Strategy<Value = Step> {
 /// What the log should be.
 struct Model {
     bench: Bench,
+    /// A cut had to look for its place, and is not done on disk.
+    unfinished_cut: bool,
     tail: usize,
     epoch: i32,
     salt: i64,
@@ -67,7 +69,17 @@ impl Model {
         let mut bench = Bench::with(settings);
         bench.log.tail.limit(tail);
         let (emitted, synced) = (VecDeque::new(), Offset(0));
-        Model { bench, tail, epoch: 0, salt: 0, accepted: vec![], emitted, written: vec![], synced }
+        Model {
+            bench,
+            unfinished_cut: false,
+            tail,
+            epoch: 0,
+            salt: 0,
+            accepted: vec![],
+            emitted,
+            written: vec![],
+            synced,
+        }
     }
 
     fn step(&mut self, step: &Step) {
@@ -90,6 +102,7 @@ impl Model {
                 self.accepted.retain(|batch| batch.last < target);
                 let target = end_of(&self.accepted);
                 self.bench.log.truncate_to(target, &mut self.bench.io);
+                self.unfinished_cut |= self.bench.log.is_cutting();
             }
             Step::Sync => self.bench.log.sync(&mut self.bench.io),
             Step::Perform(count) => (0..*count).for_each(|_| self.perform()),
@@ -110,6 +123,7 @@ impl Model {
             }
             (DiskOp::Truncate { .. }, LogCompletion::Truncated { end, .. }) => {
                 self.written.retain(|batch| batch.last < end);
+                self.unfinished_cut &= self.bench.log.is_cutting();
             }
             (_, LogCompletion::Synced { .. }) => self.synced = end_of(&self.written),
             _ => {}
@@ -120,7 +134,7 @@ impl Model {
     /// Recovery finds exactly the batches that were written, and takes them for durable. If a cut was under way, a
     /// later epoch may be the proof that some of them were to go.
     fn crash(&mut self) {
-        let cutting = self.bench.log.is_cutting();
+        let cutting = std::mem::take(&mut self.unfinished_cut);
         self.bench.queue.clear();
         self.bench.io.drain().for_each(drop);
         self.emitted.clear();
