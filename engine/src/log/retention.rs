@@ -28,7 +28,7 @@ impl PartitionLog {
         if self.is_cutting() {
             return None;
         }
-        let count = self.deletable(now, high_watermark);
+        let count = self.deletable(now, high_watermark.min(self.progress.submitted()));
         let end = count.checked_sub(1).and_then(|last| self.segments.get(last))?.end;
         if count == self.segments.len() {
             self.roll(io);

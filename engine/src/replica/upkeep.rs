@@ -71,9 +71,9 @@ impl Replica {
         Ok(self.log.start_offset())
     }
 
-    /// A follower's log begins no earlier than its leader's.
+    /// A follower's log begins no earlier than its leader's, as far as it has come with writing.
     pub(super) fn follow_log_start(&mut self, leader_start: Offset, io: &mut LogIo, effects: &mut Effects) {
-        let start = leader_start.min(self.high_watermark);
+        let start = leader_start.min(self.high_watermark).min(self.log.progress().submitted());
         if !self.log.is_cutting() && self.log.advance_start(start, io) {
             self.note_log_start(start, effects);
         }

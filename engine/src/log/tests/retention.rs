@@ -127,6 +127,7 @@ fn an_empty_log_takes_the_batch_in_the_middle_of_which_its_leader_starts() {
     let refused = bench.log.append_as_follower(sent(97), &mut bench.io);
     assert_eq!(refused, Err(AppendError::NotAtEnd { base: Offset(97), end: Offset(100) }));
     assert_eq!(bench.log.append_as_follower(sent(99), &mut bench.io).map(|id| id.last), Ok(Offset(101)));
+    bench.perform_all();
     bench.log.advance_start(Offset(100), &mut bench.io);
     bench.perform_all();
     let (recovered, cut) = bench.recover();
