@@ -1,7 +1,8 @@
 //! A broker: replicas, the requests about them, and what it says to the controller.
 //!
-//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `offsets`; so has each
-//! conversation of the broker's own: `lifecycle` (registration, heartbeats), `maintenance` (retention, flushes), `metadata_fetch` (the controller's
+//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`; so has each
+//! conversation of the broker's own: `lifecycle` (registration, heartbeats), `maintenance` (retention,
+//! flushes), `metadata_fetch` (the controller's
 //! log), `replication` (fetching from leaders), `isr` (AlterPartition). Replies that wait are kept by
 //! `parked` and released by what they wait for: the shell makes no protocol decision.
 //!
@@ -9,6 +10,7 @@
 //! when it has applied its own registration and the controller has unfenced it. Kafka's brokers keep a copy of the
 //! log on disk; without one a restart is slower and no less safe.
 
+mod auto_create;
 mod fetch;
 mod isr;
 mod lifecycle;
@@ -26,7 +28,7 @@ use crate::config::BrokerConfig;
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::event::Event;
-use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicPartition};
+use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicName, TopicPartition};
 use crate::log::{LogCompletion, LogIo, PartitionLog};
 use crate::machine::{CallError, CallToken, Effect, Effects, Input, Lane, Machine, RequestContext, Wakeup};
 use crate::message::{
@@ -70,6 +72,7 @@ enum Call {
     AlterPartition(TopicPartition),
     ReplicaFetch(NodeId),
     CreateTopics(RequestContext, CreateTopicsRequest),
+    AutoCreate(Vec<TopicName>),
 }
 
 /// What the end of a disk operation means.
@@ -94,6 +97,7 @@ pub struct Broker {
     maintenance: maintenance::Maintenance,
     produces: produce::ParkedProduces,
     fetches: fetch::Fetches,
+    auto_creation: auto_create::AutoCreation,
     calls: BTreeMap<CallToken, Call>,
     disk: BTreeMap<DiskToken, DiskWait>,
     next_token: u64,
@@ -115,6 +119,7 @@ impl Broker {
             maintenance: maintenance::Maintenance::default(),
             produces: produce::ParkedProduces::default(),
             fetches: fetch::Fetches::default(),
+            auto_creation: auto_create::AutoCreation::default(),
             calls: BTreeMap::new(),
             disk: BTreeMap::new(),
             next_token: 0,
@@ -147,7 +152,10 @@ impl Broker {
                     ApiVersionsResponse { error: ErrorCode::None, apis: advertised(Listener::Broker) };
                 effects.respond(&context, response.into());
             }
-            Request::Metadata(request) => effects.respond(&context, self.metadata_response(&request).into()),
+            Request::Metadata(request) => {
+                self.auto_create(&request, effects);
+                effects.respond(&context, self.metadata_response(&request).into());
+            }
             Request::Produce(request) => self.on_produce(now, context, request, effects),
             Request::Fetch(request) => self.on_fetch(now, context, request, effects),
             Request::ListOffsets(request) => effects.respond(&context, self.list_offsets(&request).into()),
@@ -155,15 +163,8 @@ impl Broker {
                 effects.respond(&context, self.offsets_for_epochs(&request).into());
             }
             Request::CreateTopics(request) => self.forward_create_topics(context, request, effects),
-            Request::AlterPartition(_)
-            | Request::BrokerRegistration(_)
-            | Request::BrokerHeartbeat(_)
-            | Request::Vote(_)
-            | Request::BeginQuorumEpoch(_)
-            | Request::EndQuorumEpoch(_)
-            | Request::DescribeQuorum(_)
-            | Request::FetchSnapshot(_) => {
-                let reason = "request that only controllers serve";
+            _ => {
+                let reason = "request that brokers do not serve";
                 effects.push(Effect::Close { connection: context.connection, reason });
             }
         }
@@ -185,6 +186,7 @@ impl Broker {
             Some(Call::CreateTopics(context, request)) => {
                 on_topics_created(&context, &request, outcome, effects);
             }
+            Some(Call::AutoCreate(names)) => self.on_auto_created(&names),
             None => panic!("reply to a call that was never made"),
         }
     }
@@ -278,11 +280,6 @@ impl Broker {
 
     fn submit(&mut self, partition: &TopicPartition, mut io: LogIo, effects: &mut Effects) {
         for (op, completion) in io.drain() {
-            if let (LogCompletion::Appended { .. }, Some(replica)) =
-                (completion, self.replicas.get(partition))
-            {
-                self.maintenance.appended(partition, replica.config().log.flush_millis);
-            }
             let token = self.disk_token();
             self.disk.insert(token, DiskWait::Log(partition.clone(), completion));
             effects.push(Effect::Disk { token, op });

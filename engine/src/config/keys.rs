@@ -47,8 +47,6 @@ pub enum Kind {
     },
     /// One of these words.
     Word(&'static [&'static str]),
-    /// A number from 0 to 1, exact to a thousandth.
-    Ratio,
 }
 
 /// One setting.
@@ -90,10 +88,6 @@ impl Key {
                 Some(word) => Value::Word((*word).to_owned()),
                 None => return Err(format!("expected one of {}", quoted(words))),
             },
-            Kind::Ratio => match text.parse::<f64>() {
-                Ok(ratio) if (0.0..=1.0).contains(&ratio) => Value::Thousandths(thousandths(ratio)),
-                _ => return Err("expected a number from 0 to 1".to_owned()),
-            },
         };
         match self.only {
             Some(only) if only != text => Err(format!("not built yet: only `{only}` works so far")),
@@ -110,11 +104,6 @@ impl Key {
 
 fn quoted(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the ratio lies between 0 and 1")]
-fn thousandths(ratio: f64) -> u32 {
-    (ratio * 1000.0).round() as u32
 }
 
 pub(super) const INT_MAX: i64 = i32::MAX as i64;
@@ -157,6 +146,13 @@ const fn joined<const COUNT: usize>(parts: &[&[Key]]) -> [Key; COUNT] {
 
 /// All but those of logs, by scope.
 const GENERAL: &[Key] = &[
+    key(
+        Broker,
+        "auto.create.topics.enable",
+        Kind::Boolean,
+        "true",
+        "Create a topic when a client asks for its metadata and allows it. Tribunal's own clients never do.",
+    ),
     key(
         Broker,
         "broker.heartbeat.interval.ms",

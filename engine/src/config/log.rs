@@ -1,9 +1,9 @@
-//! The settings of a topic's logs: how they are cut into segments, flushed, kept and compacted.
+//! The settings of a topic's logs: how they are cut into segments, flushed and kept.
 
+use super::Properties;
 use super::keys::Scope::{Broker, Topic};
 use super::keys::{INT_MAX, Key, Kind, LONG_MAX, integer, key, only};
 use super::typed::Lookup;
-use super::{Properties, Value};
 
 /// `message.timestamp.type`: whose clock timestamps are of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,7 +35,8 @@ pub struct LogConfig {
     pub index_interval_bytes: u64,
     /// `flush.messages`: so many records are written before they are synced.
     pub flush_messages: i64,
-    /// `flush.ms`: records are synced at the latest so long after they were written.
+    /// `flush.ms`: a log is synced when its last sync was so long ago; looked at every
+    /// `log.flush.scheduler.interval.ms`.
     pub flush_millis: i64,
     /// `cleanup.policy`.
     pub cleanup: CleanupPolicy,
@@ -43,12 +44,6 @@ pub struct LogConfig {
     pub retention_millis: i64,
     /// `retention.bytes`: the oldest segments are deleted while the rest has so many bytes; -1 is never.
     pub retention_bytes: i64,
-    /// `delete.retention.ms`: how long a tombstone stays after it was compacted for the first time.
-    pub delete_retention_millis: i64,
-    /// `min.compaction.lag.ms`: younger records are not compacted.
-    pub min_compaction_lag_millis: i64,
-    /// `min.cleanable.dirty.ratio` in thousandths: how much of a log must be dirty before it is compacted.
-    pub min_cleanable_dirty_thousandths: u32,
     /// `message.timestamp.type`.
     pub timestamp_type: TimestampType,
     /// `message.timestamp.before.max.ms`: how far a timestamp may lie before the leader's clock.
@@ -78,9 +73,6 @@ impl LogConfig {
             cleanup: cleanup(&lookup.word("log.cleanup.policy")),
             retention_millis: lookup.integer("log.retention.ms"),
             retention_bytes: lookup.integer("log.retention.bytes"),
-            delete_retention_millis: lookup.integer("log.cleaner.delete.retention.ms"),
-            min_compaction_lag_millis: lookup.integer("log.cleaner.min.compaction.lag.ms"),
-            min_cleanable_dirty_thousandths: lookup.thousandths("log.cleaner.min.cleanable.ratio"),
             timestamp_type: timestamp_type(&lookup.word("log.message.timestamp.type")),
             timestamp_before_max_millis: lookup.integer("log.message.timestamp.before.max.ms"),
             timestamp_after_max_millis: lookup.integer("log.message.timestamp.after.max.ms"),
@@ -98,9 +90,6 @@ impl LogConfig {
             "cleanup.policy" => self.cleanup = cleanup(&lookup.word(name)),
             "retention.ms" => self.retention_millis = lookup.integer(name),
             "retention.bytes" => self.retention_bytes = lookup.integer(name),
-            "delete.retention.ms" => self.delete_retention_millis = lookup.integer(name),
-            "min.compaction.lag.ms" => self.min_compaction_lag_millis = lookup.integer(name),
-            "min.cleanable.dirty.ratio" => self.min_cleanable_dirty_thousandths = lookup.thousandths(name),
             "message.timestamp.type" => self.timestamp_type = timestamp_type(&lookup.word(name)),
             "message.timestamp.before.max.ms" => self.timestamp_before_max_millis = lookup.integer(name),
             "message.timestamp.after.max.ms" => self.timestamp_after_max_millis = lookup.integer(name),
@@ -108,15 +97,6 @@ impl LogConfig {
             _ => return false,
         }
         true
-    }
-}
-
-impl Lookup<'_> {
-    fn thousandths(&self, name: &str) -> u32 {
-        match self.value(name) {
-            Value::Thousandths(thousandths) => thousandths,
-            other => panic!("{name} is not a ratio but {other}"),
-        }
     }
 }
 
@@ -137,13 +117,11 @@ const SEGMENT_MS_DOC: &str = "A record so much younger than its segment's first 
 const INDEX_DOC: &str = "A segment's indexes get an entry for every so many bytes.";
 const FLUSH_MESSAGES_DOC: &str =
     "So many records are synced to disk together; 1 acknowledges nothing unsynced.";
-const FLUSH_MS_DOC: &str = "Records are synced to disk at the latest so long after they were written.";
+const FLUSH_MS_DOC: &str =
+    "A log is synced so long after its last sync, if `log.flush.scheduler.interval.ms` lets the broker look.";
 const RETENTION_MS_DOC: &str = "A segment whose newest record is older is deleted; -1 keeps it for ever.";
 const RETENTION_BYTES_DOC: &str =
     "The oldest segments are deleted while the rest still has so many bytes; -1: never.";
-const TOMBSTONE_DOC: &str = "How long a tombstone stays readable after compaction has met it.";
-const LAG_DOC: &str = "Records younger than this are not compacted.";
-const RATIO_DOC: &str = "A log is compacted when so much of it, by bytes, has not been.";
 const TYPE_DOC: &str = "Whether timestamps are the producer's or those of the append.";
 const BEFORE_DOC: &str = "A record whose timestamp lies further before the broker's clock is refused.";
 const AFTER_DOC: &str = "A record whose timestamp lies further after the broker's clock is refused.";
@@ -169,12 +147,19 @@ pub(super) const KEYS: &[Key] = &[
     key(Broker, "log.flush.interval.ms", LONG, "9223372036854775807", FLUSH_MS_DOC),
     key(
         Broker,
+        "log.flush.scheduler.interval.ms",
+        LONG,
+        "9223372036854775807",
+        "How often a broker looks for logs that `flush.ms` wants synced; by default never, as in Kafka.",
+    ),
+    key(
+        Broker,
         "log.flush.offset.checkpoint.interval.ms",
         integer(1, INT_MAX),
         "60000",
         "How often a broker notes up to where its logs are on disk; recovery reads on from there.",
     ),
-    key(Broker, "log.cleanup.policy", CLEANUP, "delete", CLEANUP_DOC),
+    only(key(Broker, "log.cleanup.policy", CLEANUP, "delete", CLEANUP_DOC), "delete"),
     key(Broker, "log.retention.ms", LONG_OR_NONE, "604800000", RETENTION_MS_DOC),
     key(Broker, "log.retention.bytes", LONG_OR_NONE, "-1", RETENTION_BYTES_DOC),
     key(
@@ -184,16 +169,6 @@ pub(super) const KEYS: &[Key] = &[
         "300000",
         "How often a broker looks for segments to delete.",
     ),
-    key(
-        Broker,
-        "log.cleaner.backoff.ms",
-        LONG,
-        "15000",
-        "How long the cleaner rests when no log needs compaction.",
-    ),
-    key(Broker, "log.cleaner.delete.retention.ms", LONG, "86400000", TOMBSTONE_DOC),
-    key(Broker, "log.cleaner.min.compaction.lag.ms", LONG, "0", LAG_DOC),
-    key(Broker, "log.cleaner.min.cleanable.ratio", Kind::Ratio, "0.5", RATIO_DOC),
     key(Broker, "log.message.timestamp.type", TIMESTAMP_TYPE, "CreateTime", TYPE_DOC),
     key(Broker, "log.message.timestamp.before.max.ms", LONG, "9223372036854775807", BEFORE_DOC),
     key(Broker, "log.message.timestamp.after.max.ms", LONG, "3600000", AFTER_DOC),
@@ -208,7 +183,7 @@ pub(super) const KEYS: &[Key] = &[
     key(Topic, "index.interval.bytes", integer(0, INT_MAX), "4096", INDEX_DOC),
     key(Topic, "flush.messages", integer(1, LONG_MAX), "9223372036854775807", FLUSH_MESSAGES_DOC),
     key(Topic, "flush.ms", LONG, "9223372036854775807", FLUSH_MS_DOC),
-    key(Topic, "cleanup.policy", CLEANUP, "delete", CLEANUP_DOC),
+    only(key(Topic, "cleanup.policy", CLEANUP, "delete", CLEANUP_DOC), "delete"),
     key(Topic, "retention.ms", LONG_OR_NONE, "604800000", RETENTION_MS_DOC),
     key(Topic, "retention.bytes", LONG_OR_NONE, "-1", RETENTION_BYTES_DOC),
     only(
@@ -221,9 +196,6 @@ pub(super) const KEYS: &[Key] = &[
         ),
         "0",
     ),
-    key(Topic, "delete.retention.ms", LONG, "86400000", TOMBSTONE_DOC),
-    key(Topic, "min.compaction.lag.ms", LONG, "0", LAG_DOC),
-    key(Topic, "min.cleanable.dirty.ratio", Kind::Ratio, "0.5", RATIO_DOC),
     key(Topic, "message.timestamp.type", TIMESTAMP_TYPE, "CreateTime", TYPE_DOC),
     key(Topic, "message.timestamp.before.max.ms", LONG, "9223372036854775807", BEFORE_DOC),
     key(Topic, "message.timestamp.after.max.ms", LONG, "3600000", AFTER_DOC),

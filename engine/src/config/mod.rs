@@ -27,8 +27,6 @@ pub enum Value {
     Integer(i64),
     /// One of a fixed set of words.
     Word(String),
-    /// A ratio, in thousandths.
-    Thousandths(u32),
 }
 
 impl fmt::Display for Value {
@@ -37,7 +35,6 @@ impl fmt::Display for Value {
             Value::Boolean(value) => value.fmt(formatter),
             Value::Integer(value) => value.fmt(formatter),
             Value::Word(value) => value.fmt(formatter),
-            Value::Thousandths(value) => write!(formatter, "{}", f64::from(*value) / 1000.0),
         }
     }
 }

@@ -19,7 +19,7 @@ impl<'a> Lookup<'a> {
         if problems.is_empty() { Ok(Lookup { scope, given }) } else { Err(problems) }
     }
 
-    pub(super) fn value(&self, name: &str) -> Value {
+    fn value(&self, name: &str) -> Value {
         let key = key(self.scope, name)
             .unwrap_or_else(|| panic!("{} setting {name} is not in the table", self.scope));
         let text = self.given.get(name).map_or(key.effective_default(), String::as_str);
@@ -58,6 +58,7 @@ impl<'a> Lookup<'a> {
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "each field is the Kafka key of its name; the table documents it")]
 pub struct BrokerConfig {
+    pub auto_create_topics_enable: bool,
     pub broker_heartbeat_interval: Duration,
     pub broker_session_timeout: Duration,
     pub controller_quorum_request_timeout: Duration,
@@ -72,10 +73,10 @@ pub struct BrokerConfig {
     pub replica_socket_timeout: Duration,
     pub socket_request_max_bytes: usize,
     pub fetch_max_bytes: i32,
-    /// Defaults for topics that do not set their own.
+    pub log_flush_scheduler_interval: Duration,
     pub log_flush_offset_checkpoint_interval: Duration,
     pub log_retention_check_interval: Duration,
-    pub log_cleaner_backoff: Duration,
+    /// Defaults for topics that do not set their own.
     pub topic_defaults: TopicConfig,
 }
 
@@ -87,6 +88,7 @@ impl BrokerConfig {
     pub fn from_properties(given: &Properties) -> Result<Self, Vec<ConfigError>> {
         let lookup = Lookup::new(Scope::Broker, given)?;
         Ok(BrokerConfig {
+            auto_create_topics_enable: lookup.boolean("auto.create.topics.enable"),
             broker_heartbeat_interval: lookup.millis("broker.heartbeat.interval.ms"),
             broker_session_timeout: lookup.millis("broker.session.timeout.ms"),
             controller_quorum_request_timeout: lookup.millis("controller.quorum.request.timeout.ms"),
@@ -102,9 +104,9 @@ impl BrokerConfig {
             replica_socket_timeout: lookup.millis("replica.socket.timeout.ms"),
             socket_request_max_bytes: lookup.count("socket.request.max.bytes"),
             fetch_max_bytes: lookup.int("fetch.max.bytes"),
+            log_flush_scheduler_interval: lookup.millis("log.flush.scheduler.interval.ms"),
             log_flush_offset_checkpoint_interval: lookup.millis("log.flush.offset.checkpoint.interval.ms"),
             log_retention_check_interval: lookup.millis("log.retention.check.interval.ms"),
-            log_cleaner_backoff: lookup.millis("log.cleaner.backoff.ms"),
             topic_defaults: TopicConfig {
                 min_insync_replicas: lookup.count("min.insync.replicas"),
                 unclean_leader_election_enable: lookup.boolean("unclean.leader.election.enable"),

@@ -221,7 +221,7 @@ impl MiniCluster {
         }
         let partition = TopicPartition::new("orders", 0);
         let partitions = vec![ProducePartition { partition, records: Some(batch.build()) }];
-        let request = ProduceRequest { acks, timeout: Duration::from_secs(30), partitions };
+        let request = ProduceRequest::new(acks, Duration::from_secs(30), partitions);
         self.request(to, request.into());
     }
 
@@ -370,6 +370,14 @@ impl MiniCluster {
                     .topics
                     .iter()
                     .map(|topic| format!("created {} {}", topic.name, topic.error))
+                    .collect(),
+                Some(Response::Metadata(metadata)) => metadata
+                    .topics
+                    .iter()
+                    .map(|topic| {
+                        let name = topic.name.as_ref().map_or("?", |name| name.as_str());
+                        format!("metadata of {name}: {} partitions, {}", topic.partitions.len(), topic.error)
+                    })
                     .collect(),
                 other => format!("{other:?}"),
             };
