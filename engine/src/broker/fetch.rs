@@ -17,6 +17,7 @@ use crate::message::{
     IsrMember,
 };
 use crate::metadata::TopicImage;
+use crate::offset::Offset;
 use crate::replica::{FollowerFetch, Replica};
 use crate::storage::{DiskDone, DiskOutcome};
 use crate::time::{Instant, Now};
