@@ -80,6 +80,7 @@ enum Call {
 enum DiskWait {
     Log(TopicPartition, LogCompletion),
     Fetch(fetch::ReadSlot),
+    Lookup(offsets::LookupSlot),
 }
 
 /// A broker.
@@ -97,6 +98,7 @@ pub struct Broker {
     maintenance: maintenance::Maintenance,
     produces: produce::ParkedProduces,
     fetches: fetch::Fetches,
+    lookups: offsets::Lookups,
     auto_creation: auto_create::AutoCreation,
     calls: BTreeMap<CallToken, Call>,
     disk: BTreeMap<DiskToken, DiskWait>,
@@ -107,6 +109,7 @@ impl Broker {
     /// A broker over the logs it recovered. Starts with its first step.
     #[must_use]
     pub fn new(settings: BrokerSettings, recovered: Vec<PartitionLog>) -> Broker {
+        let fetches = fetch::Fetches::new(&settings);
         Broker {
             settings,
             image: MetadataImage::default(),
@@ -118,7 +121,8 @@ impl Broker {
             isr: isr::IsrChecks::default(),
             maintenance: maintenance::Maintenance::default(),
             produces: produce::ParkedProduces::default(),
-            fetches: fetch::Fetches::default(),
+            fetches,
+            lookups: offsets::Lookups::default(),
             auto_creation: auto_create::AutoCreation::default(),
             calls: BTreeMap::new(),
             disk: BTreeMap::new(),
@@ -158,7 +162,7 @@ impl Broker {
             }
             Request::Produce(request) => self.on_produce(now, context, request, effects),
             Request::Fetch(request) => self.on_fetch(now, context, request, effects),
-            Request::ListOffsets(request) => effects.respond(&context, self.list_offsets(&request).into()),
+            Request::ListOffsets(request) => self.on_list_offsets(context, &request, effects),
             Request::OffsetForLeaderEpoch(request) => {
                 effects.respond(&context, self.offsets_for_epochs(&request).into());
             }
@@ -202,12 +206,14 @@ impl Broker {
                     Err(_) => {
                         replica.fail(effects);
                         self.lifecycle.storage_failed(now.mono);
+                        self.note_leader(now, &partition, effects);
                     }
                 }
                 self.submit(&partition, io, effects);
                 self.after_change(now, &partition, before, effects);
             }
-            Some(DiskWait::Fetch(slot)) => self.on_read(slot, outcome, effects),
+            Some(DiskWait::Fetch(slot)) => self.on_read(now, slot, outcome, effects),
+            Some(DiskWait::Lookup(slot)) => self.on_lookup_read(slot, outcome, effects),
             None => panic!("end of a disk operation that was never started"),
         }
     }
@@ -261,7 +267,7 @@ impl Broker {
         } else {
             self.fail_waiting(now, partition, effects);
         }
-        self.replicate(now, effects);
+        self.note_leader(now, partition, effects);
     }
 
     /// Releases what waited for the change a replica has just made.
@@ -273,9 +279,7 @@ impl Broker {
             self.release_fetches(now, partition, effects);
         }
         self.propose_isr(now, partition, effects);
-        if self.may_fetch_on(partition) {
-            self.replicate(now, effects);
-        }
+        self.fetch_on(now, partition, effects);
     }
 
     fn submit(&mut self, partition: &TopicPartition, mut io: LogIo, effects: &mut Effects) {
@@ -419,6 +423,7 @@ impl Machine for Broker {
             replica.invariants();
         }
         self.produces.invariants();
+        self.fetches.invariants();
     }
 }
 

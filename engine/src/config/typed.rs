@@ -1,5 +1,6 @@
 //! Settings as typed structs, read out of the table.
 
+use super::keys::RACK_AWARE_SELECTOR;
 use super::log::LogConfig;
 use super::{ConfigError, Properties, Scope, Value, check, key};
 use crate::message::Acks;
@@ -73,6 +74,9 @@ pub struct BrokerConfig {
     pub replica_socket_timeout: Duration,
     pub socket_request_max_bytes: usize,
     pub fetch_max_bytes: i32,
+    pub max_incremental_fetch_session_cache_slots: usize,
+    /// `replica.selector.class` names the rack-aware selector.
+    pub replica_selector_rack_aware: bool,
     pub log_flush_scheduler_interval: Duration,
     pub log_flush_offset_checkpoint_interval: Duration,
     pub log_retention_check_interval: Duration,
@@ -104,6 +108,9 @@ impl BrokerConfig {
             replica_socket_timeout: lookup.millis("replica.socket.timeout.ms"),
             socket_request_max_bytes: lookup.count("socket.request.max.bytes"),
             fetch_max_bytes: lookup.int("fetch.max.bytes"),
+            max_incremental_fetch_session_cache_slots: lookup
+                .count("max.incremental.fetch.session.cache.slots"),
+            replica_selector_rack_aware: lookup.word("replica.selector.class") == RACK_AWARE_SELECTOR,
             log_flush_scheduler_interval: lookup.millis("log.flush.scheduler.interval.ms"),
             log_flush_offset_checkpoint_interval: lookup.millis("log.flush.offset.checkpoint.interval.ms"),
             log_retention_check_interval: lookup.millis("log.retention.check.interval.ms"),
@@ -238,6 +245,8 @@ pub enum OffsetReset {
     Earliest,
     /// At the high watermark.
     Latest,
+    /// Nowhere: the application decides.
+    None,
 }
 
 /// Settings of a consumer.
@@ -249,6 +258,7 @@ pub struct ConsumerConfig {
     pub fetch_max_wait: Duration,
     pub fetch_max_bytes: i32,
     pub max_partition_fetch_bytes: i32,
+    pub client_rack: String,
     pub max_poll_records: usize,
     pub request_timeout: Duration,
     pub retry_backoff: Duration,
@@ -268,12 +278,14 @@ impl ConsumerConfig {
         Ok(ConsumerConfig {
             auto_offset_reset: match lookup.word("auto.offset.reset").as_str() {
                 "earliest" => OffsetReset::Earliest,
+                "none" => OffsetReset::None,
                 _ => OffsetReset::Latest,
             },
             fetch_min_bytes: lookup.int("fetch.min.bytes"),
             fetch_max_wait: lookup.millis("fetch.max.wait.ms"),
             fetch_max_bytes: lookup.int("fetch.max.bytes"),
             max_partition_fetch_bytes: lookup.int("max.partition.fetch.bytes"),
+            client_rack: lookup.word("client.rack"),
             max_poll_records: lookup.count("max.poll.records"),
             request_timeout: lookup.millis("request.timeout.ms"),
             retry_backoff: lookup.millis("retry.backoff.ms"),

@@ -149,6 +149,12 @@ impl TimeIndex {
         floor.map_or(self.base, |entry| absolute(self.base, entry.offset))
     }
 
+    /// The largest timestamp an entry tells of before `offset`.
+    pub(super) fn before(&self, offset: Offset) -> Option<Timestamp> {
+        let below = self.entries.partition_point(|entry| absolute(self.base, entry.offset) < offset);
+        below.checked_sub(1).and_then(|last| self.entries.get(last)).map(|entry| entry.timestamp)
+    }
+
     /// The last entry: the largest timestamp and where it is.
     pub(super) fn last(&self) -> Option<(Timestamp, Offset)> {
         self.entries.last().map(|entry| (entry.timestamp, absolute(self.base, entry.offset)))

@@ -84,24 +84,15 @@ impl PartitionLog {
         self.search_from(target, self.start_offset())
     }
 
-    /// A batch at or before the first one that has a record at `timestamp` or later, with its largest timestamp: the
-    /// very batch if it is among the last ones, else the first of the stretch the index names. For callers that
-    /// cannot wait for a read; [`PartitionLog::search_timestamp`] finds the record.
+    /// MAX_TIMESTAMP (-3): looks for the first record that has the largest timestamp of those before `up_to`. If many
+    /// batches lie behind `up_to`, a few before it are not in the last index entry, and may be overlooked.
     #[must_use]
-    pub fn offset_for_timestamp(&self, timestamp: Timestamp) -> Option<(Offset, Timestamp)> {
-        let segment = self.segments.iter().find(|segment| segment.newest.0 >= timestamp)?;
-        let floor = segment.times.floor(timestamp);
-        let exact = self.tail.start().is_some_and(|start| start.base <= floor);
-        let mut batches = self.tail.iter().filter(|batch| batch.base >= segment.base);
-        let found = batches.find(|batch| batch.max_timestamp >= timestamp).filter(|_| exact);
-        Some(found.map_or((floor, timestamp), |batch| (batch.base, batch.max_timestamp)))
-    }
-
-    /// MAX_TIMESTAMP (-3): looks for the first record that has the largest timestamp of the log.
-    #[must_use]
-    pub fn search_max_timestamp(&self) -> SearchStep {
-        let newest = self.segments.iter().map(|segment| segment.newest.0).max();
-        match newest.filter(|newest| *newest > Timestamp::NONE) {
+    pub fn search_max_timestamp(&self, up_to: Offset) -> SearchStep {
+        let whole =
+            self.segments.iter().filter(|segment| segment.end <= up_to).map(|segment| segment.newest.0);
+        let straddling = self.segment_of(up_to).and_then(|segment| segment.times.before(up_to));
+        let last = self.tail.iter().filter(|batch| batch.next <= up_to).map(|batch| batch.max_timestamp);
+        match whole.chain(straddling).chain(last).max().filter(|newest| *newest > Timestamp::NONE) {
             Some(newest) => self.search_timestamp(newest),
             None => SearchStep::NotFound,
         }

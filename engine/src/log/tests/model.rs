@@ -189,7 +189,10 @@ impl Model {
             assert_eq!(self.bench.search(self.bench.log.search_timestamp(Timestamp(target))), expected);
         }
         let expected = all.iter().find(|(_, timestamp, _)| Some(*timestamp) == newest).copied();
-        assert_eq!(self.bench.search(self.bench.log.search_max_timestamp()), expected);
+        assert_eq!(
+            self.bench.search(self.bench.log.search_max_timestamp(self.bench.log.end_offset())),
+            expected
+        );
     }
 
     fn records_of(&self, id: &BatchId) -> Vec<Found> {

@@ -144,7 +144,7 @@ fn a_log_closed_in_order_is_not_scanned() {
     let mut log = bench.recover_clean();
     assert_eq!((log.start_offset(), log.end_offset()), (Offset(0), Offset(12)));
     assert_eq!(log.epochs(), bench.log.epochs());
-    assert_eq!(log.search_max_timestamp(), bench.log.search_max_timestamp());
+    assert_eq!(log.search_max_timestamp(ALL), bench.log.search_max_timestamp(ALL));
     let plan = log.read(Offset(1), 1, ALL).expect("in range").expect("written");
     assert_eq!(bench.read(&plan).first().map(|id| id.base), Some(Offset(0)));
     let id = log.append_as_leader(batch(1, 9), LeaderEpoch(4), &mut bench.io);
