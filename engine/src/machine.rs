@@ -153,6 +153,8 @@ pub enum Wakeup {
     Session,
     /// A voter of the metadata quorum has something to do.
     Election,
+    /// Logs are looked after.
+    Maintenance,
 }
 
 /// The buffer a step pushes its effects into; the shell drains it after each step.

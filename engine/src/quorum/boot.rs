@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use super::{ElectionState, ElectionStateError, QUORUM_STATE, Quorum, QuorumSettings, Role, decode_batch};
 use crate::epoch::LeaderEpoch;
 use crate::id::TopicPartition;
-use crate::log::{LogSettings, PartitionLog};
+use crate::log::{LogSettings, PartitionLog, Shutdown};
 use crate::metadata::RecordError;
 use crate::record::{BatchError, RecordBatch, batches};
 use crate::storage::{Disk, DiskDone, DiskError, DiskOp, FileName};
@@ -44,9 +44,9 @@ impl Quorum {
     /// # Errors
     /// If the disk fails or holds something that is no metadata log.
     pub async fn recover<D: Disk>(disk: &D, settings: QuorumSettings) -> Result<Quorum, QuorumError> {
-        let log_settings = LogSettings { segment_bytes: SEGMENT_BYTES };
-        let (log, _cut) =
-            PartitionLog::recover(disk, TopicPartition::cluster_metadata(), log_settings).await?;
+        let log_settings = LogSettings { segment_bytes: SEGMENT_BYTES, ..LogSettings::default() };
+        let partition = TopicPartition::cluster_metadata();
+        let (log, _cut) = PartitionLog::recover(disk, partition, log_settings, Shutdown::Unclean).await?;
         let ahead = read_batches(disk, &log).await?;
         let stored = read_election_state(disk, &log).await?;
         let latest = log.latest_epoch().unwrap_or(LeaderEpoch::NONE);
@@ -80,7 +80,7 @@ async fn read_batches<D: Disk>(disk: &D, log: &PartitionLog) -> Result<VecDeque<
         let DiskDone::Read(bytes) = disk.execute(plan.op).await? else {
             return Err(DiskError::Io.into());
         };
-        for batch in batches(bytes) {
+        for batch in batches(plan.trim.apply(bytes)?) {
             let batch = batch?;
             position = batch.next_offset();
             // Damage is found now and not when the batch is committed.

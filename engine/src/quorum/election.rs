@@ -144,9 +144,9 @@ impl Quorum {
         }
     }
 
-    /// A candidate with a majority, its own vote being on disk, leads.
+    /// A candidate with a majority leads; its own vote is on disk then, and what it cut is gone.
     pub(super) fn maybe_win(&mut self, now: Now, effects: &mut Effects) {
-        if self.states_durable < self.states_written {
+        if self.states_durable < self.states_written || self.log.is_cutting() {
             return;
         }
         let Role::Candidate { votes, .. } = &self.role else { return };

@@ -25,7 +25,8 @@ impl Quorum {
     /// True if nothing but time stands against the next fetch.
     pub(super) fn may_fetch(&self) -> bool {
         let Role::Follower(following) = &self.role else { return false };
-        following.in_flight.is_none() && self.log.progress().durable() == self.log.end_offset()
+        let settled = self.log.progress().durable() == self.log.end_offset() && !self.log.is_cutting();
+        following.in_flight.is_none() && settled
     }
 
     /// Keeps one fetch in flight.
@@ -129,10 +130,8 @@ impl Quorum {
             self.high_watermark = to;
         }
         self.with_log(effects, |log, io| log.truncate_to(to, io));
+        self.drop_cut();
         let end = self.log.end_offset();
-        while self.ahead.back().is_some_and(|batch| batch.next_offset() > end) {
-            self.ahead.pop_back();
-        }
         let reason = TruncationReason::DivergingEpoch { epoch: diverging.epoch, end: diverging.end_offset };
         let partition = self.log.partition().clone();
         effects.note(Event::Truncated { partition, from, to: end, reason });

@@ -261,10 +261,10 @@ impl Quorum {
     /// If a write failed: a voter that cannot write its log or its vote must not go on.
     pub fn on_disk(&mut self, now: Now, token: DiskToken, outcome: DiskOutcome, effects: &mut Effects) {
         match (self.disk.remove(&token), outcome) {
-            (Some(DiskWait::Log(completion)), Ok(_)) => {
-                let before = self.log.progress();
-                self.log.complete(completion);
-                if self.log.progress() != before {
+            (Some(DiskWait::Log(completion)), Ok(done)) => {
+                let before = (self.log.progress(), self.log.is_cutting());
+                self.with_log(effects, |log, io| log.complete(completion, &done, io));
+                if (self.log.progress(), self.log.is_cutting()) != before {
                     self.log_moved(now, effects);
                 }
             }
@@ -360,13 +360,23 @@ impl Quorum {
 
     /// Something about the log's writes has moved.
     fn log_moved(&mut self, now: Now, effects: &mut Effects) {
+        self.drop_cut();
         match &self.role {
             Role::Leader(_) => {
                 self.advance_high_watermark();
                 self.release_fetches(now, effects);
             }
             Role::Follower(_) => self.follow_on(now, effects),
+            Role::Candidate { .. } => self.maybe_win(now, effects),
             _ => {}
+        }
+    }
+
+    /// Forgets the batches that were cut from the log.
+    fn drop_cut(&mut self) {
+        let end = self.log.end_offset();
+        while self.ahead.back().is_some_and(|batch| batch.next_offset() > end) {
+            self.ahead.pop_back();
         }
     }
 

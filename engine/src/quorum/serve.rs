@@ -8,7 +8,7 @@ use super::{DiskWait, Quorum};
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::id::{ConnectionId, NodeId, PartitionIndex, TopicId};
-use crate::log::ReadPlan;
+use crate::log::{ReadPlan, ReadTrim};
 use crate::machine::{Effect, Effects, RequestContext, Wakeup};
 use crate::message::{
     FetchPartition, FetchRequest, FetchResponse, FetchedPartition, FetchedTopic, LeaderIdAndEpoch,
@@ -26,6 +26,8 @@ pub(super) struct PlannedFetch {
     context: RequestContext,
     /// The epoch it was planned in: in another one the log may hold something else at that place.
     epoch: LeaderEpoch,
+    /// Cuts the answer out of what is read.
+    trim: ReadTrim,
 }
 
 /// Fetches that wait for something new; one a connection.
@@ -141,8 +143,8 @@ impl Quorum {
     fn serve_or_wait(&mut self, now: Now, fetch: WaitingFetch, effects: &mut Effects) {
         let up_to = if fetch.by_voter { self.log.end_offset() } else { self.high_watermark };
         match self.log.read(fetch.offset, fetch.max_bytes, up_to) {
-            Ok(Some(ReadPlan { op, .. })) => {
-                let planned = PlannedFetch { context: fetch.context, epoch: self.election.epoch };
+            Ok(Some(ReadPlan { op, trim, .. })) => {
+                let planned = PlannedFetch { context: fetch.context, epoch: self.election.epoch, trim };
                 let token = self.disk_token(DiskWait::Fetch(planned));
                 effects.push(Effect::Disk { token, op });
             }
@@ -160,15 +162,17 @@ impl Quorum {
         outcome: DiskOutcome,
         effects: &mut Effects,
     ) {
-        let PlannedFetch { context, epoch } = planned;
+        let PlannedFetch { context, epoch, trim } = planned;
         if self.leading().is_none() || self.election.epoch != epoch {
             return self.refuse(&context, ErrorCode::NotLeaderOrFollower, effects);
         }
-        match outcome {
-            Ok(DiskDone::Read(records)) => {
-                respond(&context, FetchedPartition { records, ..self.nothing() }, effects);
-            }
-            Ok(DiskDone::Done) | Err(_) => self.refuse(&context, ErrorCode::KafkaStorageError, effects),
+        let records = match outcome {
+            Ok(DiskDone::Read(bytes)) => trim.apply(bytes).ok(),
+            Ok(DiskDone::Done) | Err(_) => None,
+        };
+        match records {
+            Some(records) => respond(&context, FetchedPartition { records, ..self.nothing() }, effects),
+            None => self.refuse(&context, ErrorCode::KafkaStorageError, effects),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::mini_cluster::{CONTROLLER, MiniCluster};
 
 /// Three brokers in racks `rack-1` to `rack-3`, and `orders` with these replicas, one list a partition.
 fn cluster(properties: &[(&str, &str)], assignments: &[&[i32]]) -> MiniCluster {
-    let mut cluster = MiniCluster::new(3, properties, ProtocolVariant::SAFE);
+    let mut cluster = MiniCluster::new(3, 1, properties, ProtocolVariant::SAFE);
     for id in [CONTROLLER, 1, 2, 3] {
         cluster.start(id);
     }
