@@ -77,7 +77,11 @@ impl Quorum {
             return VoteResponse { error, current_leader: self.current_leader(), granted: false };
         }
         if request.candidate_epoch > self.election.epoch {
-            self.become_unattached(now, ElectionState::of_epoch(request.candidate_epoch), effects);
+            let granted = self.is_up_to_date(request);
+            let voted = (granted && !request.pre_vote).then_some(request.candidate);
+            let election = ElectionState { epoch: request.candidate_epoch, voted, leader: None };
+            self.become_unattached(now, election, effects);
+            return VoteResponse { error: ErrorCode::None, current_leader: self.current_leader(), granted };
         }
         let granted = self.may_grant(request);
         if granted && !request.pre_vote && self.election.voted != Some(request.candidate) {
@@ -88,8 +92,7 @@ impl Quorum {
     }
 
     fn may_grant(&self, request: &VoteRequest) -> bool {
-        let own = (self.last_epoch(), self.log.end_offset());
-        let is_up_to_date = (request.last_epoch, request.last_offset) >= own;
+        let is_up_to_date = self.is_up_to_date(request);
         if request.pre_vote {
             return match &self.role {
                 Role::Leader(_) => false,
@@ -103,6 +106,11 @@ impl Quorum {
             (_, Some(voted)) => voted == request.candidate,
             (_, None) => is_up_to_date && self.election.leader.is_none(),
         }
+    }
+
+    /// Whether the candidate's log reaches as far as this voter's.
+    fn is_up_to_date(&self, request: &VoteRequest) -> bool {
+        (request.last_epoch, request.last_offset) >= (self.last_epoch(), self.log.end_offset())
     }
 
     /// A voter answered.

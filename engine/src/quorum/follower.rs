@@ -18,7 +18,10 @@ use crate::time::{Duration, Now};
 const MAX_WAIT: Duration = Duration::from_millis(500);
 /// Most bytes of one fetch (Kafka's `MAX_FETCH_SIZE_BYTES` is 8 MiB).
 const MAX_BYTES: i32 = 8 << 20;
-/// Wait after a failed fetch (Kafka's `controller.quorum.retry.backoff.ms`).
+/// Wait after a fetch nobody answered: while the leader is gone there is little else to do than to wait (Kafka's
+/// `reconnect.backoff.ms` grows from 50 ms to 1 s).
+const RECONNECT_BACKOFF: Duration = Duration::from_millis(100);
+/// Wait after a fetch that was refused (Kafka's `controller.quorum.retry.backoff.ms`).
 const RETRY_BACKOFF: Duration = Duration::from_millis(20);
 
 impl Quorum {
@@ -71,8 +74,9 @@ impl Quorum {
             return;
         }
         following.in_flight = None;
-        following.pause_until = now.mono.after(RETRY_BACKOFF);
+        following.pause_until = now.mono.after(RECONNECT_BACKOFF);
         let Some(fetched) = only_partition(outcome) else { return };
+        following.pause_until = now.mono.after(RETRY_BACKOFF);
         if fetched.error.is_error() {
             if let Some(known) = fetched.current_leader {
                 self.learn(now, known, effects);

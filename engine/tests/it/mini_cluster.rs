@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tribunal_engine::broker::{Broker, BrokerSettings};
 use tribunal_engine::config::{BrokerConfig, Properties};
 use tribunal_engine::controller::{Controller, ControllerSettings};
+use tribunal_engine::epoch::LeaderEpoch;
 use tribunal_engine::event::Event;
 use tribunal_engine::id::{
     ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, TopicId, TopicName, TopicPartition,
@@ -17,6 +18,7 @@ use tribunal_engine::machine::{CallError, CallToken, Effect, Effects, Input, Mac
 use tribunal_engine::message::{
     Acks, ApiKey, ProducePartition, ProduceRequest, Request, Response, VoteRequest,
 };
+use tribunal_engine::offset::Offset;
 use tribunal_engine::quorum::Quorum;
 use tribunal_engine::record::{BatchBuilder, Compression};
 use tribunal_engine::replica::Leader;
@@ -60,6 +62,8 @@ pub(crate) struct MiniCluster {
     cut: BTreeSet<(i32, i32)>,
     holding: Option<ApiKey>,
     held: Vec<(i32, Input)>,
+    /// The last fetch of each controller: the same one again is not told.
+    metadata_fetches: BTreeMap<i32, (i32, Offset, LeaderEpoch)>,
     next_connection: u64,
     asked: u64,
     answers: BTreeMap<u64, Response>,
@@ -90,6 +94,7 @@ impl MiniCluster {
             cut: BTreeSet::new(),
             holding: None,
             held: Vec::new(),
+            metadata_fetches: BTreeMap::new(),
             next_connection: 0,
             asked: 0,
             answers: BTreeMap::new(),
@@ -474,7 +479,10 @@ impl MiniCluster {
             Request::Fetch(fetch) if id >= CONTROLLER => {
                 for part in fetch.topics.iter().flat_map(|topic| &topic.partitions) {
                     let (offset, last) = (part.fetch_offset, part.last_fetched_epoch);
-                    self.line(id, &format!("fetch metadata from {to} @{offset} last={last}"));
+                    let told = (to, offset, last);
+                    if self.metadata_fetches.insert(id, told) != Some(told) {
+                        self.line(id, &format!("fetch metadata from {to} @{offset} last={last}"));
+                    }
                 }
             }
             Request::AlterPartition(request) => {

@@ -72,7 +72,7 @@ fn check_prints_the_plan() {
         runs         4 runs = 2 × 2 (seeds 1..2), each 3s of load and up to 5s to settle, virtual time
         matrix       acks = 1, all
                      below: the variant acks=1
-        cluster      3 brokers, 1 controller, profile lan, protocol safe
+        cluster      3 brokers, 3 controllers, profile lan, protocol safe
         topic        orders: 1 partition, replication 3
         producer     shop: 1 client to orders, 50/s each
         consumer     audit: reads orders

@@ -85,7 +85,7 @@ fn a_short_file_gets_documented_defaults() {
     let plan = &scenario.variants[0];
     assert_eq!((scenario.variants.len(), plan.label.as_str()), (1, ""));
     assert_eq!(plan.cluster.broker_ids().collect::<Vec<_>>(), [NodeId(1), NodeId(2), NodeId(3)]);
-    assert_eq!((plan.cluster.controllers, plan.cluster.profile.name, plan.protocol_name), (1, "lan", "safe"));
+    assert_eq!((plan.cluster.controllers, plan.cluster.profile.name, plan.protocol_name), (3, "lan", "safe"));
     assert_eq!((plan.topics[0].partitions, plan.producers[0].count, plan.producers[0].keys), (1, 1, 0));
     assert_eq!((scenario.run.settle, scenario.run.seeds), (Duration::from_secs(10), SeedSet::Range(1, 20)));
 }
