@@ -66,6 +66,18 @@ pub fn key(scope: Scope, name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.scope == scope && key.name == name)
 }
 
+/// The broker's setting that a topic's setting falls back to, if there is one: `segment.bytes` falls back to
+/// `log.segment.bytes` (Kafka's `ServerTopicConfigSynonyms`).
+#[must_use]
+pub fn broker_key_of(topic_key: &Key) -> Option<&'static Key> {
+    let name = topic_key.name;
+    let with_prefix = || key(Scope::Broker, &format!("log.{name}"));
+    match name {
+        "max.message.bytes" => key(Scope::Broker, "message.max.bytes"),
+        _ => with_prefix().or_else(|| key(Scope::Broker, name)),
+    }
+}
+
 /// Looks `name` up and checks `value` against its type and bounds.
 ///
 /// # Errors

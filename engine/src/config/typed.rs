@@ -73,6 +73,8 @@ pub struct BrokerConfig {
     pub fetch_max_bytes: i32,
     /// Defaults for topics that do not set their own.
     pub topic_defaults: TopicConfig,
+    /// What `server.properties` sets, as text.
+    pub given: Properties,
 }
 
 impl BrokerConfig {
@@ -104,6 +106,7 @@ impl BrokerConfig {
                 segment_bytes: lookup.count("log.segment.bytes"),
                 max_message_bytes: lookup.count("message.max.bytes"),
             },
+            given: given.clone(),
         })
     }
 }

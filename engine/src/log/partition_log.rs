@@ -107,6 +107,13 @@ impl PartitionLog {
         self.progress
     }
 
+    /// Size of its segments, in bytes. What is accepted counts, written or not.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        let size = |segment: &Segment| segment.batches.last().map_or(0, |batch| batch.end_position());
+        self.segments.iter().map(size).sum()
+    }
+
     /// The leader epochs it knows.
     #[must_use]
     pub fn epochs(&self) -> &EpochCache {
