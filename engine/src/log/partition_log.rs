@@ -110,8 +110,7 @@ impl PartitionLog {
     /// Size of its segments, in bytes. What is accepted counts, written or not.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
-        let size = |segment: &Segment| segment.batches.last().map_or(0, |batch| batch.end_position());
-        self.segments.iter().map(size).sum()
+        self.segments.iter().map(Segment::bytes).sum()
     }
 
     /// The leader epochs it knows.

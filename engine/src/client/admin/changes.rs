@@ -138,8 +138,11 @@ impl<P: Platform> Admin<P> {
                 Ok(response) => response.partitions.into_iter().for_each(|it| settle(it, pending, done)),
                 Err(error) if error.sent => {
                     let error = ClientError::from(error);
-                    let doubts = asked.iter().filter_map(|it| Some(&mut pending.get_mut(it)?.1));
-                    doubts.for_each(|doubt| *doubt = Some(error.clone()));
+                    for partition in &asked {
+                        if let Some((_, doubt)) = pending.get_mut(partition) {
+                            *doubt = Some(error.clone());
+                        }
+                    }
                 }
                 Err(_) => {}
             }
