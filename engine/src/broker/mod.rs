@@ -1,15 +1,16 @@
 //! A broker: replicas, the requests about them, and what it says to the controller.
 //!
-//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `offsets`, and in `query`
-//! those that admin clients ask; so has each conversation of the broker's own: `lifecycle` (registration,
-//! heartbeats), `metadata_fetch` (the controller's log), `replication` (fetching from leaders), `isr`
-//! (AlterPartition). Replies that wait are kept by
-//! `parked` and released by what they wait for: the shell makes no protocol decision.
+//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`, and
+//! in `query` those that admin clients ask; so has each conversation of the broker's own: `lifecycle`
+//! (registration, heartbeats), `metadata_fetch` (the controller's log), `replication` (fetching from leaders), `isr`
+//! (AlterPartition). Replies that wait are kept by `parked` and released by what they wait for: the shell makes no
+//! protocol decision.
 //!
 //! A broker that restarts forgets its metadata and reads the controller's log from the start; it serves clients
 //! when it has applied its own registration and the controller has unfenced it. Kafka's brokers keep a copy of the
 //! log on disk; without one a restart is slower and no less safe.
 
+mod auto_create;
 mod fetch;
 mod isr;
 mod lifecycle;
@@ -27,7 +28,7 @@ use crate::config::BrokerConfig;
 use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
 use crate::event::Event;
-use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicPartition};
+use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicName, TopicPartition};
 use crate::log::{LogCompletion, LogIo, LogSettings, PartitionLog};
 use crate::machine::{CallError, CallToken, Effect, Effects, Input, Lane, Machine, RequestContext, Wakeup};
 use crate::message::{
@@ -71,6 +72,7 @@ enum Call {
     AlterPartition(TopicPartition),
     ReplicaFetch(NodeId),
     CreateTopics(RequestContext, CreateTopicsRequest),
+    AutoCreate(Vec<TopicName>),
 }
 
 /// What the end of a disk operation means.
@@ -94,6 +96,7 @@ pub struct Broker {
     isr: isr::IsrChecks,
     produces: produce::ParkedProduces,
     fetches: fetch::Fetches,
+    auto_creation: auto_create::AutoCreation,
     calls: BTreeMap<CallToken, Call>,
     disk: BTreeMap<DiskToken, DiskWait>,
     next_token: u64,
@@ -114,6 +117,7 @@ impl Broker {
             isr: isr::IsrChecks::default(),
             produces: produce::ParkedProduces::default(),
             fetches: fetch::Fetches::default(),
+            auto_creation: auto_create::AutoCreation::default(),
             calls: BTreeMap::new(),
             disk: BTreeMap::new(),
             next_token: 0,
@@ -139,7 +143,10 @@ impl Broker {
                     ApiVersionsResponse { error: ErrorCode::None, apis: advertised(Listener::Broker) };
                 effects.respond(&context, response.into());
             }
-            Request::Metadata(request) => effects.respond(&context, self.metadata_response(&request).into()),
+            Request::Metadata(request) => {
+                self.auto_create(&request, effects);
+                effects.respond(&context, self.metadata_response(&request).into());
+            }
             Request::Produce(request) => self.on_produce(now, context, request, effects),
             Request::Fetch(request) => self.on_fetch(now, context, request, effects),
             Request::ListOffsets(request) => effects.respond(&context, self.list_offsets(&request).into()),
@@ -167,6 +174,7 @@ impl Broker {
             Some(Call::CreateTopics(context, request)) => {
                 on_topics_created(&context, &request, outcome, effects);
             }
+            Some(Call::AutoCreate(names)) => self.on_auto_created(&names),
             None => panic!("reply to a call that was never made"),
         }
     }
