@@ -10,7 +10,7 @@ use crate::id::{
     ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicName,
     TopicPartition,
 };
-use crate::machine::{Effect, Effects, RequestContext};
+use crate::machine::{Effect, Effects, Input, Machine as _, RequestContext};
 use crate::message::{
     ApiKey, ConfigEntry, ConfigQuery, ConfigResource, ConfigResourceType, ConfigSource, ConfigType,
     DescribeClusterRequest, DescribeConfigsRequest, DescribeConfigsResponse, DescribeTopicPartitionsRequest,
@@ -19,7 +19,9 @@ use crate::message::{
 };
 use crate::metadata::MetadataRecord;
 use crate::offset::Offset;
+use crate::time::{Instant, Now, Timestamp};
 use crate::variant::ProtocolVariant;
+use crate::wire::{Listener, advertised, decode_request};
 
 fn properties(given: &[(&str, &str)]) -> Properties {
     given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -330,4 +332,30 @@ fn pushed_metrics_are_taken_from_those_who_have_an_id() {
     assert_eq!(push(5, 0), ErrorCode::None);
     assert_eq!(push(0, 0), ErrorCode::InvalidRequest);
     assert_eq!(push(5, 1), ErrorCode::UnknownSubscriptionId);
+}
+
+/// Some request of an API in one of its versions: a header, then the same byte again and again. What a message does
+/// not need is ignored.
+fn some_request(key: i16) -> Request {
+    let frames = (0..20i16).flat_map(|version| [0, 1].map(|filler| (version, filler)));
+    let request = |(version, filler): (i16, u8)| {
+        let numbers = [key, version, 0, 1, -1].map(i16::to_be_bytes).concat();
+        let frame = [numbers, vec![0; usize::from(filler)], vec![filler; 200]].concat();
+        decode_request(frame.into()).ok().map(|(_, request)| request)
+    };
+    frames.into_iter().find_map(request).unwrap_or_else(|| panic!("no request of API {key}"))
+}
+
+#[test]
+fn every_api_a_broker_advertises_is_served() {
+    for range in advertised(Listener::Broker) {
+        let mut broker = broker();
+        let context =
+            RequestContext { connection: ConnectionId(1), correlation: CorrelationId(1), api_version: 0 };
+        let mut effects = Effects::default();
+        let now = Now { mono: Instant::START, wall: Timestamp(0) };
+        broker.step(now, Input::Request { context, request: some_request(range.key) }, &mut effects);
+        let closed = effects.drain().any(|effect| matches!(effect, Effect::Close { .. }));
+        assert!(!closed, "API {}", range.key);
+    }
 }
