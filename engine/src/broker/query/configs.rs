@@ -147,6 +147,6 @@ fn config_type(kind: Kind) -> ConfigType {
         Kind::Boolean => ConfigType::Boolean,
         Kind::Integer { max, .. } if max > i64::from(i32::MAX) => ConfigType::Long,
         Kind::Integer { .. } => ConfigType::Int,
-        Kind::Word(_) => ConfigType::String,
+        Kind::Word(_) | Kind::Text => ConfigType::String,
     }
 }
