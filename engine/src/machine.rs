@@ -151,6 +151,8 @@ pub enum Wakeup {
     Parked,
     /// A broker's session may have ended.
     Session,
+    /// Logs are looked after.
+    Maintenance,
 }
 
 /// The buffer a step pushes its effects into; the shell drains it after each step.

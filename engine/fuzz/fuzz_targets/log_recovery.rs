@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use libfuzzer_sys::fuzz_target;
 use tribunal_engine::id::TopicPartition;
-use tribunal_engine::log::{LogSettings, PartitionLog};
+use tribunal_engine::log::{LogSettings, PartitionLog, Shutdown};
 use tribunal_engine::storage::mem::MemoryDisk;
 
 /// Runs a future that never waits.
@@ -21,12 +21,13 @@ fn block_on<F: Future>(future: F) -> F::Output {
 fuzz_target!(|bytes: &[u8]| {
     let disk = MemoryDisk::new();
     disk.write("orders-0", "00000000000000000000.log", bytes);
-    let settings = LogSettings { segment_bytes: 1 << 20 };
+    let settings = LogSettings::default();
     let partition = TopicPartition::new("orders", 0);
-    let (log, _) = block_on(PartitionLog::recover(&disk, partition.clone(), settings)).expect("readable");
+    let recover = || block_on(PartitionLog::recover(&disk, partition.clone(), settings, Shutdown::Unclean));
+    let (log, _) = recover().expect("readable");
     log.invariants();
     // What was cut is gone: a second boot finds the same log and cuts nothing.
-    let (again, cut) = block_on(PartitionLog::recover(&disk, partition, settings)).expect("readable");
+    let (again, cut) = recover().expect("readable");
     assert!(cut.is_none());
     assert_eq!(again.end_offset(), log.end_offset());
 });

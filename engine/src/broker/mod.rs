@@ -2,9 +2,9 @@
 //!
 //! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`, and
 //! in `query` those that admin clients ask; so has each conversation of the broker's own: `lifecycle`
-//! (registration, heartbeats), `metadata_fetch` (the controller's log), `replication` (fetching from leaders), `isr`
-//! (AlterPartition). Replies that wait are kept by `parked` and released by what they wait for: the shell makes no
-//! protocol decision.
+//! (registration, heartbeats), `maintenance` (retention, flushes), `metadata_fetch` (the controller's log),
+//! `replication` (fetching from leaders), `isr` (AlterPartition). Replies that wait are kept by `parked` and
+//! released by what they wait for: the shell makes no protocol decision.
 //!
 //! A broker that restarts forgets its metadata and reads the controller's log from the start; it serves clients
 //! when it has applied its own registration and the controller has unfenced it. Kafka's brokers keep a copy of the
@@ -14,6 +14,7 @@ mod auto_create;
 mod fetch;
 mod isr;
 mod lifecycle;
+mod maintenance;
 mod metadata;
 mod metadata_fetch;
 mod offsets;
@@ -25,11 +26,11 @@ mod replication;
 use std::collections::BTreeMap;
 
 use crate::config::BrokerConfig;
-use crate::epoch::LeaderEpoch;
+use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::event::Event;
 use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicName, TopicPartition};
-use crate::log::{LogCompletion, LogIo, LogSettings, PartitionLog};
+use crate::log::{LogCompletion, LogIo, PartitionLog};
 use crate::machine::{CallError, CallToken, Effect, Effects, Input, Lane, Machine, RequestContext, Wakeup};
 use crate::message::{
     ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, Request, Response,
@@ -95,6 +96,7 @@ pub struct Broker {
     replicas: BTreeMap<TopicPartition, Replica>,
     replication: replication::Replication,
     isr: isr::IsrChecks,
+    maintenance: maintenance::Maintenance,
     produces: produce::ParkedProduces,
     fetches: fetch::Fetches,
     lookups: offsets::Lookups,
@@ -118,6 +120,7 @@ impl Broker {
             replicas: BTreeMap::new(),
             replication: replication::Replication::default(),
             isr: isr::IsrChecks::default(),
+            maintenance: maintenance::Maintenance::default(),
             produces: produce::ParkedProduces::default(),
             fetches,
             lookups: offsets::Lookups::default(),
@@ -126,6 +129,13 @@ impl Broker {
             disk: BTreeMap::new(),
             next_token: 0,
         }
+    }
+
+    /// The epoch it had before, if it stopped in order then: what it acknowledged is all there (KIP-966).
+    #[must_use]
+    pub fn with_previous_epoch(mut self, epoch: BrokerEpoch) -> Broker {
+        self.lifecycle.previous_epoch = epoch;
+        self
     }
 
     /// Its replicas, for snapshots.
@@ -188,13 +198,16 @@ impl Broker {
             Some(DiskWait::Log(partition, completion)) => {
                 let Some(replica) = self.replicas.get_mut(&partition) else { return };
                 let before = Marks::of(replica);
+                let mut io = LogIo::default();
                 match outcome {
-                    Ok(_) => replica.complete(now, completion, effects),
+                    Ok(done) => replica.complete(now, completion, &done, &mut io, effects),
                     Err(_) => {
                         replica.fail(effects);
+                        self.lifecycle.storage_failed(now.mono);
                         self.note_leader(now, &partition, effects);
                     }
                 }
+                self.submit(&partition, io, effects);
                 self.after_change(now, &partition, before, effects);
             }
             Some(DiskWait::Fetch(slot)) => self.on_read(now, slot, outcome, effects),
@@ -226,7 +239,7 @@ impl Broker {
 
     fn add_replica(&mut self, partition: &TopicPartition, topic: &TopicImage, effects: &mut Effects) {
         let config = topic.config(self.settings.config.topic_defaults);
-        let settings = LogSettings { segment_bytes: config.segment_bytes };
+        let settings = config.log;
         let log = self
             .recovered
             .remove(partition)
@@ -385,6 +398,7 @@ impl Machine for Broker {
         self.resume_replication(now, effects);
         self.expire_produces(now, effects);
         self.expire_fetches(now, effects);
+        self.maintain(now, effects);
     }
 
     fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
@@ -392,6 +406,7 @@ impl Machine for Broker {
             self.lifecycle.next_wakeup(),
             self.metadata_fetch.next_wakeup(),
             self.isr.next_wakeup(),
+            self.maintenance.next_wakeup(),
             self.replication.next_wakeup(),
             self.produces.next_deadline(),
             self.fetches.next_deadline(),

@@ -5,12 +5,14 @@
 //! so a default stands in one place. A key that is not in the table is an error, never ignored.
 
 pub mod keys;
+mod log;
 mod typed;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 pub use keys::{KEYS, Key, Kind, Scope};
+pub use log::{CleanupPolicy, LogConfig, TimestampType};
 pub use typed::{BrokerConfig, ConsumerConfig, OffsetReset, Partitioner, ProducerConfig, TopicConfig};
 
 /// Settings by name, as text, as a properties file has them.
@@ -74,6 +76,9 @@ pub fn broker_key_of(topic_key: &Key) -> Option<&'static Key> {
     let with_prefix = || key(Scope::Broker, &format!("log.{name}"));
     match name {
         "max.message.bytes" => key(Scope::Broker, "message.max.bytes"),
+        "segment.ms" => key(Scope::Broker, "log.roll.ms"),
+        "flush.ms" => key(Scope::Broker, "log.flush.interval.ms"),
+        "flush.messages" => key(Scope::Broker, "log.flush.interval.messages"),
         _ => with_prefix().or_else(|| key(Scope::Broker, name)),
     }
 }
@@ -89,4 +94,21 @@ pub fn check(scope: Scope, name: &str, value: &str) -> Result<Value, ConfigError
         value: value.to_owned(),
         problem,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_key_and_the_broker_key_it_falls_back_to_mean_the_same() {
+        let mut without = Vec::new();
+        for key in KEYS.iter().filter(|key| key.scope == Scope::Topic) {
+            match broker_key_of(key) {
+                Some(broker) => assert_eq!((broker.kind, broker.default), (key.kind, key.default)),
+                None => without.push(key.name),
+            }
+        }
+        assert!(without.len() < 2, "no broker key for {without:?}");
+    }
 }

@@ -122,7 +122,7 @@ fn entry(key: &Key, synonyms: Vec<ConfigSynonym>, is_read_only: bool) -> ConfigE
         is_read_only,
         source: first.source,
         is_sensitive: false,
-        config_type: config_type(key.kind),
+        config_type: config_type(key),
         documentation: Some(key.doc.to_owned()),
         synonyms,
     }
@@ -142,11 +142,12 @@ fn given(name: &str, value: &str, config_type: ConfigType, doc: &str) -> ConfigE
     }
 }
 
-fn config_type(kind: Kind) -> ConfigType {
-    match kind {
+fn config_type(key: &Key) -> ConfigType {
+    match key.kind {
         Kind::Boolean => ConfigType::Boolean,
         Kind::Integer { max, .. } if max > i64::from(i32::MAX) => ConfigType::Long,
         Kind::Integer { .. } => ConfigType::Int,
+        Kind::Word(_) if key.name.ends_with("cleanup.policy") => ConfigType::List,
         Kind::Word(_) | Kind::Text => ConfigType::String,
     }
 }
