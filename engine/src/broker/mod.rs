@@ -1,10 +1,10 @@
 //! A broker: replicas, the requests about them, and what it says to the controller.
 //!
-//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`; so has each
-//! conversation of the broker's own: `lifecycle` (registration, heartbeats), `maintenance` (retention,
-//! flushes), `metadata_fetch` (the controller's
-//! log), `replication` (fetching from leaders), `isr` (AlterPartition). Replies that wait are kept by
-//! `parked` and released by what they wait for: the shell makes no protocol decision.
+//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`, and
+//! in `query` those that admin clients ask; so has each conversation of the broker's own: `lifecycle`
+//! (registration, heartbeats), `maintenance` (retention, flushes), `metadata_fetch` (the controller's log),
+//! `replication` (fetching from leaders), `isr` (AlterPartition). Replies that wait are kept by `parked` and
+//! released by what they wait for: the shell makes no protocol decision.
 //!
 //! A broker that restarts forgets its metadata and reads the controller's log from the start; it serves clients
 //! when it has applied its own registration and the controller has unfenced it. Kafka's brokers keep a copy of the
@@ -20,6 +20,7 @@ mod metadata_fetch;
 mod offsets;
 mod parked;
 mod produce;
+mod query;
 mod replication;
 
 use std::collections::BTreeMap;
@@ -167,10 +168,7 @@ impl Broker {
                 effects.respond(&context, self.offsets_for_epochs(&request).into());
             }
             Request::CreateTopics(request) => self.forward_create_topics(context, request, effects),
-            _ => {
-                let reason = "request that brokers do not serve";
-                effects.push(Effect::Close { connection: context.connection, reason });
-            }
+            request => self.on_query(&context, request, effects),
         }
     }
 
