@@ -48,6 +48,13 @@ pub enum ElectionReason {
     EligibleReplicaReturned,
     /// No ISR member was alive and `unclean.leader.election.enable` is on.
     Unclean,
+    /// Nobody was in sync or eligible any more; the last leader came back (KIP-966). It leads with what it still
+    /// has.
+    LastKnownLeader,
+    /// The preferred replica took over from another.
+    Preferred,
+    /// A reassignment took the old leader away, or replicas.
+    Reassigned,
 }
 
 /// A fact about one machine.
@@ -85,6 +92,14 @@ pub enum Event {
     BrokerFenced { broker: NodeId },
     /// The controller unfenced a broker.
     BrokerUnfenced { broker: NodeId },
+    /// A broker asked to stop; the controller takes its leaderships and its places in ISRs from it.
+    BrokerShuttingDown { broker: NodeId },
+    /// A broker began to stop in good order.
+    ShutdownBegan { broker: NodeId },
+    /// A broker stops now: the controller let it go, or it has waited long enough.
+    ShutdownGranted { broker: NodeId, by_controller: bool },
+    /// Other replicas may lead when the ISR is empty.
+    EligibleLeadersChanged { partition: TopicPartition, elr: Vec<NodeId> },
     /// The controller elected a leader, or none.
     LeaderElected {
         partition: TopicPartition,
@@ -165,6 +180,15 @@ impl fmt::Display for Event {
             }
             Event::BrokerFenced { broker } => write!(f, "fenced {broker}"),
             Event::BrokerUnfenced { broker } => write!(f, "unfenced {broker}"),
+            Event::BrokerShuttingDown { broker } => write!(f, "shutting-down {broker}"),
+            Event::ShutdownBegan { broker } => write!(f, "shutdown-began {broker}"),
+            Event::ShutdownGranted { broker, by_controller } => {
+                let by = if *by_controller { "controller" } else { "time" };
+                write!(f, "shutdown-granted {broker} by={by}")
+            }
+            Event::EligibleLeadersChanged { partition, elr } => {
+                write!(f, "elr-changed {partition} {}", Isr(elr))
+            }
             Event::LeaderElected { partition, leader, epoch, isr, reason } => {
                 write!(
                     f,

@@ -84,6 +84,11 @@ pub enum Input {
         /// Which one.
         connection: ConnectionId,
     },
+    /// The process is to stop in good order. The machine begins; [`Machine::may_stop`] says when it is done.
+    Shutdown {
+        /// How long it may wait for others to let it go.
+        patience: Duration,
+    },
     /// A wake-up the machine asked for is due, or the machine has just booted.
     Tick,
 }
@@ -151,6 +156,10 @@ pub enum Wakeup {
     Parked,
     /// A broker's session may have ended.
     Session,
+    /// The balance of leaderships is checked.
+    Balance,
+    /// A shutdown has waited long enough.
+    Shutdown,
 }
 
 /// The buffer a step pushes its effects into; the shell drains it after each step.
@@ -198,6 +207,9 @@ pub trait Machine {
 
     /// When the machine wants a [`Input::Tick`], and why. Asked after every step.
     fn next_wakeup(&self) -> Option<(Instant, Wakeup)>;
+
+    /// True when a shutdown is complete and the shell may end the process. Asked after every step.
+    fn may_stop(&self) -> bool;
 
     /// Checks every invariant; panics on a bug of ours.
     fn invariants(&self);

@@ -26,6 +26,17 @@ pub enum Truncation {
     ToHighWatermark,
 }
 
+/// Whether the controller keeps eligible leader replicas.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum EligibleLeaders {
+    /// Yes (KIP-966 part 1; `eligible.leader.replicas.version` = 1, as new clusters have it from Kafka 4.1 on).
+    #[default]
+    Kept,
+    /// No: the last member of an ISR stays in it, whatever it has lost meanwhile (kafka.md B24, last replica
+    /// standing).
+    Off,
+}
+
 /// The knobs. `ProtocolVariant::default()` is the safe protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ProtocolVariant {
@@ -33,42 +44,40 @@ pub struct ProtocolVariant {
     pub high_watermark_quorum: HighWatermarkQuorum,
     /// How followers truncate.
     pub truncation: Truncation,
+    /// Who may lead when the ISR is empty.
+    pub eligible_leaders: EligibleLeaders,
 }
+
+/// The safe protocol, to name what another differs in.
+const SAFE: ProtocolVariant = ProtocolVariant {
+    high_watermark_quorum: HighWatermarkQuorum::MaximalIsr,
+    truncation: Truncation::DivergingEpoch,
+    eligible_leaders: EligibleLeaders::Kept,
+};
 
 impl ProtocolVariant {
     /// Every variant that has a name, with the sentence that explains it; the first is the safe one.
     pub const NAMED: &'static [(&'static str, ProtocolVariant, &'static str)] = &[
-        (
-            "safe",
-            ProtocolVariant {
-                high_watermark_quorum: HighWatermarkQuorum::MaximalIsr,
-                truncation: Truncation::DivergingEpoch,
-            },
-            "the protocol as Kafka runs it today",
-        ),
+        ("safe", SAFE, "the protocol as Kafka runs it today"),
         (
             "high-watermark-ignores-one-member",
-            ProtocolVariant {
-                high_watermark_quorum: HighWatermarkQuorum::IgnoreOneMember,
-                truncation: Truncation::DivergingEpoch,
-            },
+            ProtocolVariant { high_watermark_quorum: HighWatermarkQuorum::IgnoreOneMember, ..SAFE },
             "the leader does not wait for one in-sync replica before it commits",
         ),
         (
             "truncate-to-high-watermark",
-            ProtocolVariant {
-                high_watermark_quorum: HighWatermarkQuorum::MaximalIsr,
-                truncation: Truncation::ToHighWatermark,
-            },
+            ProtocolVariant { truncation: Truncation::ToHighWatermark, ..SAFE },
             "a follower of a new epoch cuts its log to its own, lagging, high watermark (KIP-101, KAFKA-1211)",
         ),
         (
             "high-watermark-over-committed-isr",
-            ProtocolVariant {
-                high_watermark_quorum: HighWatermarkQuorum::CommittedIsr,
-                truncation: Truncation::DivergingEpoch,
-            },
+            ProtocolVariant { high_watermark_quorum: HighWatermarkQuorum::CommittedIsr, ..SAFE },
             "the leader commits without the replica it has just proposed for the ISR (KIP-497, KIP-966 6.5.2)",
+        ),
+        (
+            "no-eligible-leader-replicas",
+            ProtocolVariant { eligible_leaders: EligibleLeaders::Off, ..SAFE },
+            "the last replica standing keeps the leadership even if it lost its disk's cache (KIP-966)",
         ),
     ];
 

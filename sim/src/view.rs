@@ -30,6 +30,8 @@ pub enum What {
     Started,
     /// A process died; its machine lives.
     Crashed,
+    /// A process stopped in good order.
+    Stopped,
     /// A machine lost power.
     PowerLost,
     /// A process stands still.
@@ -338,7 +340,7 @@ impl ClusterView {
         for partition in self.partitions.values_mut() {
             let Some(replica) = partition.replicas.get_mut(&node) else { continue };
             match happening.what {
-                What::Crashed | What::PowerLost => {
+                What::Crashed | What::Stopped | What::PowerLost => {
                     replica.up = false;
                     replica.leads = None;
                     // It is not kept on disk.
@@ -438,11 +440,15 @@ pub fn partition_of(event: &Event) -> Option<&TopicPartition> {
         | Event::Acknowledged { partition, .. }
         | Event::LeaderElected { partition, .. }
         | Event::IsrChanged { partition, .. }
+        | Event::EligibleLeadersChanged { partition, .. }
         | Event::RecoveryCut { partition, .. }
         | Event::StorageFailed { partition } => Some(partition),
         Event::BrokerRegistered { .. }
         | Event::BrokerFenced { .. }
         | Event::BrokerUnfenced { .. }
+        | Event::BrokerShuttingDown { .. }
+        | Event::ShutdownBegan { .. }
+        | Event::ShutdownGranted { .. }
         | Event::ConnectionClosed { .. } => None,
     }
 }

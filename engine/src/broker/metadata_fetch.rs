@@ -120,6 +120,7 @@ impl Broker {
                 MetadataRecord::RegisterBroker { .. }
                     | MetadataRecord::FenceBroker { .. }
                     | MetadataRecord::UnfenceBroker { .. }
+                    | MetadataRecord::ControlledShutdown { .. }
             );
             self.metadata_fetch.next_offset = offset.next();
         }

@@ -2,7 +2,7 @@
 //!
 //! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `offsets`; so has each
 //! conversation of the broker's own: `lifecycle` (registration, heartbeats), `metadata_fetch` (the controller's
-//! log), `replication` (fetching from leaders), `isr` (AlterPartition). Replies that wait are parked here, in
+//! log), `replication` (fetching from leaders), `isr` (AlterPartition), `shutdown` (stopping). Replies that wait are parked here, in
 //! `produce` and `fetch`, and released by what they wait for: the shell makes no protocol decision.
 //!
 //! A broker that restarts forgets its metadata and reads the controller's log from the start; it serves clients
@@ -17,6 +17,7 @@ mod metadata_fetch;
 mod offsets;
 mod produce;
 mod replication;
+mod shutdown;
 
 use std::collections::BTreeMap;
 
@@ -88,6 +89,7 @@ pub struct Broker {
     recovered: BTreeMap<TopicPartition, PartitionLog>,
     replicas: BTreeMap<TopicPartition, Replica>,
     replication: replication::Replication,
+    shutdown: shutdown::Shutdown,
     isr: isr::IsrChecks,
     produces: produce::ParkedProduces,
     fetches: fetch::Fetches,
@@ -108,6 +110,7 @@ impl Broker {
             recovered: recovered.into_iter().map(|log| (log.partition().clone(), log)).collect(),
             replicas: BTreeMap::new(),
             replication: replication::Replication::default(),
+            shutdown: shutdown::Shutdown::default(),
             isr: isr::IsrChecks::default(),
             produces: produce::ParkedProduces::default(),
             fetches: fetch::Fetches::default(),
@@ -160,7 +163,7 @@ impl Broker {
     ) {
         match self.calls.remove(&token) {
             Some(Call::Registration) => self.on_registered(now, &outcome, effects),
-            Some(Call::Heartbeat) => self.on_heartbeat(now, outcome),
+            Some(Call::Heartbeat) => self.on_heartbeat(now, outcome, effects),
             Some(Call::MetadataFetch) => self.on_metadata(now, outcome, effects),
             Some(Call::AlterPartition(partition)) => self.on_altered(now, &partition, outcome, effects),
             Some(Call::ReplicaFetch(leader)) => self.on_fetched(now, leader, outcome, effects),
@@ -355,6 +358,9 @@ fn on_topics_created(
 
 impl Machine for Broker {
     fn step(&mut self, now: Now, input: Input, effects: &mut Effects) {
+        if self.shutdown.is_closed() {
+            return self.step_closed(now, input, effects);
+        }
         match input {
             Input::Request { context, request } => self.on_request(now, context, request, effects),
             Input::Reply { token, outcome } => self.on_reply(now, token, outcome, effects),
@@ -363,8 +369,10 @@ impl Machine for Broker {
                 self.produces.forget(connection);
                 self.fetches.forget(connection);
             }
+            Input::Shutdown { patience } => self.begin_shutdown(now, patience, effects),
             Input::Tick => {}
         }
+        self.check_shutdown(now, effects);
         self.live(now, effects);
         self.fetch_metadata(now, effects);
         self.check_isr(now, effects);
@@ -374,6 +382,9 @@ impl Machine for Broker {
     }
 
     fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
+        if self.shutdown.is_closed() {
+            return None;
+        }
         [
             self.lifecycle.next_wakeup(),
             self.metadata_fetch.next_wakeup(),
@@ -381,10 +392,15 @@ impl Machine for Broker {
             self.replication.next_wakeup(),
             self.produces.next_deadline(),
             self.fetches.next_deadline(),
+            self.shutdown.next_wakeup(),
         ]
         .into_iter()
         .flatten()
         .min()
+    }
+
+    fn may_stop(&self) -> bool {
+        self.shutdown == shutdown::Shutdown::Stopped
     }
 
     fn invariants(&self) {

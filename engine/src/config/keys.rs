@@ -146,6 +146,27 @@ pub static KEYS: &[Key] = &[
     ),
     key(
         Broker,
+        "auto.leader.rebalance.enable",
+        Kind::Boolean,
+        "true",
+        "Give leaderships back to the preferred replicas from time to time.",
+    ),
+    key(
+        Broker,
+        "leader.imbalance.check.interval.seconds",
+        integer(1, LONG_MAX),
+        "300",
+        "How often the controller looks whether partitions are led by their preferred replicas.",
+    ),
+    key(
+        Broker,
+        "leader.imbalance.per.broker.percentage",
+        integer(0, INT_MAX),
+        "10",
+        "A broker gets its partitions back when others lead more than this percentage of them.",
+    ),
+    key(
+        Broker,
         "default.replication.factor",
         integer(1, 32767),
         "1",

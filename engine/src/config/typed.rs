@@ -44,6 +44,10 @@ impl<'a> Lookup<'a> {
         Duration::from_millis(u64::try_from(self.integer(name)).unwrap_or(0))
     }
 
+    fn seconds(&self, name: &str) -> Duration {
+        Duration::from_secs(u64::try_from(self.integer(name)).unwrap_or(0))
+    }
+
     fn boolean(&self, name: &str) -> bool {
         self.value(name) == Value::Boolean(true)
     }
@@ -60,6 +64,9 @@ pub struct BrokerConfig {
     pub broker_heartbeat_interval: Duration,
     pub broker_session_timeout: Duration,
     pub controller_quorum_request_timeout: Duration,
+    pub auto_leader_rebalance_enable: bool,
+    pub leader_imbalance_check_interval: Duration,
+    pub leader_imbalance_per_broker_percentage: u64,
     pub default_replication_factor: i16,
     pub num_partitions: i32,
     pub replica_lag_time_max: Duration,
@@ -86,6 +93,12 @@ impl BrokerConfig {
             broker_heartbeat_interval: lookup.millis("broker.heartbeat.interval.ms"),
             broker_session_timeout: lookup.millis("broker.session.timeout.ms"),
             controller_quorum_request_timeout: lookup.millis("controller.quorum.request.timeout.ms"),
+            auto_leader_rebalance_enable: lookup.boolean("auto.leader.rebalance.enable"),
+            leader_imbalance_check_interval: lookup.seconds("leader.imbalance.check.interval.seconds"),
+            leader_imbalance_per_broker_percentage: u64::try_from(
+                lookup.integer("leader.imbalance.per.broker.percentage"),
+            )
+            .unwrap_or(0),
             default_replication_factor: i16::try_from(lookup.integer("default.replication.factor"))
                 .unwrap_or(i16::MAX),
             num_partitions: lookup.int("num.partitions"),

@@ -7,11 +7,10 @@ use uuid::Builder;
 use super::placement::place;
 use super::{Controller, Decision};
 use crate::config::{Scope, check};
-use crate::epoch::{LeaderEpoch, PartitionEpoch};
 use crate::error::ErrorCode;
 use crate::id::{NodeId, PartitionIndex, TopicId, TopicName};
 use crate::message::{CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, NewTopic};
-use crate::metadata::MetadataRecord;
+use crate::metadata::{ConfigResource, MetadataRecord, PartitionImage};
 
 /// Why a topic cannot be created: the code and a sentence for a person.
 type Refusal = (ErrorCode, String);
@@ -62,7 +61,8 @@ impl Controller {
         let mut records = vec![MetadataRecord::Topic { name, id }];
         for (key, value) in &topic.configs {
             let value = value.clone().unwrap_or_default();
-            records.push(MetadataRecord::TopicSetting { topic: id, name: key.clone(), value });
+            let resource = ConfigResource::Topic(TopicName::new(&topic.name));
+            records.push(MetadataRecord::Config { resource, name: key.clone(), value: Some(value) });
         }
         for (index, replicas) in (0..).map(PartitionIndex).zip(&replicas) {
             records.push(self.new_partition(id, index, replicas));
@@ -83,11 +83,7 @@ impl Controller {
         MetadataRecord::Partition {
             topic,
             partition,
-            replicas: replicas.to_vec(),
-            isr,
-            leader,
-            leader_epoch: LeaderEpoch::ZERO,
-            partition_epoch: PartitionEpoch::ZERO,
+            state: PartitionImage::new(replicas.to_vec(), isr, leader),
         }
     }
 
@@ -108,13 +104,7 @@ impl Controller {
                 format!("{partitions} partitions; at least 1 is needed"),
             ));
         };
-        let active: Vec<NodeId> = self
-            .image
-            .brokers()
-            .iter()
-            .filter(|(_, image)| !image.fenced)
-            .map(|(broker, _)| *broker)
-            .collect();
+        let active: Vec<NodeId> = self.image.active_brokers().collect();
         match usize::try_from(replication) {
             Ok(count) if count >= 1 && count <= active.len() => {
                 Ok(place(&active, partitions, count, &mut self.settings.rng))

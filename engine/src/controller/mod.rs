@@ -7,10 +7,12 @@
 //! Sources: KIP-500, KIP-631, KIP-497 (AlterPartition), KIP-903 (broker epochs in the ISR); Kafka's
 //! `ReplicationControlManager`, `ClusterControlManager`, `PartitionChangeBuilder`.
 //!
-//! Not here: the quorum's elections ([`crate::quorum`]), reassignment, preferred-leader election.
+//! Not here: the quorum's elections ([`crate::quorum`]).
 
 mod alter_partition;
+mod balance;
 mod brokers;
+mod change;
 mod create_topics;
 mod election;
 mod fetch;
@@ -32,6 +34,7 @@ use crate::quorum::Quorum;
 use crate::rng::Rng;
 use crate::storage::{DiskOutcome, DiskToken};
 use crate::time::{Instant, Now};
+use crate::variant::ProtocolVariant;
 use crate::wire::{Listener, advertised};
 
 /// What a handler wants: records to commit, and the reply once they are.
@@ -67,6 +70,8 @@ pub struct ControllerSettings {
     pub config: BrokerConfig,
     /// For topic ids and placement.
     pub rng: Rng,
+    /// The protocol's knobs.
+    pub variant: ProtocolVariant,
 }
 
 /// The controller of a cluster.
@@ -75,13 +80,16 @@ pub struct Controller {
     settings: ControllerSettings,
     quorum: Quorum,
     image: MetadataImage,
-    /// When each broker was last heard of. Soft: a new controller gives everybody a whole session.
-    last_contact: BTreeMap<NodeId, Instant>,
+    /// What is known of each broker besides its registration.
+    contacts: BTreeMap<NodeId, brokers::Contact>,
     parked: VecDeque<Parked>,
     fetches: fetch::ParkedFetches,
     disk: BTreeMap<DiskToken, DiskWait>,
     next_token: u64,
+    /// When the balance of leaderships is checked next.
+    balance_at: Option<Instant>,
     started: bool,
+    stopped: bool,
 }
 
 /// What the end of a disk operation means.
@@ -107,12 +115,14 @@ impl Controller {
             settings,
             quorum,
             image,
-            last_contact: BTreeMap::new(),
+            contacts: BTreeMap::new(),
             parked: VecDeque::new(),
             fetches: fetch::ParkedFetches::default(),
             disk: BTreeMap::new(),
             next_token: 0,
+            balance_at: None,
             started: false,
+            stopped: false,
         }
     }
 
@@ -127,8 +137,9 @@ impl Controller {
         let mut io = LogIo::default();
         self.quorum.lead(&mut io);
         self.submit(io, effects);
+        self.schedule_balance(now);
         for broker in self.image.brokers().keys() {
-            self.last_contact.insert(*broker, now.mono);
+            self.contacts.insert(*broker, brokers::Contact::new(now.mono));
         }
     }
 
@@ -166,8 +177,9 @@ impl Controller {
         self.quorum.append(now.wall, records, &mut io);
         self.submit(io, effects);
         for (offset, record) in (base.0..).map(Offset).zip(records) {
+            let reason = self.election_reason(record);
             let touched = self.image.replay(offset, record);
-            self.note(offset, record, touched, effects);
+            self.note(offset, record, touched, reason, effects);
         }
         self.quorum.end_offset()
     }
@@ -218,11 +230,24 @@ impl Controller {
         }
     }
 
+    /// Why a record about to be replayed elects a leader, if it does.
+    fn election_reason(&self, record: &MetadataRecord) -> Option<ElectionReason> {
+        match record {
+            MetadataRecord::Partition { .. } => Some(ElectionReason::Created),
+            MetadataRecord::PartitionChange(change) if change.leader.is_some() => {
+                let before = self.image.topic_by_id(change.topic)?.partitions.get(&change.partition)?;
+                Some(election::reason(before, change))
+            }
+            _ => None,
+        }
+    }
+
     fn note(
         &self,
         offset: Offset,
         record: &MetadataRecord,
         touched: Option<TopicPartition>,
+        reason: Option<ElectionReason>,
         effects: &mut Effects,
     ) {
         match record {
@@ -236,36 +261,23 @@ impl Controller {
             MetadataRecord::UnfenceBroker { broker, .. } => {
                 effects.note(Event::BrokerUnfenced { broker: *broker });
             }
-            MetadataRecord::Topic { .. } | MetadataRecord::TopicSetting { .. } => {}
-            MetadataRecord::Partition { .. } => self.note_election(touched, ElectionReason::Created, effects),
-            MetadataRecord::PartitionChange(change) if change.leader.is_some() => {
-                let reason = self.reason(change);
-                self.note_election(touched, reason, effects);
+            MetadataRecord::ControlledShutdown { broker, .. } => {
+                effects.note(Event::BrokerShuttingDown { broker: *broker });
             }
-            MetadataRecord::PartitionChange(_) => {
-                if let Some((partition, image)) =
-                    touched.and_then(|tp| Some((tp.clone(), self.image.partition(&tp)?)))
-                {
-                    let (isr, partition_epoch) = (image.isr.clone(), image.partition_epoch);
-                    effects.note(Event::IsrChanged { partition, isr, partition_epoch });
-                }
-            }
+            _ => {}
         }
-    }
-
-    fn note_election(&self, touched: Option<TopicPartition>, reason: ElectionReason, effects: &mut Effects) {
         let Some(partition) = touched else { return };
         let Some(image) = self.image.partition(&partition) else { return };
-        let (leader, epoch, isr) = (image.leader, image.leader_epoch, image.isr.clone());
-        effects.note(Event::LeaderElected { partition, leader, epoch, isr, reason });
-    }
-
-    fn reason(&self, change: &PartitionChange) -> ElectionReason {
-        match (change.recovering, change.isr.is_some()) {
-            (true, _) => ElectionReason::Unclean,
-            (false, true) => ElectionReason::LeaderLost,
-            (false, false) if change.leader == Some(None) => ElectionReason::LeaderLost,
-            (false, false) => ElectionReason::EligibleReplicaReturned,
+        let isr = image.isr.clone();
+        if let Some(reason) = reason {
+            let (leader, epoch) = (image.leader, image.leader_epoch);
+            effects.note(Event::LeaderElected { partition: partition.clone(), leader, epoch, isr, reason });
+        } else {
+            let partition_epoch = image.partition_epoch;
+            effects.note(Event::IsrChanged { partition: partition.clone(), isr, partition_epoch });
+        }
+        if let MetadataRecord::PartitionChange(PartitionChange { elr: Some(elr), .. }) = record {
+            effects.note(Event::EligibleLeadersChanged { partition, elr: elr.clone() });
         }
     }
 }
@@ -280,14 +292,24 @@ impl Machine for Controller {
             Input::Disk { token, outcome } => self.on_disk(now, token, outcome, effects),
             Input::Closed { connection } => self.fetches.forget(connection),
             Input::Reply { .. } => panic!("a controller of one voter calls nobody"),
+            // What it has promised is on disk: there is nothing to wait for.
+            Input::Shutdown { .. } => self.stopped = true,
             Input::Tick => {}
         }
         self.expire_sessions(now, effects);
+        self.maybe_balance(now, effects);
         self.expire_fetches(now, effects);
     }
 
     fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
-        [self.next_session_end(), self.fetches.next_deadline()].into_iter().flatten().min()
+        [self.next_session_end(), self.fetches.next_deadline(), self.next_balance()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn may_stop(&self) -> bool {
+        self.stopped
     }
 
     fn invariants(&self) {
@@ -299,7 +321,11 @@ impl Machine for Controller {
                 isr.iter().all(|member| replicas.contains(member)),
                 "{name}/{index}: ISR outside the replicas"
             );
-            assert!(!isr.is_empty(), "{name}/{index}: empty ISR");
+            assert!(self.keeps_elr() || !isr.is_empty(), "{name}/{index}: empty ISR");
+            assert!(
+                !partition.elr.iter().any(|eligible| isr.contains(eligible)),
+                "{name}/{index}: in sync and merely eligible at once"
+            );
             if let Some(leader) = leader {
                 assert!(isr.contains(leader), "{name}/{index}: leader {leader} outside the ISR");
             }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::node::{Node, Observer};
 use super::platform::{Clock, Platform};
+use super::shutdown::Shutdown;
 use crate::broker::{Broker, BrokerSettings};
 use crate::config::TopicConfig;
 use crate::controller::{Controller, ControllerSettings};
@@ -29,7 +30,7 @@ pub enum BootError {
     Listen(#[from] io::Error),
 }
 
-/// Recovers every log of a broker and runs it, for ever.
+/// Recovers every log of a broker and runs it until `shutdown` was requested and it has stopped.
 ///
 /// # Errors
 /// If it could not start.
@@ -37,16 +38,19 @@ pub async fn start_broker<P: Platform>(
     platform: P,
     settings: BrokerSettings,
     observer: Rc<dyn Observer<Broker>>,
+    shutdown: &Shutdown,
 ) -> Result<(), BootError> {
     let logs = recover_logs(&platform, settings.config.topic_defaults, &*observer).await?;
     let (endpoint, frame_bytes_max) = (settings.endpoint.clone(), settings.config.socket_request_max_bytes);
     let name = format!("broker-{}", settings.node);
     let broker = Broker::new(settings, logs);
-    Node::new(platform, broker, Listener::Broker, name, frame_bytes_max, observer).run(endpoint).await?;
+    Node::new(platform, broker, Listener::Broker, name, frame_bytes_max, observer)
+        .run(endpoint, shutdown)
+        .await?;
     Ok(())
 }
 
-/// Recovers the metadata log and runs the controller, for ever.
+/// Recovers the metadata log and runs the controller until `shutdown` was requested and it has stopped.
 ///
 /// # Errors
 /// If it could not start.
@@ -55,13 +59,14 @@ pub async fn start_controller<P: Platform>(
     settings: ControllerSettings,
     endpoint: Endpoint,
     observer: Rc<dyn Observer<Controller>>,
+    shutdown: &Shutdown,
 ) -> Result<(), BootError> {
     let (quorum, records) = Quorum::recover(platform.disk()).await?;
     let (name, frame_bytes_max) =
         (format!("controller-{}", settings.node), settings.config.socket_request_max_bytes);
     let controller = Controller::new(settings, quorum, &records);
     Node::new(platform, controller, Listener::Controller, name, frame_bytes_max, observer)
-        .run(endpoint)
+        .run(endpoint, shutdown)
         .await?;
     Ok(())
 }

@@ -14,7 +14,9 @@ mod mailbox;
 mod node;
 mod peer;
 pub mod platform;
+mod shutdown;
 
 pub use boot::{BootError, start_broker, start_controller};
 pub use node::{Node, Observer};
 pub use platform::{Clock, Network, Platform, Spawner};
+pub use shutdown::Shutdown;

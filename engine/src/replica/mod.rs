@@ -241,6 +241,13 @@ impl Replica {
         effects.note(Event::StorageFailed { partition: self.partition().clone() });
     }
 
+    /// Makes everything in the log durable.
+    pub fn sync(&mut self, io: &mut LogIo) {
+        if !matches!(self.role, Role::Offline) {
+            self.log.sync(io);
+        }
+    }
+
     /// A disk operation of the log ended well.
     pub fn complete(&mut self, now: Now, completion: LogCompletion, effects: &mut Effects) {
         self.log.complete(completion);

@@ -92,6 +92,7 @@ impl MiniCluster {
                 cluster_id: "mini".to_owned(),
                 config,
                 rng: Rng::from_seed(1),
+                variant: self.variant,
             };
             Process::Controller(Box::new(Controller::new(settings, quorum, &records)))
         } else {
@@ -126,6 +127,12 @@ impl MiniCluster {
         for key in lost {
             self.fail_call(key, CallError::Disconnected);
         }
+    }
+
+    /// Asks a process to stop in good order.
+    pub(crate) fn stop(&mut self, id: i32) {
+        let boot = self.hosts[&id].boot;
+        self.queue.push_back((id, boot, Input::Shutdown { patience: Duration::from_secs(30) }));
     }
 
     /// Loses every message between two processes, both ways.
@@ -226,8 +233,16 @@ impl MiniCluster {
                 controller.invariants();
             }
         }
+        let stopped = match process {
+            Process::Broker(broker) => broker.may_stop(),
+            Process::Controller(controller) => controller.may_stop(),
+        };
         for effect in effects.drain().collect::<Vec<_>>() {
             self.perform(id, effect);
+        }
+        if stopped {
+            self.line(id, "stopped");
+            self.crash(id);
         }
     }
 

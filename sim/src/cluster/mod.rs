@@ -8,6 +8,7 @@ mod models;
 mod recorder;
 mod world;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -15,7 +16,7 @@ use std::rc::Rc;
 use bytes::{Bytes, BytesMut};
 use tribunal_engine::broker::{Broker, BrokerSettings};
 use tribunal_engine::controller::{Controller, ControllerSettings};
-use tribunal_engine::driver::{Observer, start_broker, start_controller};
+use tribunal_engine::driver::{Observer, Shutdown, start_broker, start_controller};
 use tribunal_engine::event::Event;
 use tribunal_engine::id::{Endpoint, IncarnationId, NodeId, TopicPartition};
 use tribunal_engine::rng::Rng;
@@ -50,6 +51,9 @@ pub struct Cluster {
     nodes: BTreeMap<NodeId, HostId>,
     clients: BTreeMap<String, HostId>,
     boots: BTreeMap<NodeId, u64>,
+    shutdowns: BTreeMap<NodeId, Shutdown>,
+    /// Processes that have stopped in good order and whose hosts still count as up.
+    stopped: Rc<RefCell<Vec<NodeId>>>,
     client_processes: BTreeMap<String, ClientProcess>,
 }
 
@@ -84,6 +88,8 @@ impl Cluster {
             nodes,
             clients: hosts,
             boots: BTreeMap::new(),
+            shutdowns: BTreeMap::new(),
+            stopped: Rc::default(),
             client_processes: BTreeMap::new(),
         }
     }
@@ -137,7 +143,12 @@ impl Cluster {
 
     /// Lets time pass until `deadline`, or until somebody asked for attention.
     pub fn run_until(&mut self, deadline: Instant) -> Paused {
-        self.simulation.run_until(deadline)
+        let paused = self.simulation.run_until(deadline);
+        for node in self.stopped.take() {
+            self.simulation.exit(self.nodes[&node]);
+            self.note(Some(node), What::Stopped);
+        }
+        paused
     }
 
     /// Lets time pass until `done` says so; false if `deadline` came first. Asks every 5 ms.
@@ -204,23 +215,33 @@ impl Cluster {
         let observer =
             Rc::new(Witness { recorder: self.recorder.clone(), handle: self.handle(), host, node });
         self.note(Some(node), What::Started);
+        let shutdown = Shutdown::new();
+        self.shutdowns.insert(node, shutdown.clone());
+        let (stopped, handle) = (self.stopped.clone(), self.handle());
+        let end = move || {
+            stopped.borrow_mut().push(node);
+            handle.request_attention();
+        };
         if node == CONTROLLER {
             let settings = ControllerSettings {
                 node,
                 cluster_id: CLUSTER_ID.to_owned(),
                 config: self.plan.cluster.config.clone(),
                 rng: stream,
+                variant: self.plan.protocol,
             };
             self.simulation.spawn(host, "controller", async move {
-                if let Err(error) = start_controller(platform, settings, endpoint(node), observer).await {
-                    panic!("controller {node} could not start: {error}");
+                match start_controller(platform, settings, endpoint(node), observer, &shutdown).await {
+                    Ok(()) => end(),
+                    Err(error) => panic!("controller {node} could not start: {error}"),
                 }
             });
         } else {
             let settings = self.broker_settings(node, stream);
             self.simulation.spawn(host, "broker", async move {
-                if let Err(error) = start_broker(platform, settings, observer).await {
-                    panic!("broker {node} could not start: {error}");
+                match start_broker(platform, settings, observer, &shutdown).await {
+                    Ok(()) => end(),
+                    Err(error) => panic!("broker {node} could not start: {error}"),
                 }
             });
         }

@@ -82,7 +82,7 @@ impl<'a> Evidence<'a> {
         let mut stops = happenings.filter(|happening| {
             happening.node == Some(broker)
                 && happening.at <= at
-                && matches!(happening.what, What::Crashed | What::PowerLost)
+                && matches!(happening.what, What::Crashed | What::Stopped | What::PowerLost)
         });
         stops.next().is_some_and(|stop| stop.what == What::PowerLost)
     }

@@ -49,6 +49,7 @@ fn obey(cluster: &mut MiniCluster, command: &str) {
         }
         ["start", id] => cluster.start(node(id)),
         ["crash", id] => cluster.crash(node(id)),
+        ["stop", id] => cluster.stop(node(id)),
         ["cut", one, other] => cluster.cut(node(one), node(other)),
         ["heal"] => cluster.heal(),
         ["settle"] => cluster.settle(),
@@ -108,5 +109,8 @@ dialogues! {
     a_follower_that_lags_leaves_the_isr_and_comes_back "isr_shrink_and_expand.txt" "safe";
     a_failover_truncates_what_the_old_leader_alone_had "leader_failover_truncates.txt" "safe";
     acks_all_is_refused_below_min_insync_replicas "below_min_isr.txt" "safe";
+    a_broker_that_stops_in_good_order_gives_up_its_leaderships_first "controlled_shutdown.txt" "safe";
+    a_broker_on_its_way_out_joins_no_isr "shutting_down_joins_no_isr.txt" "safe";
+    leaderships_go_back_to_the_preferred_replica "preferred_leader_comes_back.txt" "safe";
     planted_bug_truncation_to_the_high_watermark_loses_a_record "truncate_to_high_watermark.txt" "truncate-to-high-watermark";
 }
