@@ -250,6 +250,8 @@ fn metadata() -> FetchResponse {
         last_stable_offset: Offset(count),
         log_start_offset: Offset::ZERO,
         diverging_epoch: None,
+        current_leader: None,
+        snapshot: None,
         records: batch.build(),
     };
     let topic = FetchedTopic { name: None, id: TopicId::CLUSTER_METADATA, partitions: vec![partition] };

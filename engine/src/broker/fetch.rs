@@ -348,6 +348,8 @@ fn described(replica: &Replica, fetch: &FetchPartition) -> FetchedPartition {
         last_stable_offset: replica.high_watermark(),
         log_start_offset: replica.log().start_offset(),
         diverging_epoch: None,
+        current_leader: None,
+        snapshot: None,
         records: Bytes::new(),
     }
 }
@@ -360,6 +362,8 @@ fn failed(fetch: &FetchPartition, error: ErrorCode) -> FetchedPartition {
         last_stable_offset: Offset::NONE,
         log_start_offset: Offset::NONE,
         diverging_epoch: None,
+        current_leader: None,
+        snapshot: None,
         records: Bytes::new(),
     }
 }

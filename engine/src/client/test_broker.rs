@@ -266,6 +266,8 @@ fn partition(partition: PartitionIndex, error: ErrorCode, records: &Bytes) -> Fe
         last_stable_offset: Offset(1000),
         log_start_offset: Offset::ZERO,
         diverging_epoch: None,
+        current_leader: None,
+        snapshot: None,
         records: records.clone(),
     }
 }

@@ -122,6 +122,8 @@ fn respond(
         last_stable_offset: high_watermark,
         log_start_offset: Offset::ZERO,
         diverging_epoch: None,
+        current_leader: None,
+        snapshot: None,
         records,
     };
     let topic = FetchedTopic { name: None, id: TopicId::CLUSTER_METADATA, partitions: vec![partition] };

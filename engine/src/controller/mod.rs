@@ -157,6 +157,11 @@ impl Controller {
             Request::Produce(_)
             | Request::ListOffsets(_)
             | Request::Metadata(_)
+            | Request::Vote(_)
+            | Request::BeginQuorumEpoch(_)
+            | Request::EndQuorumEpoch(_)
+            | Request::DescribeQuorum(_)
+            | Request::FetchSnapshot(_)
             | Request::OffsetForLeaderEpoch(_) => {
                 let reason = "request that controllers do not serve";
                 return effects.push(Effect::Close { connection: context.connection, reason });

@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use super::quorum::{LeaderIdAndEpoch, SnapshotId};
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::id::{NodeId, PartitionIndex, TopicId, TopicName, TopicPartition};
@@ -180,6 +181,10 @@ pub struct FetchedPartition {
     pub log_start_offset: Offset,
     /// Set if the reader's log parts from the leader's.
     pub diverging_epoch: Option<DivergingEpoch>,
+    /// Who leads instead, or in which epoch, if the asked one knows better than the reader (version 12 on).
+    pub current_leader: Option<LeaderIdAndEpoch>,
+    /// What to fetch instead if the offset is no longer in the log (KIP-630; only of the metadata log).
+    pub snapshot: Option<SnapshotId>,
     /// Record batches, opaque; empty, never null (a null breaks librdkafka).
     pub records: Bytes,
 }

@@ -6,6 +6,7 @@
 
 mod control;
 mod data;
+mod quorum;
 
 pub use control::{
     AlterPartitionRequest, AlterPartitionResponse, AlteredPartition, ApiRange, ApiVersionsRequest,
@@ -21,6 +22,12 @@ pub use data::{
     ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition,
 };
 
+pub use quorum::{
+    BeginQuorumEpochRequest, BeginQuorumEpochResponse, DescribeQuorumRequest, DescribeQuorumResponse,
+    DescribedQuorum, EndQuorumEpochRequest, EndQuorumEpochResponse, FetchSnapshotRequest,
+    FetchSnapshotResponse, LeaderIdAndEpoch, QuorumReplica, SnapshotId, VoteRequest, VoteResponse,
+};
+
 /// The APIs this engine speaks, with Kafka's keys.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(i16)]
@@ -33,14 +40,19 @@ pub enum ApiKey {
     ApiVersions = 18,
     CreateTopics = 19,
     OffsetForLeaderEpoch = 23,
+    Vote = 52,
+    BeginQuorumEpoch = 53,
+    EndQuorumEpoch = 54,
+    DescribeQuorum = 55,
     AlterPartition = 56,
+    FetchSnapshot = 59,
     BrokerRegistration = 62,
     BrokerHeartbeat = 63,
 }
 
 impl ApiKey {
     /// Every key, ascending.
-    pub const ALL: [ApiKey; 10] = [
+    pub const ALL: [ApiKey; 15] = [
         ApiKey::Produce,
         ApiKey::Fetch,
         ApiKey::ListOffsets,
@@ -48,7 +60,12 @@ impl ApiKey {
         ApiKey::ApiVersions,
         ApiKey::CreateTopics,
         ApiKey::OffsetForLeaderEpoch,
+        ApiKey::Vote,
+        ApiKey::BeginQuorumEpoch,
+        ApiKey::EndQuorumEpoch,
+        ApiKey::DescribeQuorum,
         ApiKey::AlterPartition,
+        ApiKey::FetchSnapshot,
         ApiKey::BrokerRegistration,
         ApiKey::BrokerHeartbeat,
     ];
@@ -123,7 +140,12 @@ messages! {
     ApiVersions: ApiVersionsRequest => ApiVersionsResponse,
     CreateTopics: CreateTopicsRequest => CreateTopicsResponse,
     OffsetForLeaderEpoch: OffsetForLeaderEpochRequest => OffsetForLeaderEpochResponse,
+    Vote: VoteRequest => VoteResponse,
+    BeginQuorumEpoch: BeginQuorumEpochRequest => BeginQuorumEpochResponse,
+    EndQuorumEpoch: EndQuorumEpochRequest => EndQuorumEpochResponse,
+    DescribeQuorum: DescribeQuorumRequest => DescribeQuorumResponse,
     AlterPartition: AlterPartitionRequest => AlterPartitionResponse,
+    FetchSnapshot: FetchSnapshotRequest => FetchSnapshotResponse,
     BrokerRegistration: BrokerRegistrationRequest => BrokerRegistrationResponse,
     BrokerHeartbeat: BrokerHeartbeatRequest => BrokerHeartbeatResponse,
 }

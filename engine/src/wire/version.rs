@@ -26,6 +26,10 @@ pub enum Listener {
 /// | Metadata | 1 | 12 | 0 cannot name the controller or ask for no topic; 13 is KIP-1102 |
 /// | CreateTopics | 2 | 7 | the lowest of Kafka 4 |
 /// | OffsetForLeaderEpoch | 2 | 4 | the lowest of Kafka 4 |
+/// | Vote | 2 | 2 | 2 is the first with pre-votes; only our own controllers send it |
+/// | BeginQuorumEpoch, EndQuorumEpoch | 1 | 1 | the versions that go with Vote 2 |
+/// | DescribeQuorum | 0 | 2 | all there are |
+/// | FetchSnapshot | 0 | 1 | all there are |
 /// | AlterPartition | 2 | 3 | 2 names topics by id; 3 brings broker epochs (KIP-903) |
 #[must_use]
 pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
@@ -37,6 +41,10 @@ pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
         ApiKey::ApiVersions => 0..=4,
         ApiKey::CreateTopics => 2..=7,
         ApiKey::OffsetForLeaderEpoch => 2..=4,
+        ApiKey::Vote => 2..=2,
+        ApiKey::BeginQuorumEpoch | ApiKey::EndQuorumEpoch => 1..=1,
+        ApiKey::DescribeQuorum => 0..=2,
+        ApiKey::FetchSnapshot => 0..=1,
         ApiKey::AlterPartition => 2..=3,
         ApiKey::BrokerRegistration => 0..=4,
         ApiKey::BrokerHeartbeat => 0..=1,
@@ -52,7 +60,13 @@ pub(super) fn is_flexible(key: ApiKey, version: i16) -> bool {
         ApiKey::ApiVersions => 3,
         ApiKey::CreateTopics => 5,
         ApiKey::OffsetForLeaderEpoch => 4,
-        ApiKey::AlterPartition | ApiKey::BrokerRegistration | ApiKey::BrokerHeartbeat => 0,
+        ApiKey::BeginQuorumEpoch | ApiKey::EndQuorumEpoch => 1,
+        ApiKey::Vote
+        | ApiKey::DescribeQuorum
+        | ApiKey::FetchSnapshot
+        | ApiKey::AlterPartition
+        | ApiKey::BrokerRegistration
+        | ApiKey::BrokerHeartbeat => 0,
     };
     version >= first
 }
@@ -77,13 +91,17 @@ pub fn client_version(key: ApiKey, broker: Option<&ApiVersionsResponse>) -> Opti
 #[must_use]
 pub fn advertised(listener: Listener) -> Vec<ApiRange> {
     let serves = |key: &ApiKey| match key {
-        ApiKey::Fetch | ApiKey::ApiVersions | ApiKey::CreateTopics => true,
+        ApiKey::Fetch | ApiKey::ApiVersions | ApiKey::CreateTopics | ApiKey::DescribeQuorum => true,
         ApiKey::Produce | ApiKey::ListOffsets | ApiKey::Metadata | ApiKey::OffsetForLeaderEpoch => {
             listener == Listener::Broker
         }
-        ApiKey::AlterPartition | ApiKey::BrokerRegistration | ApiKey::BrokerHeartbeat => {
-            listener == Listener::Controller
-        }
+        ApiKey::Vote
+        | ApiKey::BeginQuorumEpoch
+        | ApiKey::EndQuorumEpoch
+        | ApiKey::FetchSnapshot
+        | ApiKey::AlterPartition
+        | ApiKey::BrokerRegistration
+        | ApiKey::BrokerHeartbeat => listener == Listener::Controller,
     };
     let range = |key: ApiKey| {
         let (min, max) = supported_versions(key).into_inner();

@@ -6,7 +6,10 @@
 use kafka_protocol::messages::fetch_request::{
     FetchPartition as WirePartition, FetchTopic as WireTopic, ReplicaState,
 };
-use kafka_protocol::messages::fetch_response::{EpochEndOffset, FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::fetch_response::{
+    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch as WireLeader, PartitionData,
+    SnapshotId as WireSnapshotId,
+};
 use kafka_protocol::messages::{FetchRequest as WireRequest, FetchResponse as WireResponse};
 
 use super::{Translate, duration, milliseconds, topic_name, wire_broker, wire_name};
@@ -15,7 +18,7 @@ use crate::error::ErrorCode;
 use crate::id::{NodeId, PartitionIndex, TopicId};
 use crate::message::{
     ApiKey, DivergingEpoch, FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition,
-    FetchedTopic,
+    FetchedTopic, LeaderIdAndEpoch, SnapshotId,
 };
 use crate::offset::Offset;
 use crate::wire::error::DecodeError;
@@ -25,7 +28,7 @@ use crate::wire::shape::{INT8, INT16, INT32, INT32_ARRAY, INT64, Kind, Shape, UU
 const TOPIC_IDS: i16 = 13;
 /// The first version that carries the replica's broker epoch (KIP-903).
 const REPLICA_STATE: i16 = 15;
-/// The first version that tells where logs part (KIP-595).
+/// The first version that tells where logs part, who leads, and which snapshot there is (KIP-595, KIP-630).
 const DIVERGING_EPOCH: i16 = 12;
 
 const REQUEST: Shape = &[
@@ -215,6 +218,15 @@ fn wire_fetched(partition: &FetchedPartition, version: i16) -> PartitionData {
         wire.diverging_epoch =
             EpochEndOffset::default().with_epoch(diverging.epoch.0).with_end_offset(diverging.end_offset.0);
     }
+    if let (Some(current), DIVERGING_EPOCH..) = (partition.current_leader, version) {
+        wire.current_leader = WireLeader::default()
+            .with_leader_id(wire_broker(current.leader))
+            .with_leader_epoch(current.epoch.0);
+    }
+    if let (Some(snapshot), DIVERGING_EPOCH..) = (partition.snapshot, version) {
+        wire.snapshot_id =
+            WireSnapshotId::default().with_end_offset(snapshot.end_offset.0).with_epoch(snapshot.epoch.0);
+    }
     wire
 }
 
@@ -224,6 +236,14 @@ fn fetched(wire: PartitionData) -> FetchedPartition {
         end_offset: Offset(wire.diverging_epoch.end_offset),
     };
     let diverges = wire.diverging_epoch != EpochEndOffset::default();
+    let current_leader = LeaderIdAndEpoch {
+        leader: NodeId(wire.current_leader.leader_id.0),
+        epoch: LeaderEpoch(wire.current_leader.leader_epoch),
+    };
+    let snapshot = SnapshotId {
+        end_offset: Offset(wire.snapshot_id.end_offset),
+        epoch: LeaderEpoch(wire.snapshot_id.epoch),
+    };
     FetchedPartition {
         partition: PartitionIndex(wire.partition_index),
         error: ErrorCode::from_code(wire.error_code),
@@ -231,6 +251,8 @@ fn fetched(wire: PartitionData) -> FetchedPartition {
         last_stable_offset: Offset(wire.last_stable_offset),
         log_start_offset: Offset(wire.log_start_offset),
         diverging_epoch: diverges.then_some(diverging),
+        current_leader: (current_leader != LeaderIdAndEpoch::NONE).then_some(current_leader),
+        snapshot: (wire.snapshot_id != WireSnapshotId::default()).then_some(snapshot),
         records: wire.records.unwrap_or_default(),
     }
 }

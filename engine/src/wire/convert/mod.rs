@@ -6,14 +6,19 @@
 
 mod alter_partition;
 mod api_versions;
+mod begin_quorum_epoch;
 mod broker_heartbeat;
 mod broker_registration;
 mod create_topics;
+mod describe_quorum;
+mod end_quorum_epoch;
 mod fetch;
+mod fetch_snapshot;
 mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
 mod produce;
+mod vote;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{BrokerId, TopicName as WireTopicName};
@@ -92,7 +97,12 @@ dispatch! {
     ApiVersions,
     CreateTopics,
     OffsetForLeaderEpoch,
+    Vote,
+    BeginQuorumEpoch,
+    EndQuorumEpoch,
+    DescribeQuorum,
     AlterPartition,
+    FetchSnapshot,
     BrokerRegistration,
     BrokerHeartbeat,
 }
@@ -132,6 +142,19 @@ fn wire_brokers(nodes: &[NodeId]) -> Vec<BrokerId> {
 
 fn nodes(brokers: &[BrokerId]) -> Vec<NodeId> {
     brokers.iter().map(|broker| NodeId(broker.0)).collect()
+}
+
+/// The name of the metadata log's topic: messages of the quorum speak of nothing else.
+fn metadata_topic() -> WireTopicName {
+    WireTopicName(StrBytes::from_static_str(TopicName::CLUSTER_METADATA))
+}
+
+/// The single element of an array that could have more: messages of the quorum are about one partition.
+fn only_one<T>(mut elements: Vec<T>) -> Result<T, DecodeError> {
+    match (elements.pop(), elements.is_empty()) {
+        (Some(element), true) => Ok(element),
+        _ => Err(malformed("a message of the quorum is about one partition")),
+    }
 }
 
 /// Whole milliseconds; a duration that does not fit is the longest one.

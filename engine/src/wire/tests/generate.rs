@@ -8,6 +8,7 @@ use proptest::option;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any, prop_oneof};
 use uuid::Uuid;
 
+use super::generate_quorum as quorum;
 use crate::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
 use crate::error::ErrorCode;
 use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicName, TopicPartition};
@@ -16,8 +17,8 @@ use crate::message::{
     ApiVersionsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
     BrokerRegistrationResponse, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, DivergingEpoch,
     EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, FetchedTopic,
-    IsrMember, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListedOffset, MetadataBroker,
-    MetadataPartition, MetadataRequest, MetadataResponse, MetadataTopic, NewTopic,
+    IsrMember, LeaderIdAndEpoch, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListedOffset,
+    MetadataBroker, MetadataPartition, MetadataRequest, MetadataResponse, MetadataTopic, NewTopic,
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetSpec, PartitionAlteration,
     PartitionEpochQuery, ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition, Request,
     Response, TopicRef,
@@ -25,7 +26,7 @@ use crate::message::{
 use crate::offset::Offset;
 use crate::time::{Duration, Timestamp};
 
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     "[a-zä]{0,12}"
 }
 
@@ -33,7 +34,7 @@ fn name() -> impl Strategy<Value = TopicName> {
     "[a-c]{1,3}".prop_map(|name| TopicName::new(&name))
 }
 
-fn topic_partition() -> impl Strategy<Value = TopicPartition> {
+pub(super) fn topic_partition() -> impl Strategy<Value = TopicPartition> {
     (name(), partition()).prop_map(|(topic, partition)| TopicPartition { topic, partition })
 }
 
@@ -41,11 +42,11 @@ fn partition() -> impl Strategy<Value = PartitionIndex> {
     any::<i32>().prop_map(PartitionIndex)
 }
 
-fn node() -> impl Strategy<Value = NodeId> {
+pub(super) fn node() -> impl Strategy<Value = NodeId> {
     any::<i32>().prop_map(NodeId)
 }
 
-fn nodes() -> impl Strategy<Value = Vec<NodeId>> {
+pub(super) fn nodes() -> impl Strategy<Value = Vec<NodeId>> {
     vec(node(), 0..4)
 }
 
@@ -53,11 +54,11 @@ fn topic_id() -> impl Strategy<Value = TopicId> {
     any::<u128>().prop_map(|id| TopicId(Uuid::from_u128(id)))
 }
 
-fn offset() -> impl Strategy<Value = Offset> {
+pub(super) fn offset() -> impl Strategy<Value = Offset> {
     any::<i64>().prop_map(Offset)
 }
 
-fn leader_epoch() -> impl Strategy<Value = LeaderEpoch> {
+pub(super) fn leader_epoch() -> impl Strategy<Value = LeaderEpoch> {
     any::<i32>().prop_map(LeaderEpoch)
 }
 
@@ -65,7 +66,7 @@ fn broker_epoch() -> impl Strategy<Value = BrokerEpoch> {
     any::<i64>().prop_map(BrokerEpoch)
 }
 
-fn error() -> impl Strategy<Value = ErrorCode> {
+pub(super) fn error() -> impl Strategy<Value = ErrorCode> {
     (0..ErrorCode::ALL.len()).prop_map(|index| ErrorCode::ALL[index])
 }
 
@@ -73,11 +74,11 @@ fn time() -> impl Strategy<Value = Duration> {
     (0..=i32::MAX as u64).prop_map(Duration::from_millis)
 }
 
-fn endpoint() -> impl Strategy<Value = Endpoint> {
+pub(super) fn endpoint() -> impl Strategy<Value = Endpoint> {
     (text(), any::<u16>()).prop_map(|(host, port)| Endpoint::new(&host, port))
 }
 
-fn bytes() -> impl Strategy<Value = Bytes> {
+pub(super) fn bytes() -> impl Strategy<Value = Bytes> {
     vec(any::<u8>(), 0..40).prop_map(Bytes::from)
 }
 
@@ -91,6 +92,11 @@ pub(super) fn request(key: ApiKey) -> BoxedStrategy<Request> {
         ApiKey::ApiVersions => api_versions_request().prop_map(Request::from).boxed(),
         ApiKey::CreateTopics => create_topics_request().prop_map(Request::from).boxed(),
         ApiKey::OffsetForLeaderEpoch => epoch_request().prop_map(Request::from).boxed(),
+        ApiKey::Vote => quorum::vote_request().prop_map(Request::from).boxed(),
+        ApiKey::BeginQuorumEpoch => quorum::begin_request().prop_map(Request::from).boxed(),
+        ApiKey::EndQuorumEpoch => quorum::end_request().prop_map(Request::from).boxed(),
+        ApiKey::DescribeQuorum => quorum::describe_request().prop_map(Request::from).boxed(),
+        ApiKey::FetchSnapshot => quorum::snapshot_request().prop_map(Request::from).boxed(),
         ApiKey::AlterPartition => alter_partition_request().prop_map(Request::from).boxed(),
         ApiKey::BrokerRegistration => registration_request().prop_map(Request::from).boxed(),
         ApiKey::BrokerHeartbeat => heartbeat_request().prop_map(Request::from).boxed(),
@@ -107,6 +113,11 @@ pub(super) fn response(key: ApiKey) -> BoxedStrategy<Response> {
         ApiKey::ApiVersions => api_versions_response().prop_map(Response::from).boxed(),
         ApiKey::CreateTopics => create_topics_response().prop_map(Response::from).boxed(),
         ApiKey::OffsetForLeaderEpoch => epoch_response().prop_map(Response::from).boxed(),
+        ApiKey::Vote => quorum::vote_response().prop_map(Response::from).boxed(),
+        ApiKey::BeginQuorumEpoch => quorum::begin_response().prop_map(Response::from).boxed(),
+        ApiKey::EndQuorumEpoch => quorum::end_response().prop_map(Response::from).boxed(),
+        ApiKey::DescribeQuorum => quorum::describe_response().prop_map(Response::from).boxed(),
+        ApiKey::FetchSnapshot => quorum::snapshot_response().prop_map(Response::from).boxed(),
         ApiKey::AlterPartition => alter_partition_response().prop_map(Response::from).boxed(),
         ApiKey::BrokerRegistration => registration_response().prop_map(Response::from).boxed(),
         ApiKey::BrokerHeartbeat => heartbeat_response().prop_map(Response::from).boxed(),
@@ -167,15 +178,22 @@ fn fetch_request() -> impl Strategy<Value = FetchRequest> {
 fn fetch_response() -> impl Strategy<Value = FetchResponse> {
     let diverging = (leader_epoch(), 0..i64::MAX)
         .prop_map(|(epoch, end)| DivergingEpoch { epoch, end_offset: Offset(end) });
-    let partition = (partition(), error(), any::<[i64; 3]>(), option::of(diverging), bytes()).prop_map(
-        |(partition, error, offsets, diverging_epoch, records)| FetchedPartition {
-            partition,
-            error,
-            high_watermark: Offset(offsets[0]),
-            last_stable_offset: Offset(offsets[1]),
-            log_start_offset: Offset(offsets[2]),
-            diverging_epoch,
-            records,
+    let known = |leader: &LeaderIdAndEpoch| *leader != LeaderIdAndEpoch::NONE;
+    let current_leader = quorum::current_leader().prop_filter("none is no leader", known);
+    let elsewhere = (option::of(diverging), option::of(current_leader), option::of(quorum::snapshot_id()));
+    let partition = (partition(), error(), any::<[i64; 3]>(), elsewhere, bytes()).prop_map(
+        |(partition, error, offsets, (diverging_epoch, current_leader, snapshot), records)| {
+            FetchedPartition {
+                partition,
+                error,
+                high_watermark: Offset(offsets[0]),
+                last_stable_offset: Offset(offsets[1]),
+                log_start_offset: Offset(offsets[2]),
+                diverging_epoch,
+                current_leader,
+                snapshot,
+                records,
+            }
         },
     );
     let topic = (option::of(name()), topic_id(), vec(partition, 0..4))

@@ -2,6 +2,7 @@
 
 mod foreign;
 mod generate;
+mod generate_quorum;
 mod golden;
 mod hostile;
 mod quirks;

@@ -35,8 +35,10 @@ fn q1_an_unknown_version_of_api_versions_is_told_from_other_errors() {
 #[test]
 fn q1_the_reply_to_it_is_in_version_0_with_error_35_and_the_ranges() {
     let reply = unsupported_api_versions_reply(CorrelationId(5), Listener::Controller);
-    let mut expected = b"\x00\x00\x00\x2e\x00\x00\x00\x05\x00\x23\x00\x00\x00\x06".to_vec();
-    for [key, min, max] in [[1, 4, 16], [18, 0, 4], [19, 2, 7], [56, 2, 3], [62, 0, 4], [63, 0, 1]] {
+    let mut expected = b"\x00\x00\x00\x4c\x00\x00\x00\x05\x00\x23\x00\x00\x00\x0b".to_vec();
+    let ranges =
+        [[1, 4, 16], [18, 0, 4], [19, 2, 7], [52, 2, 2], [53, 1, 1], [54, 1, 1], [55, 0, 2], [56, 2, 3]];
+    for [key, min, max] in ranges.into_iter().chain([[59, 0, 1], [62, 0, 4], [63, 0, 1]]) {
         expected.extend([0, key, 0, min, 0, max]);
     }
     assert_eq!(reply, expected);
@@ -139,6 +141,8 @@ fn nothing_fetched() -> Response {
         last_stable_offset: Offset(7),
         log_start_offset: Offset::ZERO,
         diverging_epoch: None,
+        current_leader: None,
+        snapshot: None,
         records: Bytes::new(),
     };
     let topic =

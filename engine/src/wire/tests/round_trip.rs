@@ -11,11 +11,11 @@ use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::id::{CorrelationId, NodeId, TopicId, TopicName, TopicPartition};
 use crate::message::{
-    ApiKey, ApiVersionsRequest, CreateTopicsResponse, CreatedTopic, ProducePartition, ProduceRequest,
-    Request, Response,
+    ApiKey, ApiVersionsRequest, CreateTopicsResponse, CreatedTopic, DescribeQuorumResponse, ProducePartition,
+    ProduceRequest, Request, Response,
 };
 use crate::offset::Offset;
-use crate::time::Duration;
+use crate::time::{Duration, Timestamp};
 use crate::wire::{decode_request, decode_response, encode_request};
 
 /// Values of each API and version.
@@ -178,10 +178,13 @@ fn carried_response(mut response: Response, version: i16) -> Response {
                     }
                     if version < 12 {
                         partition.diverging_epoch = None;
+                        partition.current_leader = None;
+                        partition.snapshot = None;
                     }
                 }
             }
         }
+        Response::DescribeQuorum(described) => carry_quorum(described, version),
         Response::ListOffsets(list) if version < 4 => {
             list.partitions.iter_mut().for_each(|it| it.leader_epoch = LeaderEpoch::NONE);
         }
@@ -216,6 +219,17 @@ fn carried_response(mut response: Response, version: i16) -> Response {
         _ => {}
     }
     response
+}
+
+/// Leaves the part of a DescribeQuorum response that a version carries.
+fn carry_quorum(described: &mut DescribeQuorumResponse, version: i16) {
+    if version < 2 {
+        described.nodes.clear();
+    }
+    let quorums = described.partitions.iter_mut().filter(|_| version < 1);
+    for replica in quorums.flat_map(|it| it.voters.iter_mut().chain(&mut it.observers)) {
+        (replica.last_fetch, replica.last_caught_up) = (Timestamp::NONE, Timestamp::NONE);
+    }
 }
 
 /// Fetch names topics up to version 12 and carries their ids from 13 on.
