@@ -2,8 +2,9 @@
 //!
 //! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `offsets`; so has each
 //! conversation of the broker's own: `lifecycle` (registration, heartbeats), `metadata_fetch` (the controller's
-//! log), `replication` (fetching from leaders), `isr` (AlterPartition), `shutdown` (stopping). Replies that wait are parked here, in
-//! `produce` and `fetch`, and released by what they wait for: the shell makes no protocol decision.
+//! log), `replication` (fetching from leaders), `isr` (AlterPartition), `shutdown` (stopping), `forward` (what only
+//! the controller can do). Replies that wait are kept by `parked` and released by what they wait for: the shell
+//! makes no protocol decision.
 //!
 //! A broker that restarts forgets its metadata and reads the controller's log from the start; it serves clients
 //! when it has applied its own registration and the controller has unfenced it. Kafka's brokers keep a copy of the
@@ -15,6 +16,7 @@ mod lifecycle;
 mod metadata;
 mod metadata_fetch;
 mod offsets;
+mod parked;
 mod produce;
 mod replication;
 mod shutdown;
@@ -147,8 +149,8 @@ impl Broker {
                 effects.respond(&context, self.offsets_for_epochs(&request).into());
             }
             Request::CreateTopics(request) => self.forward_create_topics(context, request, effects),
-            Request::AlterPartition(_) | Request::BrokerRegistration(_) | Request::BrokerHeartbeat(_) => {
-                let reason = "request that only controllers serve";
+            _ => {
+                let reason = "request that brokers do not serve";
                 effects.push(Effect::Close { connection: context.connection, reason });
             }
         }

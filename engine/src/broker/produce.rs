@@ -4,38 +4,28 @@
 //! until the high watermark has passed them. A leader that loses its epoch meanwhile answers
 //! NOT_LEADER_OR_FOLLOWER, which says nothing about the records' fate.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::Broker;
+use super::parked::{ParkId, Parked};
 use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
 use crate::event::Event;
-use crate::id::{ConnectionId, TopicPartition};
+use crate::id::TopicPartition;
 use crate::log::LogIo;
-use crate::machine::{Effect, Effects, RequestContext, Wakeup};
+use crate::machine::{Effect, Effects, RequestContext};
 use crate::message::{Acks, ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition};
 use crate::offset::Offset;
 use crate::record::RecordBatch;
 use crate::replica::Replica;
-use crate::time::{Instant, Now};
-
-/// Names a parked request.
-type ParkId = u64;
+use crate::time::Now;
 
 /// Produce requests that wait.
-#[derive(Debug, Default)]
-pub(super) struct ParkedProduces {
-    next: ParkId,
-    waiting: BTreeMap<ParkId, Waiting>,
-    by_partition: BTreeMap<TopicPartition, BTreeSet<ParkId>>,
-    deadlines: BTreeSet<(Instant, ParkId)>,
-}
+pub(super) type ParkedProduces = Parked<Waiting>;
 
+/// A request some of whose records are not acknowledged yet.
 #[derive(Debug)]
-struct Waiting {
+pub(super) struct Waiting {
     context: RequestContext,
     acks: Acks,
-    deadline: Instant,
     partitions: Vec<PartitionOutcome>,
 }
 
@@ -54,46 +44,14 @@ struct Appended {
     last: Offset,
 }
 
-impl ParkedProduces {
-    fn park(&mut self, waiting: Waiting) {
-        let id = self.next;
-        self.next += 1;
-        for outcome in &waiting.partitions {
-            if let PartitionOutcome::Waits(appended) = outcome {
-                self.by_partition.entry(appended.partition.clone()).or_default().insert(id);
-            }
-        }
-        self.deadlines.insert((waiting.deadline, id));
-        self.waiting.insert(id, waiting);
-    }
-
-    fn take(&mut self, id: ParkId) -> Option<Waiting> {
-        let waiting = self.waiting.remove(&id)?;
-        self.deadlines.remove(&(waiting.deadline, id));
-        for ids in self.by_partition.values_mut() {
-            ids.remove(&id);
-        }
-        Some(waiting)
-    }
-
-    pub(super) fn forget(&mut self, connection: ConnectionId) {
-        let gone: Vec<ParkId> = self
-            .waiting
-            .iter()
-            .filter(|(_, waiting)| waiting.context.connection == connection)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in gone {
-            self.take(id);
-        }
-    }
-
-    pub(super) fn next_deadline(&self) -> Option<(Instant, Wakeup)> {
-        self.deadlines.first().map(|(deadline, _)| (*deadline, Wakeup::Parked))
-    }
-
-    pub(super) fn invariants(&self) {
-        assert_eq!(self.waiting.len(), self.deadlines.len(), "every parked produce has one deadline");
+impl Waiting {
+    /// The partitions whose records are not acknowledged yet.
+    fn unknown(&self) -> Vec<TopicPartition> {
+        let unknown = self.partitions.iter().filter_map(|outcome| match outcome {
+            PartitionOutcome::Waits(appended) => Some(appended.partition.clone()),
+            PartitionOutcome::Known(_) => None,
+        });
+        unknown.collect()
     }
 }
 
@@ -109,7 +67,7 @@ impl Broker {
             let refused =
                 |part: ProducePartition| refused(part.partition, ErrorCode::InvalidRequiredAcks, None);
             let partitions = request.partitions.into_iter().map(refused).collect();
-            return effects.respond(&context, ProduceResponse { partitions }.into());
+            return effects.respond(&context, ProduceResponse::new(partitions).into());
         };
         let mut partitions = Vec::with_capacity(request.partitions.len());
         for part in request.partitions {
@@ -122,9 +80,9 @@ impl Broker {
         if acks == Acks::None {
             return finish_unacknowledged(context, &partitions, effects);
         }
-        let waiting = Waiting { context, acks, deadline: now.mono.after(request.timeout), partitions };
-        self.produces.park(waiting);
-        let id = self.produces.next - 1;
+        let waiting = Waiting { context, acks, partitions };
+        let (connection, unknown) = (waiting.context.connection, waiting.unknown());
+        let id = self.produces.park(connection, waiting, unknown, now.mono.after(request.timeout));
         self.try_release(id, effects);
     }
 
@@ -171,14 +129,13 @@ impl Broker {
 
     /// Looks at every request that waits for this partition.
     pub(super) fn release_produces(&mut self, partition: &TopicPartition, effects: &mut Effects) {
-        let Some(ids) = self.produces.by_partition.get(partition) else { return };
-        for id in ids.iter().copied().collect::<Vec<_>>() {
+        for id in self.produces.waiting_on(partition) {
             self.try_release(id, effects);
         }
     }
 
     fn try_release(&mut self, id: ParkId, effects: &mut Effects) {
-        let Some(waiting) = self.produces.waiting.get_mut(&id) else { return };
+        let Some(waiting) = self.produces.get_mut(id) else { return };
         let acks = waiting.acks;
         for outcome in &mut waiting.partitions {
             let PartitionOutcome::Waits(appended) = outcome else { continue };
@@ -199,14 +156,11 @@ impl Broker {
             PartitionOutcome::Waits(appended) => refused(appended.partition, error, None),
         };
         let partitions = waiting.partitions.into_iter().map(known).collect();
-        effects.respond(&waiting.context, ProduceResponse { partitions }.into());
+        effects.respond(&waiting.context, ProduceResponse::new(partitions).into());
     }
 
     pub(super) fn expire_produces(&mut self, now: Now, effects: &mut Effects) {
-        while let Some((deadline, id)) = self.produces.deadlines.first().copied() {
-            if deadline > now.mono {
-                break;
-            }
+        while let Some(id) = self.produces.expired(now.mono) {
             self.respond_produce(id, ErrorCode::RequestTimedOut, effects);
         }
     }
@@ -247,11 +201,9 @@ fn judge(
         isr: leader.isr().to_vec(),
     });
     Some(ProducedPartition {
-        partition,
-        error: ErrorCode::None,
         base_offset: appended.base,
         log_start_offset: replica.log().start_offset(),
-        error_message: None,
+        ..ProducedPartition::new(partition)
     })
 }
 
@@ -265,11 +217,5 @@ fn finish_unacknowledged(context: RequestContext, partitions: &[PartitionOutcome
 }
 
 fn refused(partition: TopicPartition, error: ErrorCode, error_message: Option<String>) -> ProducedPartition {
-    ProducedPartition {
-        partition,
-        error,
-        base_offset: Offset::NONE,
-        log_start_offset: Offset::NONE,
-        error_message,
-    }
+    ProducedPartition { error, error_message, ..ProducedPartition::new(partition) }
 }
