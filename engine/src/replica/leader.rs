@@ -104,11 +104,15 @@ impl Leader {
     }
 
     /// The controller committed a state of this epoch: the proposal is decided, one way or the other.
-    pub(super) fn isr_committed(&mut self, image: &PartitionImage) {
+    pub(super) fn isr_committed(&mut self, me: NodeId, image: &PartitionImage) {
         self.replicas.clone_from(&image.replicas);
         self.isr.clone_from(&image.isr);
         self.proposal = None;
+        // A replica that was removed and comes again starts from nothing (kafka.md B17).
         self.followers.retain(|follower, _| image.replicas.contains(follower));
+        for replica in image.replicas.iter().filter(|replica| **replica != me) {
+            self.followers.entry(*replica).or_insert_with(|| Progress::new(None));
+        }
     }
 
     /// The committed ISR.

@@ -187,8 +187,12 @@ impl Replica {
         io: &mut LogIo,
         effects: &mut Effects,
     ) {
-        self.config = config;
+        let config_changed = std::mem::replace(&mut self.config, config) != config;
         if image.partition_epoch <= self.partition_epoch || matches!(self.role, Role::Offline) {
+            if config_changed {
+                // A lower `min.insync.replicas` may let the high watermark move.
+                self.maybe_advance_high_watermark(now, effects);
+            }
             return;
         }
         assert!(image.leader_epoch >= self.leader_epoch, "{}: leader epoch went back", self.partition());
@@ -211,7 +215,7 @@ impl Replica {
         effects: &mut Effects,
     ) {
         match &mut self.role {
-            Role::Leader(leader) if !new_epoch => leader.isr_committed(image),
+            Role::Leader(leader) if !new_epoch => leader.isr_committed(self.settings.broker, image),
             _ => {
                 self.log.start_epoch(image.leader_epoch, io);
                 self.role =

@@ -58,6 +58,9 @@ impl MemoryDisk {
                 self.damage(&file.directory, &file.name, |_| ()).ok_or(DiskError::NotFound)?;
             }
             DiskOp::Delete { file } => self.remove(&file.directory, &file.name),
+            DiskOp::RemoveDirectory { directory } => {
+                self.directories.borrow_mut().remove(&*directory);
+            }
         }
         Ok(DiskDone::Done)
     }

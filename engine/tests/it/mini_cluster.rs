@@ -279,7 +279,7 @@ impl MiniCluster {
                 }
             }
             Effect::Disk { token, op } => {
-                if op.file().directory.starts_with("orders")
+                if op.directory().starts_with("orders")
                     && !matches!(op, tribunal_engine::storage::DiskOp::Read { .. })
                 {
                     self.line(id, &format!("disk {op}"));
