@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::BrokerConfig;
-use crate::epoch::LeaderEpoch;
+use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::event::Event;
 use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicPartition};
@@ -40,6 +40,8 @@ use crate::storage::{DiskOp, DiskOutcome, DiskToken};
 use crate::time::{Duration, Instant, Now};
 use crate::variant::ProtocolVariant;
 use crate::wire::{Listener, advertised};
+
+pub use shutdown::take_clean_shutdown;
 
 /// What a broker is born with.
 #[derive(Clone, Debug)]
@@ -78,6 +80,8 @@ enum Call {
 enum DiskWait {
     Log(TopicPartition, LogCompletion),
     Fetch(fetch::ReadSlot),
+    /// The marker of a clean stop.
+    Marker,
     /// Nobody waits for it any more.
     Nothing,
 }
@@ -125,6 +129,13 @@ impl Broker {
             disk: BTreeMap::new(),
             next_token: 0,
         }
+    }
+
+    /// The boot before stopped cleanly, in this broker epoch: the controller hears of it.
+    #[must_use]
+    pub fn after_clean_shutdown(mut self, epoch: BrokerEpoch) -> Broker {
+        self.lifecycle.stopped_cleanly(epoch);
+        self
     }
 
     /// Its replicas, for snapshots.
@@ -200,7 +211,7 @@ impl Broker {
                 self.after_change(now, &partition, before, effects);
             }
             Some(DiskWait::Fetch(slot)) => self.on_read(slot, outcome, effects),
-            Some(DiskWait::Nothing) => {}
+            Some(DiskWait::Marker | DiskWait::Nothing) => {}
             None => panic!("end of a disk operation that was never started"),
         }
     }

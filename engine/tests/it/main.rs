@@ -1,5 +1,6 @@
 //! Tests of the engine from outside, one binary: golden dialogues over a small cluster, and the rules of the tree.
 
+mod admin;
 mod dialogue;
 mod mini_cluster;
 mod tidy;

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use tribunal_engine::broker::{Broker, BrokerSettings};
+use tribunal_engine::broker::{Broker, BrokerSettings, take_clean_shutdown};
 use tribunal_engine::config::{BrokerConfig, Properties};
 use tribunal_engine::controller::{Controller, ControllerSettings};
 use tribunal_engine::id::{ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, TopicPartition};
 use tribunal_engine::log::{LogSettings, PartitionLog};
 use tribunal_engine::machine::{CallError, CallToken, Effect, Effects, Input, Machine, RequestContext};
+use tribunal_engine::offset::Offset;
 use tribunal_engine::message::{ProducePartition, ProduceRequest, Request, Response};
 use tribunal_engine::quorum::Quorum;
 use tribunal_engine::record::{BatchBuilder, Compression};
@@ -18,6 +19,8 @@ use tribunal_engine::rng::Rng;
 use tribunal_engine::storage::mem::MemoryDisk;
 use tribunal_engine::time::{Duration, Instant, Now, Timestamp};
 use tribunal_engine::variant::ProtocolVariant;
+
+use crate::admin;
 
 /// The controller's node id.
 pub(crate) const CONTROLLER: i32 = 100;
@@ -110,9 +113,15 @@ impl MiniCluster {
             };
             let log_settings = LogSettings { segment_bytes: 1 << 30 };
             let partition = TopicPartition::new("orders", 0);
+            let stopped_cleanly = block_on(take_clean_shutdown(&host.disk)).expect("a readable disk");
             let (log, _) =
                 block_on(PartitionLog::recover(&host.disk, partition, log_settings)).expect("a readable log");
-            Process::Broker(Box::new(Broker::new(settings, vec![log])))
+            let logs = if log.end_offset() > Offset::ZERO { vec![log] } else { Vec::new() };
+            let broker = Broker::new(settings, logs);
+            Process::Broker(Box::new(match stopped_cleanly {
+                Some(epoch) => broker.after_clean_shutdown(epoch),
+                None => broker,
+            }))
         };
         host.process = Some(process);
         let boot = host.boot;
@@ -127,6 +136,14 @@ impl MiniCluster {
         for key in lost {
             self.fail_call(key, CallError::Disconnected);
         }
+    }
+
+    /// A machine loses its power, and of its log of `orders/0` all but the first bytes.
+    pub(crate) fn power_loss(&mut self, id: i32, kept: usize) {
+        self.crash(id);
+        let cut = |content: &mut Vec<u8>| content.truncate(kept);
+        let disk = &self.hosts[&id].disk;
+        disk.damage("orders-0", "00000000000000000000.log", cut).expect("a log of orders/0");
     }
 
     /// Asks a process to stop in good order.
@@ -279,7 +296,7 @@ impl MiniCluster {
                 }
             }
             Effect::Disk { token, op } => {
-                if op.directory().starts_with("orders")
+                if (op.directory().starts_with("orders") || op.directory().is_empty())
                     && !matches!(op, tribunal_engine::storage::DiskOp::Read { .. })
                 {
                     self.line(id, &format!("disk {op}"));
@@ -306,7 +323,8 @@ impl MiniCluster {
                     .iter()
                     .map(|topic| format!("created {} {}", topic.name, topic.error))
                     .collect(),
-                other => format!("{other:?}"),
+                Some(other) => admin::describe(other),
+                None => "nothing".to_owned(),
             };
             return self.line(id, &format!("to client: {text}"));
         }
