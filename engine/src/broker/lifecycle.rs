@@ -30,7 +30,12 @@ pub(super) struct Lifecycle {
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Lifecycle { broker_epoch: None, previous_epoch: BrokerEpoch::NONE, in_flight: false, next: Instant::START }
+        Lifecycle {
+            broker_epoch: None,
+            previous_epoch: BrokerEpoch::NONE,
+            in_flight: false,
+            next: Instant::START,
+        }
     }
 }
 

@@ -17,9 +17,7 @@ pub(crate) fn request(words: &[&str]) -> Option<Request> {
     Some(match words {
         ["reassign", "cancel"] => reassign(None),
         ["reassign", replicas] => reassign(Some(nodes(replicas))),
-        ["reassignments"] => {
-            ListPartitionReassignmentsRequest { timeout: TIMEOUT, partitions: None }.into()
-        }
+        ["reassignments"] => ListPartitionReassignmentsRequest { timeout: TIMEOUT, partitions: None }.into(),
         ["elect", kind] => {
             let election_type = match *kind {
                 "preferred" => ElectLeadersRequest::PREFERRED,
@@ -87,7 +85,8 @@ pub(crate) fn describe(response: &Response) -> String {
         Response::ElectLeaders(response) => list("elected", response.partitions.iter().map(outcome)),
         Response::ListPartitionReassignments(response) => {
             let moving = response.partitions.iter().map(|one| {
-                let ids = |nodes: &[NodeId]| nodes.iter().map(NodeId::to_string).collect::<Vec<_>>().join(",");
+                let ids =
+                    |nodes: &[NodeId]| nodes.iter().map(NodeId::to_string).collect::<Vec<_>>().join(",");
                 let (replicas, adding, removing) = (ids(&one.replicas), ids(&one.adding), ids(&one.removing));
                 format!("{} [{replicas}] adding=[{adding}] removing=[{removing}]", one.partition)
             });
