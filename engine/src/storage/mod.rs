@@ -8,6 +8,8 @@
 //! Boot is plain async code over [`Disk`] (nothing is promised to anybody yet); after it every operation goes
 //! through effects.
 
+#[doc(hidden)]
+pub mod conformance;
 pub mod mem;
 pub mod progress;
 
@@ -61,7 +63,7 @@ pub enum DiskOp {
         /// How many bytes at most.
         length: u64,
     },
-    /// Cut the file to `length` bytes.
+    /// Cut the file to `length` bytes; nothing if it is not longer.
     Truncate {
         /// The file.
         file: FileName,
@@ -90,6 +92,14 @@ pub enum DiskOp {
         /// The directory.
         directory: Arc<str>,
     },
+    /// Give the file another name in its directory, atomically and durably; a file of that name is replaced. Its
+    /// content is as durable as it was: sync it first.
+    Rename {
+        /// The file.
+        file: FileName,
+        /// Its new name.
+        to: Arc<str>,
+    },
 }
 
 impl DiskOp {
@@ -103,7 +113,8 @@ impl DiskOp {
             | DiskOp::Truncate { file, .. }
             | DiskOp::Replace { file, .. }
             | DiskOp::Sync { file }
-            | DiskOp::Delete { file } => &file.directory,
+            | DiskOp::Delete { file }
+            | DiskOp::Rename { file, .. } => &file.directory,
         }
     }
 
@@ -117,7 +128,8 @@ impl DiskOp {
             | DiskOp::Truncate { file, .. }
             | DiskOp::Replace { file, .. }
             | DiskOp::Sync { file }
-            | DiskOp::Delete { file } => Some(file),
+            | DiskOp::Delete { file }
+            | DiskOp::Rename { file, .. } => Some(file),
         }
     }
 
@@ -131,6 +143,7 @@ impl DiskOp {
             DiskOp::Truncate { .. }
             | DiskOp::Sync { .. }
             | DiskOp::Delete { .. }
+            | DiskOp::Rename { .. }
             | DiskOp::RemoveDirectory { .. } => 0,
         }
     }
@@ -148,6 +161,7 @@ impl fmt::Display for DiskOp {
             DiskOp::Sync { file } => write!(formatter, "sync {file}"),
             DiskOp::Delete { file } => write!(formatter, "delete {file}"),
             DiskOp::RemoveDirectory { directory } => write!(formatter, "remove {directory}"),
+            DiskOp::Rename { file, to } => write!(formatter, "rename {file} to {to}"),
         }
     }
 }
