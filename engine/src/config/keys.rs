@@ -72,7 +72,7 @@ impl Key {
     /// Whether it can be changed while the cluster runs.
     #[must_use]
     pub fn is_dynamic(&self) -> bool {
-        self.dynamic || self.scope == Scope::Topic
+        self.dynamic || self.scope == Topic
     }
 
     /// Whether its value is a list, with commas, that can be added to.
