@@ -67,6 +67,8 @@ pub enum Event {
     BecameFollower { partition: TopicPartition, epoch: LeaderEpoch, leader: Option<NodeId>, end: Offset },
     /// A log was read back at boot; it ends at `end`.
     Recovered { partition: TopicPartition, end: Offset },
+    /// A replica was removed with its log, which ended at `end`: it moved away, or the topic was deleted.
+    ReplicaRemoved { partition: TopicPartition, end: Offset },
     /// A batch was taken into a log.
     Appended { partition: TopicPartition, batch: BatchId, as_leader: bool },
     /// A log was cut: records `to..from` are gone.
@@ -151,6 +153,7 @@ impl fmt::Display for Event {
                 write!(f, "follower {partition} epoch={epoch} leader={} end={end}", Leader(*leader))
             }
             Event::Recovered { partition, end } => write!(f, "recovered {partition} end={end}"),
+            Event::ReplicaRemoved { partition, end } => write!(f, "removed {partition} end={end}"),
             Event::Appended { partition, batch, as_leader } => {
                 let BatchId { base, last, epoch, crc } = batch;
                 let role = if *as_leader { "leader" } else { "follower" };

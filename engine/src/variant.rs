@@ -19,9 +19,11 @@ pub enum HighWatermarkQuorum {
 /// How a follower finds where its log parts from the leader's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Truncation {
-    /// By the diverging epoch in the fetch response (KIP-595).
+    /// By the diverging epoch and its end: it goes back epoch by epoch until the logs agree (KIP-279, KIP-595).
     #[default]
     DivergingEpoch,
+    /// To the end offset the leader names, whatever epoch that offset belongs to (KIP-101; KAFKA-6361).
+    OffsetOnly,
     /// To its own high watermark, on every new leader epoch (KIP-101 scenario 1, KAFKA-1211).
     ToHighWatermark,
 }
@@ -37,6 +39,48 @@ pub enum EligibleLeaders {
     Off,
 }
 
+/// When a follower compares its log with the leader's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Reconciliation {
+    /// With every fetch (KIP-595).
+    #[default]
+    EveryFetch,
+    /// Once in each leader epoch (KIP-101, KIP-279).
+    EveryEpoch,
+    /// Once when the leader is another broker: epochs that were missed in between are not noticed (KAFKA-7164).
+    LeaderChange,
+}
+
+/// When a follower may join the ISR.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum IsrJoin {
+    /// It has reached the high watermark and the offset at which the leader's epoch began.
+    #[default]
+    ReachedEpochStart,
+    /// It has reached the high watermark, which may be stale on a new leader (KAFKA-7128).
+    ReachedHighWatermark,
+}
+
+/// Which answers to AlterPartition make a leader forget its proposal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum IsrRollback {
+    /// Those that prove that the controller did not apply it.
+    #[default]
+    DefiniteErrors,
+    /// Every failure, a lost answer too: the controller may have applied it (kafka.md B19).
+    AnyError,
+}
+
+/// A check that a variant may leave out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Guard {
+    /// The check is made.
+    #[default]
+    On,
+    /// The check is left out.
+    Off,
+}
+
 /// The knobs. `ProtocolVariant::default()` is the safe protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ProtocolVariant {
@@ -46,38 +90,107 @@ pub struct ProtocolVariant {
     pub truncation: Truncation,
     /// Who may lead when the ISR is empty.
     pub eligible_leaders: EligibleLeaders,
+    /// When followers look whether they must truncate.
+    pub reconciliation: Reconciliation,
+    /// A reader's idea of the leader epoch is compared with the leader's own (KIP-320).
+    pub leader_epoch_check: Guard,
+    /// A follower drops answers to fetches it would not make any more (KAFKA-13207).
+    pub late_response_check: Guard,
+    /// When followers join the ISR.
+    pub isr_join: IsrJoin,
+    /// When leaders forget an ISR they proposed.
+    pub isr_rollback: IsrRollback,
+    /// The controller compares leader, leader epoch and partition epoch of a proposed ISR with its own (KIP-497).
+    pub partition_epoch_check: Guard,
+    /// The controller compares the broker epochs of the members of a proposed ISR with the registered ones (KIP-903).
+    pub broker_epoch_check: Guard,
 }
 
-/// The safe protocol, to name what another differs in.
-const SAFE: ProtocolVariant = ProtocolVariant {
-    high_watermark_quorum: HighWatermarkQuorum::MaximalIsr,
-    truncation: Truncation::DivergingEpoch,
-    eligible_leaders: EligibleLeaders::Kept,
-};
-
 impl ProtocolVariant {
+    /// The protocol as Kafka runs it today: the base of every named variant.
+    pub const SAFE: ProtocolVariant = ProtocolVariant {
+        high_watermark_quorum: HighWatermarkQuorum::MaximalIsr,
+        truncation: Truncation::DivergingEpoch,
+        reconciliation: Reconciliation::EveryFetch,
+        leader_epoch_check: Guard::On,
+        late_response_check: Guard::On,
+        isr_join: IsrJoin::ReachedEpochStart,
+        isr_rollback: IsrRollback::DefiniteErrors,
+        partition_epoch_check: Guard::On,
+        broker_epoch_check: Guard::On,
+        eligible_leaders: EligibleLeaders::Kept,
+    };
+
     /// Every variant that has a name, with the sentence that explains it; the first is the safe one.
     pub const NAMED: &'static [(&'static str, ProtocolVariant, &'static str)] = &[
-        ("safe", SAFE, "the protocol as Kafka runs it today"),
+        ("safe", Self::SAFE, "the protocol as Kafka runs it today"),
         (
             "high-watermark-ignores-one-member",
-            ProtocolVariant { high_watermark_quorum: HighWatermarkQuorum::IgnoreOneMember, ..SAFE },
+            ProtocolVariant { high_watermark_quorum: HighWatermarkQuorum::IgnoreOneMember, ..Self::SAFE },
             "the leader does not wait for one in-sync replica before it commits",
         ),
         (
             "truncate-to-high-watermark",
-            ProtocolVariant { truncation: Truncation::ToHighWatermark, ..SAFE },
+            ProtocolVariant { truncation: Truncation::ToHighWatermark, ..Self::SAFE },
             "a follower of a new epoch cuts its log to its own, lagging, high watermark (KIP-101, KAFKA-1211)",
         ),
         (
             "high-watermark-over-committed-isr",
-            ProtocolVariant { high_watermark_quorum: HighWatermarkQuorum::CommittedIsr, ..SAFE },
+            ProtocolVariant { high_watermark_quorum: HighWatermarkQuorum::CommittedIsr, ..Self::SAFE },
             "the leader commits without the replica it has just proposed for the ISR (KIP-497, KIP-966 6.5.2)",
         ),
         (
+            "truncate-to-offset-only",
+            ProtocolVariant {
+                truncation: Truncation::OffsetOnly,
+                reconciliation: Reconciliation::EveryEpoch,
+                ..Self::SAFE
+            },
+            "a follower cuts to the offset the leader names without asking which epoch it ends (KIP-279, KAFKA-6361)",
+        ),
+        (
+            "reconcile-on-leader-change-only",
+            ProtocolVariant { reconciliation: Reconciliation::LeaderChange, ..Self::SAFE },
+            "a follower that missed epochs does not look for divergence if the leader is the same broker (KAFKA-7164)",
+        ),
+        (
+            "unfenced-fetches",
+            ProtocolVariant {
+                leader_epoch_check: Guard::Off,
+                reconciliation: Reconciliation::EveryEpoch,
+                ..Self::SAFE
+            },
+            "a leader counts the fetches of a follower that knows nothing of its epoch (KIP-320, KAFKA-6880)",
+        ),
+        (
+            "late-responses-truncate",
+            ProtocolVariant { late_response_check: Guard::Off, ..Self::SAFE },
+            "a broker that leads by now obeys a diverging epoch it asked for as a follower (KAFKA-13207)",
+        ),
+        (
+            "isr-join-below-epoch-start",
+            ProtocolVariant { isr_join: IsrJoin::ReachedHighWatermark, ..Self::SAFE },
+            "a follower joins the ISR of a new leader whose high watermark is still stale (KAFKA-7128)",
+        ),
+        (
+            "isr-rollback-on-any-error",
+            ProtocolVariant { isr_rollback: IsrRollback::AnyError, ..Self::SAFE },
+            "a leader forgets an ISR it proposed when the answer is lost, though it may be committed (KIP-497)",
+        ),
+        (
+            "no-partition-epoch-check",
+            ProtocolVariant { partition_epoch_check: Guard::Off, ..Self::SAFE },
+            "the controller takes an ISR from a leader that does not know the current state (KIP-497)",
+        ),
+        (
+            "no-broker-epoch-check",
+            ProtocolVariant { broker_epoch_check: Guard::Off, ..Self::SAFE },
+            "a broker that came back without its disk joins the ISR for what it had before (KIP-903, KAFKA-14139)",
+        ),
+        (
             "no-eligible-leader-replicas",
-            ProtocolVariant { eligible_leaders: EligibleLeaders::Off, ..SAFE },
-            "the last replica standing keeps the leadership even if it lost its disk's cache (KIP-966)",
+            ProtocolVariant { eligible_leaders: EligibleLeaders::Off, ..Self::SAFE },
+            "the last replica standing keeps the leadership even if it lost what was not on its disk (KIP-966)",
         ),
     ];
 
@@ -85,5 +198,22 @@ impl ProtocolVariant {
     #[must_use]
     pub fn named(name: &str) -> Option<ProtocolVariant> {
         Self::NAMED.iter().find(|(known, ..)| *known == name).map(|(_, variant, _)| *variant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_the_safe_protocol() {
+        assert_eq!(ProtocolVariant::default(), ProtocolVariant::SAFE);
+    }
+
+    #[test]
+    fn every_other_named_variant_differs_from_the_safe_one() {
+        for (name, variant, _) in &ProtocolVariant::NAMED[1..] {
+            assert_ne!(*variant, ProtocolVariant::SAFE, "{name}");
+        }
     }
 }

@@ -382,6 +382,7 @@ impl ClusterView {
                 });
             }
             Event::Truncated { to, .. } => cut(partition, at, node, *to, &event.to_string()),
+            Event::ReplicaRemoved { .. } => drop(partition.replicas.remove(&node)),
             Event::Recovered { end, .. } => {
                 let replica = partition.replicas.entry(node).or_insert_with(ReplicaView::new);
                 replica.high_watermark = Offset::ZERO;
@@ -432,6 +433,7 @@ pub fn partition_of(event: &Event) -> Option<&TopicPartition> {
         Event::BecameLeader { partition, .. }
         | Event::BecameFollower { partition, .. }
         | Event::Recovered { partition, .. }
+        | Event::ReplicaRemoved { partition, .. }
         | Event::Appended { partition, .. }
         | Event::Truncated { partition, .. }
         | Event::HighWatermark { partition, .. }

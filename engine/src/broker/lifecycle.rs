@@ -22,13 +22,20 @@ const REGISTRATION_BACKOFF: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Lifecycle {
     broker_epoch: Option<BrokerEpoch>,
+    /// The epoch in which the boot before stopped cleanly, or NONE.
+    previous_epoch: BrokerEpoch,
     in_flight: bool,
     next: Instant,
 }
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Lifecycle { broker_epoch: None, in_flight: false, next: Instant::START }
+        Lifecycle {
+            broker_epoch: None,
+            previous_epoch: BrokerEpoch::NONE,
+            in_flight: false,
+            next: Instant::START,
+        }
     }
 }
 
@@ -41,6 +48,10 @@ impl Lifecycle {
     /// The next heartbeat is due at `at`.
     pub(super) fn hurry(&mut self, at: Instant) {
         self.next = at;
+    }
+
+    pub(super) fn stopped_cleanly(&mut self, epoch: BrokerEpoch) {
+        self.previous_epoch = epoch;
     }
 
     pub(super) fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
@@ -63,7 +74,7 @@ impl Broker {
                     incarnation: self.settings.incarnation,
                     endpoint: self.settings.endpoint.clone(),
                     rack: self.settings.rack.clone(),
-                    previous_broker_epoch: BrokerEpoch::NONE,
+                    previous_broker_epoch: self.lifecycle.previous_epoch,
                 };
                 self.call_controller(Call::Registration, request, effects);
             }

@@ -11,6 +11,7 @@
 //! log on disk; without one a restart is slower and no less safe.
 
 mod fetch;
+mod forward;
 mod isr;
 mod lifecycle;
 mod metadata;
@@ -22,24 +23,25 @@ mod replication;
 mod shutdown;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::config::BrokerConfig;
-use crate::epoch::LeaderEpoch;
+use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::event::Event;
-use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicPartition};
+use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicPartition};
 use crate::log::{LogCompletion, LogIo, LogSettings, PartitionLog};
 use crate::machine::{CallError, CallToken, Effect, Effects, Input, Lane, Machine, RequestContext, Wakeup};
-use crate::message::{
-    ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, Request, Response,
-};
+use crate::message::{ApiVersionsResponse, Request, Response};
 use crate::metadata::{MetadataImage, PartitionImage, TopicImage};
 use crate::offset::Offset;
 use crate::replica::{Replica, ReplicaSettings, Role};
-use crate::storage::{DiskOutcome, DiskToken};
+use crate::storage::{DiskOp, DiskOutcome, DiskToken};
 use crate::time::{Duration, Instant, Now};
 use crate::variant::ProtocolVariant;
 use crate::wire::{Listener, advertised};
+
+pub use shutdown::take_clean_shutdown;
 
 /// What a broker is born with.
 #[derive(Clone, Debug)]
@@ -70,7 +72,7 @@ enum Call {
     MetadataFetch,
     AlterPartition(TopicPartition),
     ReplicaFetch(NodeId),
-    CreateTopics(RequestContext, CreateTopicsRequest),
+    Forward(RequestContext, Request),
 }
 
 /// What the end of a disk operation means.
@@ -78,12 +80,18 @@ enum Call {
 enum DiskWait {
     Log(TopicPartition, LogCompletion),
     Fetch(fetch::ReadSlot),
+    /// The marker of a clean stop.
+    Marker,
+    /// Nobody waits for it any more.
+    Nothing,
 }
 
 /// A broker.
 #[derive(Debug)]
 pub struct Broker {
     settings: BrokerSettings,
+    /// `server.properties`, without what was changed since.
+    static_config: BrokerConfig,
     image: MetadataImage,
     lifecycle: lifecycle::Lifecycle,
     metadata_fetch: metadata_fetch::MetadataFetch,
@@ -105,6 +113,7 @@ impl Broker {
     #[must_use]
     pub fn new(settings: BrokerSettings, recovered: Vec<PartitionLog>) -> Broker {
         Broker {
+            static_config: settings.config.clone(),
             settings,
             image: MetadataImage::default(),
             lifecycle: lifecycle::Lifecycle::default(),
@@ -120,6 +129,13 @@ impl Broker {
             disk: BTreeMap::new(),
             next_token: 0,
         }
+    }
+
+    /// The boot before stopped cleanly, in this broker epoch: the controller hears of it.
+    #[must_use]
+    pub fn after_clean_shutdown(mut self, epoch: BrokerEpoch) -> Broker {
+        self.lifecycle.stopped_cleanly(epoch);
+        self
     }
 
     /// Its replicas, for snapshots.
@@ -148,16 +164,16 @@ impl Broker {
             Request::OffsetForLeaderEpoch(request) => {
                 effects.respond(&context, self.offsets_for_epochs(&request).into());
             }
-            Request::CreateTopics(request) => self.forward_create_topics(context, request, effects),
-            Request::AlterPartition(_)
-            | Request::BrokerRegistration(_)
-            | Request::BrokerHeartbeat(_)
-            | Request::Vote(_)
-            | Request::BeginQuorumEpoch(_)
-            | Request::EndQuorumEpoch(_)
-            | Request::DescribeQuorum(_)
-            | Request::FetchSnapshot(_) => {
-                let reason = "request that only controllers serve";
+            Request::CreateTopics(_)
+            | Request::DeleteTopics(_)
+            | Request::CreatePartitions(_)
+            | Request::ElectLeaders(_)
+            | Request::AlterPartitionReassignments(_)
+            | Request::ListPartitionReassignments(_)
+            | Request::AlterConfigs(_)
+            | Request::IncrementalAlterConfigs(_) => self.forward(context, request, effects),
+            _ => {
+                let reason = "request that brokers do not serve";
                 effects.push(Effect::Close { connection: context.connection, reason });
             }
         }
@@ -176,8 +192,8 @@ impl Broker {
             Some(Call::MetadataFetch) => self.on_metadata(now, outcome, effects),
             Some(Call::AlterPartition(partition)) => self.on_altered(now, &partition, outcome, effects),
             Some(Call::ReplicaFetch(leader)) => self.on_fetched(now, leader, outcome, effects),
-            Some(Call::CreateTopics(context, request)) => {
-                on_topics_created(&context, &request, outcome, effects);
+            Some(Call::Forward(context, request)) => {
+                Broker::on_forwarded(&context, &request, outcome, effects);
             }
             None => panic!("reply to a call that was never made"),
         }
@@ -195,14 +211,22 @@ impl Broker {
                 self.after_change(now, &partition, before, effects);
             }
             Some(DiskWait::Fetch(slot)) => self.on_read(slot, outcome, effects),
+            Some(DiskWait::Marker | DiskWait::Nothing) => {}
             None => panic!("end of a disk operation that was never started"),
         }
     }
 
     /// A partition of this broker in metadata: a new replica, or a new state of one.
     fn apply_partition(&mut self, now: Now, partition: &TopicPartition, effects: &mut Effects) {
-        let Some(topic) = self.image.topics().get(&partition.topic).cloned() else { return };
-        let Some(image) = topic.partitions.get(&partition.partition).cloned() else { return };
+        let topic = self.image.topics().get(&partition.topic).cloned();
+        let image = topic.as_ref().and_then(|topic| topic.partitions.get(&partition.partition)).cloned();
+        let (Some(topic), Some(image)) = (topic, image) else {
+            return self.remove_replica(now, partition, effects);
+        };
+        let other = self.replicas.get(partition).is_some_and(|replica| replica.topic_id() != topic.id);
+        if other || !image.replicas.contains(&self.settings.node) {
+            self.remove_replica(now, partition, effects);
+        }
         if !image.replicas.contains(&self.settings.node) {
             return;
         }
@@ -234,6 +258,28 @@ impl Broker {
             variant: self.settings.variant,
         };
         self.replicas.insert(partition.clone(), Replica::new(settings, topic.id, config, log));
+    }
+
+    /// The partition is no more, or this broker has no replica of it any more: its log goes, and with it whatever
+    /// still happens to it.
+    fn remove_replica(&mut self, now: Now, partition: &TopicPartition, effects: &mut Effects) {
+        let Some(replica) = self.replicas.remove(partition) else { return };
+        let end = replica.log().end_offset();
+        effects.note(Event::ReplicaRemoved { partition: partition.clone(), end });
+        for wait in self.disk.values_mut() {
+            if matches!(wait, DiskWait::Log(of, _) if of == partition) {
+                *wait = DiskWait::Nothing;
+            }
+        }
+        self.remove_directory(replica.log().directory().clone(), effects);
+        self.fail_waiting(now, partition, effects);
+        self.replicate(now, effects);
+    }
+
+    fn remove_directory(&mut self, directory: Arc<str>, effects: &mut Effects) {
+        let token = self.disk_token();
+        self.disk.insert(token, DiskWait::Nothing);
+        effects.push(Effect::Disk { token, op: DiskOp::RemoveDirectory { directory } });
     }
 
     fn after_role_change(
@@ -298,17 +344,6 @@ impl Broker {
         self.call(self.settings.controller.clone(), Lane::Control, call, request.into(), timeout, effects);
     }
 
-    /// Admin requests reach the controller through any broker (KIP-590).
-    fn forward_create_topics(
-        &mut self,
-        context: RequestContext,
-        request: CreateTopicsRequest,
-        effects: &mut Effects,
-    ) {
-        let call = Call::CreateTopics(context, request.clone());
-        self.call_controller(call, request, effects);
-    }
-
     fn replica(&self, partition: &TopicPartition) -> Result<&Replica, ErrorCode> {
         match self.replicas.get(partition) {
             Some(replica) => Ok(replica),
@@ -336,33 +371,6 @@ impl Marks {
             offline: matches!(replica.role(), Role::Offline),
         }
     }
-}
-
-fn on_topics_created(
-    context: &RequestContext,
-    request: &CreateTopicsRequest,
-    outcome: Result<Response, CallError>,
-    effects: &mut Effects,
-) {
-    let response = match outcome {
-        Ok(Response::CreateTopics(response)) => response,
-        // Whether the controller did it is unknown: the client must look before it tries again.
-        Ok(_) | Err(_) => CreateTopicsResponse {
-            topics: request
-                .topics
-                .iter()
-                .map(|topic| CreatedTopic {
-                    name: topic.name.clone(),
-                    id: TopicId::ZERO,
-                    error: ErrorCode::RequestTimedOut,
-                    error_message: Some("no answer from the controller".to_owned()),
-                    partitions: -1,
-                    replication_factor: -1,
-                })
-                .collect(),
-        },
-    };
-    effects.respond(context, response.into());
 }
 
 impl Machine for Broker {

@@ -7,16 +7,53 @@
 //! | closing | serves nobody; waits for its writes, makes every log durable                          |
 //! | stopped | nothing: the shell may end the process                                                |
 //!
+//! The last thing it writes is a marker with its broker epoch: the next boot shows it to the controller as proof that
+//! nothing was lost in between (KIP-966). A boot takes the marker away before it reads the first log, so that a crash
+//! while logs are loaded does not look like a clean stop (KAFKA-10471).
+//!
 //! The controller lets it go when every active broker knows that it leads nothing any more. It goes without leave
 //! when the time it was given is up, and at once if it never registered.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+
 use super::{Broker, DiskWait};
+use crate::epoch::BrokerEpoch;
 use crate::event::Event;
 use crate::id::TopicPartition;
 use crate::log::LogIo;
 use crate::machine::{Effect, Effects, Input, Wakeup};
-use crate::storage::{DiskOutcome, DiskToken};
+use crate::storage::{Disk, DiskDone, DiskError, DiskOp, DiskOutcome, DiskToken, FileName};
 use crate::time::{Duration, Instant, Now};
+
+const BEFORE_EPOCH: &str = "{\"version\":0,\"brokerEpoch\":";
+const AFTER_EPOCH: &str = "}";
+/// More than any marker has.
+const MARKER_BYTES_MAX: u64 = 1024;
+
+/// The marker of a clean stop: Kafka's `.kafka_cleanshutdown`, beside the directories of the logs.
+fn marker() -> FileName {
+    FileName::new(&Arc::from(""), ".kafka_cleanshutdown")
+}
+
+/// The broker epoch of the boot before, if that one stopped cleanly. Takes the marker away: to be called before the
+/// first log is read.
+///
+/// # Errors
+/// If the disk fails.
+pub async fn take_clean_shutdown<D: Disk>(disk: &D) -> Result<Option<BrokerEpoch>, DiskError> {
+    let read = DiskOp::Read { file: marker(), position: 0, length: MARKER_BYTES_MAX };
+    let content = match disk.execute(read).await {
+        Ok(DiskDone::Read(content)) => content,
+        Ok(DiskDone::Done) | Err(DiskError::NotFound) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    disk.execute(DiskOp::Delete { file: marker() }).await?;
+    let text = std::str::from_utf8(&content).unwrap_or_default();
+    let epoch = text.trim_end().strip_prefix(BEFORE_EPOCH).and_then(|rest| rest.strip_suffix(AFTER_EPOCH));
+    Ok(epoch.and_then(|epoch| epoch.parse().ok()).map(BrokerEpoch))
+}
 
 /// How far the broker is with stopping.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -28,7 +65,12 @@ pub(super) enum Shutdown {
         /// The controller has answered: it knows.
         heard: bool,
     },
-    Closing,
+    Closing {
+        /// A log could not be made durable: there will be no marker.
+        failed: bool,
+    },
+    /// The marker is being written.
+    Marking,
     Stopped,
 }
 
@@ -40,13 +82,13 @@ impl Shutdown {
 
     /// Nobody is served any more.
     pub(super) fn is_closed(self) -> bool {
-        matches!(self, Shutdown::Closing | Shutdown::Stopped)
+        matches!(self, Shutdown::Closing { .. } | Shutdown::Marking | Shutdown::Stopped)
     }
 
     pub(super) fn next_wakeup(self) -> Option<(Instant, Wakeup)> {
         match self {
             Shutdown::Pending { deadline, .. } => Some((deadline, Wakeup::Shutdown)),
-            Shutdown::Running | Shutdown::Closing | Shutdown::Stopped => None,
+            _ => None,
         }
     }
 }
@@ -83,9 +125,8 @@ impl Broker {
     pub(super) fn check_shutdown(&mut self, now: Now, effects: &mut Effects) {
         match self.shutdown {
             Shutdown::Pending { deadline, .. } if deadline <= now.mono => self.close(false, effects),
-            Shutdown::Closing if !self.disk.values().any(|wait| matches!(wait, DiskWait::Log(..))) => {
-                self.shutdown = Shutdown::Stopped;
-            }
+            Shutdown::Closing { failed } if !self.is_writing() => self.mark(failed, effects),
+            Shutdown::Marking if !self.is_writing() => self.shutdown = Shutdown::Stopped,
             _ => {}
         }
     }
@@ -110,19 +151,69 @@ impl Broker {
             && let Some(replica) = self.replicas.get_mut(&partition)
         {
             replica.fail(effects);
+            self.shutdown = Shutdown::Closing { failed: true };
         }
+    }
+
+    fn is_writing(&self) -> bool {
+        self.disk.values().any(|wait| matches!(wait, DiskWait::Log(..) | DiskWait::Marker))
+    }
+
+    /// Every log is on disk: says so, if it is true.
+    fn mark(&mut self, failed: bool, effects: &mut Effects) {
+        let Some(epoch) = self.lifecycle.broker_epoch().filter(|_| !failed) else {
+            self.shutdown = Shutdown::Stopped;
+            return;
+        };
+        self.shutdown = Shutdown::Marking;
+        let token = self.disk_token();
+        self.disk.insert(token, DiskWait::Marker);
+        let content = Bytes::from(format!("{BEFORE_EPOCH}{epoch}{AFTER_EPOCH}"));
+        effects.push(Effect::Disk { token, op: DiskOp::Replace { file: marker(), content } });
     }
 
     /// From here on nobody is served; every log is made durable.
     fn close(&mut self, by_controller: bool, effects: &mut Effects) {
         effects.note(Event::ShutdownGranted { broker: self.settings.node, by_controller });
-        self.shutdown = Shutdown::Closing;
+        self.shutdown = Shutdown::Closing { failed: false };
         let partitions: Vec<TopicPartition> = self.replicas.keys().cloned().collect();
         for partition in partitions {
             let Some(replica) = self.replicas.get_mut(&partition) else { continue };
             let mut io = LogIo::default();
             replica.sync(&mut io);
             self.submit(&partition, io, effects);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::mem::MemoryDisk;
+
+    fn taken(disk: &MemoryDisk) -> Option<BrokerEpoch> {
+        let mut future = std::pin::pin!(take_clean_shutdown(disk));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match future.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(outcome) => outcome.expect("a memory disk never fails"),
+            std::task::Poll::Pending => panic!("a memory disk never waits"),
+        }
+    }
+
+    #[test]
+    fn the_marker_counts_once() {
+        let disk = MemoryDisk::new();
+        disk.write("", ".kafka_cleanshutdown", b"{\"version\":0,\"brokerEpoch\":17}");
+        assert_eq!(taken(&disk), Some(BrokerEpoch(17)));
+        assert_eq!(taken(&disk), None);
+    }
+
+    #[test]
+    fn a_damaged_marker_is_none() {
+        for text in ["", "{", "{\"version\":0,\"brokerEpoch\":x}", "\u{fffd}"] {
+            let disk = MemoryDisk::new();
+            disk.write("", ".kafka_cleanshutdown", text.as_bytes());
+            assert_eq!(taken(&disk), None, "{text}");
         }
     }
 }

@@ -62,11 +62,25 @@ pub struct Key {
     pub default: &'static str,
     /// The one value this engine can honour, if it cannot honour all.
     pub only: Option<&'static str>,
+    /// Whether it can be changed while a broker runs. Settings of topics always can.
+    pub dynamic: bool,
     /// What it does, in a sentence.
     pub doc: &'static str,
 }
 
 impl Key {
+    /// Whether it can be changed while the cluster runs.
+    #[must_use]
+    pub fn is_dynamic(&self) -> bool {
+        self.dynamic || self.scope == Topic
+    }
+
+    /// Whether its value is a list, with commas, that can be added to.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        LISTS.contains(&self.name)
+    }
+
     /// Reads a value as a properties file has it.
     ///
     /// # Errors
@@ -114,12 +128,20 @@ const fn integer(min: i64, max: i64) -> Kind {
 }
 
 const fn key(scope: Scope, name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
-    Key { name, scope, kind, default, only: None, doc }
+    Key { name, scope, kind, default, only: None, dynamic: false, doc }
 }
 
 const fn only(key: Key, value: &'static str) -> Key {
     Key { only: Some(value), ..key }
 }
+
+/// A setting of brokers that can be changed while they run (Kafka's `DynamicBrokerConfig`).
+const fn dynamic(key: Key) -> Key {
+    Key { dynamic: true, ..key }
+}
+
+/// Settings whose value is a list.
+const LISTS: &[&str] = &["cleanup.policy", "log.cleanup.policy"];
 
 /// Every setting this engine knows, by scope.
 pub static KEYS: &[Key] = &[
@@ -179,20 +201,20 @@ pub static KEYS: &[Key] = &[
         "1",
         "Partitions of a topic created without saying how many.",
     ),
-    key(
+    dynamic(key(
         Broker,
         "min.insync.replicas",
         integer(1, INT_MAX),
         "1",
         "With acks=all, refuse writes when fewer replicas are in sync. A topic may set its own.",
-    ),
-    key(
+    )),
+    dynamic(key(
         Broker,
         "unclean.leader.election.enable",
         Kind::Boolean,
         "false",
         "Elect a replica outside the ISR when no other is alive, and lose what it lacks. A topic may set its own.",
-    ),
+    )),
     key(
         Broker,
         "replica.lag.time.max.ms",
@@ -242,20 +264,20 @@ pub static KEYS: &[Key] = &[
         "30000",
         "How long a follower waits for the answer to a fetch.",
     ),
-    key(
+    dynamic(key(
         Broker,
         "log.segment.bytes",
         integer(1_048_576, INT_MAX),
         "1073741824",
         "A log starts a new segment file beyond this size. A topic may set `segment.bytes`.",
-    ),
-    key(
+    )),
+    dynamic(key(
         Broker,
         "message.max.bytes",
         integer(0, INT_MAX),
         "1048588",
         "Largest record batch a broker accepts. A topic may set `max.message.bytes`.",
-    ),
+    )),
     key(
         Broker,
         "socket.request.max.bytes",

@@ -80,9 +80,24 @@ pub struct BrokerConfig {
     pub fetch_max_bytes: i32,
     /// Defaults for topics that do not set their own.
     pub topic_defaults: TopicConfig,
+    /// What it was read from.
+    given: Properties,
 }
 
 impl BrokerConfig {
+    /// This configuration with settings that were changed while the cluster runs, the later layers over the earlier.
+    /// The controller checked them when it took them; what it would not take today is left out.
+    #[must_use]
+    pub fn with_dynamic(&self, layers: &[&Properties]) -> Self {
+        let mut merged = self.given.clone();
+        for (name, value) in layers.iter().copied().flatten() {
+            if check(Scope::Broker, name, value).is_ok() {
+                merged.insert(name.clone(), value.clone());
+            }
+        }
+        BrokerConfig::from_properties(&merged).unwrap_or_else(|_| self.clone())
+    }
+
     /// Reads `server.properties`.
     ///
     /// # Errors
@@ -117,6 +132,7 @@ impl BrokerConfig {
                 segment_bytes: lookup.count("log.segment.bytes"),
                 max_message_bytes: lookup.count("message.max.bytes"),
             },
+            given: given.clone(),
         })
     }
 }

@@ -115,6 +115,17 @@ impl<'a> ChangeBuilder<'a> {
         self
     }
 
+    /// The assignment to be, with what is added and removed on the way.
+    pub(super) fn assignment(
+        mut self,
+        replicas: Vec<NodeId>,
+        adding: Vec<NodeId>,
+        removing: Vec<NodeId>,
+    ) -> Self {
+        (self.replicas, self.adding, self.removing) = (replicas, adding, removing);
+        self
+    }
+
     /// The record, or `None` if nothing changes.
     pub(super) fn build(mut self) -> Option<PartitionChange> {
         let partition = self.partition;

@@ -3,9 +3,10 @@
 
 use super::Controller;
 use super::change::{ChangeBuilder, Election};
+use crate::config::TopicConfig;
 use crate::event::ElectionReason;
 use crate::id::{NodeId, PartitionIndex};
-use crate::metadata::{MetadataRecord, PartitionChange, PartitionImage, TopicImage};
+use crate::metadata::{ConfigResource, MetadataRecord, PartitionChange, PartitionImage, TopicImage};
 use crate::variant::EligibleLeaders;
 
 impl Controller {
@@ -60,7 +61,7 @@ impl Controller {
         partition: &'a PartitionImage,
         acceptable: &'a dyn Fn(NodeId) -> bool,
     ) -> ChangeBuilder<'a> {
-        let config = topic.config(self.settings.config.topic_defaults);
+        let config = topic.config(self.topic_defaults());
         let election = match config.unclean_leader_election_enable {
             true => Election::Unclean,
             false => Election::Online,
@@ -68,6 +69,15 @@ impl Controller {
         ChangeBuilder::new(topic.id, index, partition, acceptable)
             .rules(config.min_insync_replicas, self.keeps_elr())
             .election(election)
+    }
+
+    /// What topics without a setting of their own have: `server.properties`, and over it the cluster's default.
+    pub(super) fn topic_defaults(&self) -> TopicConfig {
+        let config = &self.settings.config;
+        match self.image.settings(&ConfigResource::ClusterDefault) {
+            Some(dynamic) if !dynamic.is_empty() => config.with_dynamic(&[dynamic]).topic_defaults,
+            _ => config.topic_defaults,
+        }
     }
 
     pub(super) fn keeps_elr(&self) -> bool {

@@ -13,10 +13,15 @@ mod alter_partition;
 mod balance;
 mod brokers;
 mod change;
+mod configs;
+mod create_partitions;
 mod create_topics;
+mod delete_topics;
+mod elect_leaders;
 mod election;
 mod fetch;
 mod placement;
+mod reassign;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -36,6 +41,12 @@ use crate::storage::{DiskOutcome, DiskToken};
 use crate::time::{Instant, Now};
 use crate::variant::ProtocolVariant;
 use crate::wire::{Listener, advertised};
+
+/// Why a part of a request is refused: the code and a sentence for a person.
+type Refusal = (ErrorCode, String);
+
+/// Most partitions one request may create (Kafka's `MAX_PARTITIONS_PER_BATCH`).
+const PARTITIONS_MAX: usize = 10_000;
 
 /// What a handler wants: records to commit, and the reply once they are.
 #[derive(Clone, PartialEq, Debug)]
@@ -154,15 +165,14 @@ impl Controller {
             Request::BrokerHeartbeat(request) => self.decide_heartbeat(now, &request),
             Request::AlterPartition(request) => self.decide_alter_partition(&request),
             Request::CreateTopics(request) => self.decide_create_topics(&request),
-            Request::Produce(_)
-            | Request::ListOffsets(_)
-            | Request::Metadata(_)
-            | Request::Vote(_)
-            | Request::BeginQuorumEpoch(_)
-            | Request::EndQuorumEpoch(_)
-            | Request::DescribeQuorum(_)
-            | Request::FetchSnapshot(_)
-            | Request::OffsetForLeaderEpoch(_) => {
+            Request::DeleteTopics(request) => self.decide_delete_topics(&request),
+            Request::CreatePartitions(request) => self.decide_create_partitions(&request),
+            Request::ElectLeaders(request) => self.decide_elect_leaders(&request),
+            Request::AlterPartitionReassignments(request) => self.decide_alter_reassignments(&request),
+            Request::ListPartitionReassignments(request) => self.list_reassignments(&request),
+            Request::AlterConfigs(request) => self.decide_alter_configs(&request),
+            Request::IncrementalAlterConfigs(request) => self.decide_incremental_alter_configs(&request),
+            _ => {
                 let reason = "request that controllers do not serve";
                 return effects.push(Effect::Close { connection: context.connection, reason });
             }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::node::{Node, Observer};
 use super::platform::{Clock, Platform};
 use super::shutdown::Shutdown;
-use crate::broker::{Broker, BrokerSettings};
+use crate::broker::{Broker, BrokerSettings, take_clean_shutdown};
 use crate::config::TopicConfig;
 use crate::controller::{Controller, ControllerSettings};
 use crate::event::Event;
@@ -40,10 +40,14 @@ pub async fn start_broker<P: Platform>(
     observer: Rc<dyn Observer<Broker>>,
     shutdown: &Shutdown,
 ) -> Result<(), BootError> {
+    let stopped_cleanly = take_clean_shutdown(platform.disk()).await?;
     let logs = recover_logs(&platform, settings.config.topic_defaults, &*observer).await?;
     let (endpoint, frame_bytes_max) = (settings.endpoint.clone(), settings.config.socket_request_max_bytes);
     let name = format!("broker-{}", settings.node);
-    let broker = Broker::new(settings, logs);
+    let mut broker = Broker::new(settings, logs);
+    if let Some(epoch) = stopped_cleanly {
+        broker = broker.after_clean_shutdown(epoch);
+    }
     Node::new(platform, broker, Listener::Broker, name, frame_bytes_max, observer)
         .run(endpoint, shutdown)
         .await?;

@@ -134,7 +134,7 @@ impl<P: Platform, M: Machine + 'static> Node<P, M> {
                     peer.disconnect();
                 }
             }
-            Effect::Disk { token, op } => self.directory(&op.file().directory).perform(token, op),
+            Effect::Disk { token, op } => self.directory(&op.directory().clone()).perform(token, op),
             Effect::Note(event) => self.observer.note(now, &event),
         }
     }

@@ -89,6 +89,12 @@ impl PartitionLog {
         &self.partition
     }
 
+    /// The directory of its files.
+    #[must_use]
+    pub fn directory(&self) -> &Arc<str> {
+        &self.directory
+    }
+
     /// The first offset it holds (log start offset).
     #[must_use]
     pub fn start_offset(&self) -> Offset {

@@ -25,7 +25,7 @@ use crate::machine::Effects;
 use crate::metadata::PartitionImage;
 use crate::offset::Offset;
 use crate::time::{Duration, Now};
-use crate::variant::{ProtocolVariant, Truncation};
+use crate::variant::{Guard, ProtocolVariant, Reconciliation, Truncation};
 
 pub use follower::{FetchPosition, Follower};
 pub use leader::{FollowerFetch, Leader};
@@ -143,6 +143,7 @@ impl Replica {
     /// FENCED_LEADER_EPOCH if the reader is behind, UNKNOWN_LEADER_EPOCH if this replica is.
     pub fn check_epoch(&self, current: LeaderEpoch) -> Result<(), ErrorCode> {
         match current {
+            _ if self.settings.variant.leader_epoch_check == Guard::Off => Ok(()),
             LeaderEpoch::NONE => Ok(()),
             epoch if epoch < self.leader_epoch => Err(ErrorCode::FencedLeaderEpoch),
             epoch if epoch > self.leader_epoch => Err(ErrorCode::UnknownLeaderEpoch),
@@ -187,8 +188,12 @@ impl Replica {
         io: &mut LogIo,
         effects: &mut Effects,
     ) {
-        self.config = config;
+        let config_changed = std::mem::replace(&mut self.config, config) != config;
         if image.partition_epoch <= self.partition_epoch || matches!(self.role, Role::Offline) {
+            if config_changed {
+                // A lower `min.insync.replicas` may let the high watermark move.
+                self.maybe_advance_high_watermark(now, effects);
+            }
             return;
         }
         assert!(image.leader_epoch >= self.leader_epoch, "{}: leader epoch went back", self.partition());
@@ -211,7 +216,7 @@ impl Replica {
         effects: &mut Effects,
     ) {
         match &mut self.role {
-            Role::Leader(leader) if !new_epoch => leader.isr_committed(image),
+            Role::Leader(leader) if !new_epoch => leader.isr_committed(self.settings.broker, image),
             _ => {
                 self.log.start_epoch(image.leader_epoch, io);
                 self.role =
@@ -227,7 +232,9 @@ impl Replica {
     }
 
     fn follow(&mut self, now: Now, leader: Option<NodeId>, io: &mut LogIo, effects: &mut Effects) {
-        self.role = Role::Follower(Follower::of(leader, now.mono));
+        let reconciled = self.settings.variant.reconciliation == Reconciliation::LeaderChange
+            && self.follower().is_some_and(|follower| follower.has_reconciled_with(leader));
+        self.role = Role::Follower(Follower::of(leader, now.mono, reconciled));
         let (partition, epoch) = (self.partition().clone(), self.leader_epoch);
         effects.note(Event::BecameFollower { partition, epoch, leader, end: self.log.end_offset() });
         if self.settings.variant.truncation == Truncation::ToHighWatermark {

@@ -21,11 +21,17 @@ pub enum Listener {
 /// | API | from | to | why not less, why not more |
 /// |---|---|---|---|
 /// | Produce | 3 | 11 | 3 is the first with record batches v2; 12 is KIP-890, 13 topic ids |
-/// | Fetch | 4 | 16 | 4 likewise; 13 carries topic ids, 15 the replica's epoch; 17 needs directory ids |
+/// | Fetch | 4 | 17 | 4 likewise; 13 carries topic ids, 15 the replica's epoch; the highest of Kafka 3.9 |
 /// | ListOffsets | 1 | 7 | 0 answers with many offsets; 8 is tiered storage |
 /// | Metadata | 1 | 12 | 0 cannot name the controller or ask for no topic; 13 is KIP-1102 |
 /// | CreateTopics | 2 | 7 | the lowest of Kafka 4 |
 /// | OffsetForLeaderEpoch | 2 | 4 | the lowest of Kafka 4 |
+/// | DeleteTopics | 1 | 6 | all of Kafka 4 |
+/// | InitProducerId | 0 | 4 | 5 is KIP-890 |
+/// | DescribeConfigs, DescribeLogDirs | 1 | 4 | all of Kafka 4 |
+/// | DescribeCluster | 0 | 1 | 2 lists fenced brokers |
+/// | AlterPartitionReassignments | 0 | 0 | 1 is KIP-860 |
+/// | the other admin APIs | 0 | highest of Kafka 3.9 | |
 /// | Vote | 2 | 2 | 2 is the first with pre-votes; only our own controllers send it |
 /// | BeginQuorumEpoch, EndQuorumEpoch | 1 | 1 | the versions that go with Vote 2 |
 /// | DescribeQuorum | 0 | 2 | all there are |
@@ -35,7 +41,7 @@ pub enum Listener {
 pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
     match key {
         ApiKey::Produce => 3..=11,
-        ApiKey::Fetch => 4..=16,
+        ApiKey::Fetch => 4..=17,
         ApiKey::ListOffsets => 1..=7,
         ApiKey::Metadata => 1..=12,
         ApiKey::ApiVersions => 0..=4,
@@ -48,6 +54,62 @@ pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
         ApiKey::AlterPartition => 2..=3,
         ApiKey::BrokerRegistration => 0..=4,
         ApiKey::BrokerHeartbeat => 0..=1,
+        ApiKey::DeleteTopics => 1..=6,
+        ApiKey::DeleteRecords | ApiKey::AlterConfigs | ApiKey::ElectLeaders => 0..=2,
+        ApiKey::InitProducerId => 0..=4,
+        ApiKey::DescribeConfigs | ApiKey::DescribeLogDirs => 1..=4,
+        ApiKey::CreatePartitions => 0..=3,
+        ApiKey::IncrementalAlterConfigs | ApiKey::DescribeCluster => 0..=1,
+        ApiKey::AlterPartitionReassignments
+        | ApiKey::ListPartitionReassignments
+        | ApiKey::DescribeProducers
+        | ApiKey::AllocateProducerIds
+        | ApiKey::GetTelemetrySubscriptions
+        | ApiKey::PushTelemetry
+        | ApiKey::DescribeTopicPartitions => 0..=0,
+    }
+}
+
+/// Who serves an API, and so advertises it. An API is advertised by those whose handler is there, and by nobody
+/// else: a key that is advertised and then closes the connection is worse than one that is missing.
+fn served_by(key: ApiKey) -> &'static [Listener] {
+    const BROKER: &[Listener] = &[Listener::Broker];
+    const CONTROLLER: &[Listener] = &[Listener::Controller];
+    const BOTH: &[Listener] = &[Listener::Broker, Listener::Controller];
+    const NOBODY: &[Listener] = &[];
+    match key {
+        ApiKey::Produce => BROKER,
+        ApiKey::Fetch => BOTH,
+        ApiKey::ListOffsets => BROKER,
+        ApiKey::Metadata => BROKER,
+        ApiKey::ApiVersions => BOTH,
+        ApiKey::CreateTopics => BOTH,
+        ApiKey::DeleteTopics => BOTH,
+        ApiKey::DeleteRecords => NOBODY,
+        ApiKey::InitProducerId => NOBODY,
+        ApiKey::OffsetForLeaderEpoch => BROKER,
+        ApiKey::DescribeConfigs => NOBODY,
+        ApiKey::AlterConfigs => BOTH,
+        ApiKey::DescribeLogDirs => NOBODY,
+        ApiKey::CreatePartitions => BOTH,
+        ApiKey::ElectLeaders => BOTH,
+        ApiKey::IncrementalAlterConfigs => BOTH,
+        ApiKey::AlterPartitionReassignments => BOTH,
+        ApiKey::ListPartitionReassignments => BOTH,
+        ApiKey::Vote => CONTROLLER,
+        ApiKey::BeginQuorumEpoch => CONTROLLER,
+        ApiKey::EndQuorumEpoch => CONTROLLER,
+        ApiKey::DescribeQuorum => BOTH,
+        ApiKey::AlterPartition => CONTROLLER,
+        ApiKey::FetchSnapshot => CONTROLLER,
+        ApiKey::DescribeCluster => NOBODY,
+        ApiKey::DescribeProducers => NOBODY,
+        ApiKey::BrokerRegistration => CONTROLLER,
+        ApiKey::BrokerHeartbeat => CONTROLLER,
+        ApiKey::AllocateProducerIds => NOBODY,
+        ApiKey::GetTelemetrySubscriptions => NOBODY,
+        ApiKey::PushTelemetry => NOBODY,
+        ApiKey::DescribeTopicPartitions => NOBODY,
     }
 }
 
@@ -60,13 +122,28 @@ pub(super) fn is_flexible(key: ApiKey, version: i16) -> bool {
         ApiKey::ApiVersions => 3,
         ApiKey::CreateTopics => 5,
         ApiKey::OffsetForLeaderEpoch => 4,
-        ApiKey::BeginQuorumEpoch | ApiKey::EndQuorumEpoch => 1,
-        ApiKey::Vote
+        ApiKey::InitProducerId
+        | ApiKey::DeleteRecords
+        | ApiKey::AlterConfigs
+        | ApiKey::DescribeLogDirs
+        | ApiKey::CreatePartitions
+        | ApiKey::ElectLeaders => 2,
+        ApiKey::DeleteTopics | ApiKey::DescribeConfigs => 4,
+        ApiKey::IncrementalAlterConfigs | ApiKey::BeginQuorumEpoch | ApiKey::EndQuorumEpoch => 1,
+        ApiKey::AlterPartitionReassignments
+        | ApiKey::ListPartitionReassignments
+        | ApiKey::Vote
         | ApiKey::DescribeQuorum
-        | ApiKey::FetchSnapshot
         | ApiKey::AlterPartition
+        | ApiKey::FetchSnapshot
+        | ApiKey::DescribeCluster
+        | ApiKey::DescribeProducers
         | ApiKey::BrokerRegistration
-        | ApiKey::BrokerHeartbeat => 0,
+        | ApiKey::BrokerHeartbeat
+        | ApiKey::AllocateProducerIds
+        | ApiKey::GetTelemetrySubscriptions
+        | ApiKey::PushTelemetry
+        | ApiKey::DescribeTopicPartitions => 0,
     };
     version >= first
 }
@@ -90,19 +167,7 @@ pub fn client_version(key: ApiKey, broker: Option<&ApiVersionsResponse>) -> Opti
 /// without record batches v2, and never sends the old versions (KAFKA-18659).
 #[must_use]
 pub fn advertised(listener: Listener) -> Vec<ApiRange> {
-    let serves = |key: &ApiKey| match key {
-        ApiKey::Fetch | ApiKey::ApiVersions | ApiKey::CreateTopics | ApiKey::DescribeQuorum => true,
-        ApiKey::Produce | ApiKey::ListOffsets | ApiKey::Metadata | ApiKey::OffsetForLeaderEpoch => {
-            listener == Listener::Broker
-        }
-        ApiKey::Vote
-        | ApiKey::BeginQuorumEpoch
-        | ApiKey::EndQuorumEpoch
-        | ApiKey::FetchSnapshot
-        | ApiKey::AlterPartition
-        | ApiKey::BrokerRegistration
-        | ApiKey::BrokerHeartbeat => listener == Listener::Controller,
-    };
+    let serves = |key: &ApiKey| served_by(*key).contains(&listener);
     let range = |key: ApiKey| {
         let (min, max) = supported_versions(key).into_inner();
         ApiRange { key: key.code(), min: if key == ApiKey::Produce { 0 } else { min }, max }
@@ -123,15 +188,15 @@ mod tests {
     fn the_client_speaks_the_highest_version_both_know() {
         let version = |min, max| client_version(ApiKey::Fetch, Some(&broker(ApiKey::Fetch, min, max)));
         assert_eq!(version(0, 11), Some(11));
-        assert_eq!(version(4, 99), Some(16));
-        assert_eq!(version(16, 99), Some(16));
+        assert_eq!(version(4, 99), Some(17));
+        assert_eq!(version(17, 99), Some(17));
     }
 
     #[test]
     fn without_a_common_version_there_is_none() {
         let version = |min, max| client_version(ApiKey::Fetch, Some(&broker(ApiKey::Fetch, min, max)));
         assert_eq!(version(0, 3), None);
-        assert_eq!(version(17, 18), None);
+        assert_eq!(version(18, 19), None);
         assert_eq!(version(9, 5), None);
         assert_eq!(client_version(ApiKey::Produce, Some(&broker(ApiKey::Fetch, 0, 9))), None);
     }
@@ -144,14 +209,18 @@ mod tests {
     }
 
     #[test]
-    fn between_them_the_listeners_serve_every_api() {
-        let mut keys: Vec<i16> = [Listener::Broker, Listener::Controller]
-            .into_iter()
-            .flat_map(advertised)
-            .map(|range| range.key)
-            .collect();
-        keys.sort_unstable();
-        keys.dedup();
-        assert_eq!(keys, ApiKey::ALL.map(ApiKey::code));
+    fn a_listener_advertises_what_it_serves_and_nothing_else() {
+        for listener in [Listener::Broker, Listener::Controller] {
+            let told: Vec<i16> = advertised(listener).iter().map(|range| range.key).collect();
+            let served = ApiKey::ALL.into_iter().filter(|key| served_by(*key).contains(&listener));
+            assert_eq!(told, served.map(ApiKey::code).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn an_advertised_range_has_a_version() {
+        for range in [Listener::Broker, Listener::Controller].into_iter().flat_map(advertised) {
+            assert!(range.min <= range.max, "API {}", range.key);
+        }
     }
 }

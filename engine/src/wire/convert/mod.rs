@@ -4,20 +4,36 @@
 //! A translation is total on the way out: what a version cannot carry is left out, and strings longer than the
 //! wire can say are cut. On the way in it fails only on values our types cannot hold.
 
+mod allocate_producer_ids;
+mod alter_configs;
 mod alter_partition;
+mod alter_partition_reassignments;
 mod api_versions;
 mod begin_quorum_epoch;
 mod broker_heartbeat;
 mod broker_registration;
+mod create_partitions;
 mod create_topics;
+mod delete_records;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_log_dirs;
+mod describe_producers;
 mod describe_quorum;
+mod describe_topic_partitions;
+mod elect_leaders;
 mod end_quorum_epoch;
 mod fetch;
 mod fetch_snapshot;
+mod incremental_alter_configs;
+mod init_producer_id;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod offset_for_leader_epoch;
 mod produce;
+mod telemetry;
 mod vote;
 
 use bytes::{Bytes, BytesMut};
@@ -28,8 +44,8 @@ use super::error::{DecodeError, malformed};
 use super::guard::{self, STRING_BYTES_MAX};
 use super::shape::Shape;
 use super::version::is_flexible;
-use crate::id::{NodeId, TopicName};
-use crate::message::{ApiKey, Request, Response};
+use crate::id::{NodeId, PartitionIndex, TopicName, TopicPartition};
+use crate::message::{ApiKey, ConfigResource, ConfigResourceType, Request, Response};
 use crate::time::Duration;
 
 /// A message of ours that has a form on the wire.
@@ -96,15 +112,32 @@ dispatch! {
     Metadata,
     ApiVersions,
     CreateTopics,
+    DeleteTopics,
+    DeleteRecords,
+    InitProducerId,
     OffsetForLeaderEpoch,
+    DescribeConfigs,
+    AlterConfigs,
+    DescribeLogDirs,
+    CreatePartitions,
+    ElectLeaders,
+    IncrementalAlterConfigs,
+    AlterPartitionReassignments,
+    ListPartitionReassignments,
     Vote,
     BeginQuorumEpoch,
     EndQuorumEpoch,
     DescribeQuorum,
     AlterPartition,
     FetchSnapshot,
+    DescribeCluster,
+    DescribeProducers,
     BrokerRegistration,
     BrokerHeartbeat,
+    AllocateProducerIds,
+    GetTelemetrySubscriptions,
+    PushTelemetry,
+    DescribeTopicPartitions,
 }
 
 /// The longest beginning of `text` that a string on the wire can hold. Only texts for people get so long.
@@ -132,6 +165,28 @@ fn topic_name(name: &WireTopicName) -> TopicName {
     TopicName::new(name.as_str())
 }
 
+fn topic_partition(topic: &TopicName, index: i32) -> TopicPartition {
+    TopicPartition { topic: topic.clone(), partition: PartitionIndex(index) }
+}
+
+fn indexes(partitions: &[TopicPartition]) -> Vec<i32> {
+    partitions.iter().map(|partition| partition.partition.0).collect()
+}
+
+/// Runs of neighbours that belong to one topic, with its name.
+fn by_topic<T>(
+    items: &[T],
+    partition: fn(&T) -> &TopicPartition,
+) -> impl Iterator<Item = (WireTopicName, &[T])> {
+    items
+        .chunk_by(move |a, b| partition(a).topic == partition(b).topic)
+        .map(move |run| (wire_name(&partition(&run[0]).topic), run))
+}
+
+fn config_resource(kind: i8, name: &StrBytes) -> ConfigResource {
+    ConfigResource { kind: ConfigResourceType::from_code(kind), name: owned(name) }
+}
+
 fn wire_broker(node: NodeId) -> BrokerId {
     BrokerId(node.0)
 }
@@ -142,6 +197,11 @@ fn wire_brokers(nodes: &[NodeId]) -> Vec<BrokerId> {
 
 fn nodes(brokers: &[BrokerId]) -> Vec<NodeId> {
     brokers.iter().map(|broker| NodeId(broker.0)).collect()
+}
+
+/// A TCP port from the wire, where it has four bytes.
+fn port(port: i32) -> Result<u16, DecodeError> {
+    u16::try_from(port).map_err(|_| malformed(format!("{port} is not a TCP port")))
 }
 
 /// The name of the metadata log's topic: messages of the quorum speak of nothing else.

@@ -4,7 +4,8 @@
 //! `UPDATE_EXPECT=1` to write the answers anew, then read the diff like code.
 //!
 //! Commands: `start N|controller`, `crash N`, `cut A B`, `heal`, `create orders replicas=1,2,3 [key=value ...]`,
-//! `produce N acks=all|1|0 VALUE...`, `settle`, `advance DURATION`, `quietly COMMAND`, `same-log A B`.
+//! `produce N acks=all|1|0 VALUE...`, `settle`, `advance DURATION`, `quietly COMMAND`, `same-log A B`, `stop N`,
+//! `power-loss N keep=BYTES`, and what [`crate::admin`] knows.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,14 +16,13 @@ use tribunal_engine::message::{CreateTopicsRequest, NewTopic};
 use tribunal_engine::time::Duration;
 use tribunal_engine::variant::ProtocolVariant;
 
+use crate::admin;
 use crate::mini_cluster::{CONTROLLER, MiniCluster};
 
 fn run(name: &str, golden: &ExpectFile, variant: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/dialogue").join(name);
     let script = std::fs::read_to_string(&path).expect("the dialogue's file");
-    let variant = ProtocolVariant::named(variant).expect("a named variant");
-    let properties = [("broker.session.timeout.ms", "6000"), ("replica.lag.time.max.ms", "10000")];
-    let mut cluster = MiniCluster::new(3, &properties, variant);
+    let mut cluster = start(ProtocolVariant::named(variant).expect("a named variant"));
     let mut answered = String::new();
     let mut in_answer = false;
     for line in script.lines() {
@@ -39,9 +39,20 @@ fn run(name: &str, golden: &ExpectFile, variant: &str) {
     golden.assert_eq(&answered);
 }
 
-fn obey(cluster: &mut MiniCluster, command: &str) {
+/// The cluster of all dialogues: three brokers and a controller, not started.
+pub(crate) fn start(variant: ProtocolVariant) -> MiniCluster {
+    let properties = [("broker.session.timeout.ms", "6000"), ("replica.lag.time.max.ms", "10000")];
+    MiniCluster::new(3, &properties, variant)
+}
+
+/// The process a command names.
+pub(crate) fn node(word: &str) -> i32 {
+    if word == "controller" { CONTROLLER } else { word.parse().expect("a node") }
+}
+
+/// Does one command.
+pub(crate) fn obey(cluster: &mut MiniCluster, command: &str) {
     let words: Vec<&str> = command.split_whitespace().collect();
-    let node = |word: &str| if word == "controller" { CONTROLLER } else { word.parse().expect("a node") };
     match words.as_slice() {
         ["quietly", rest @ ..] => {
             obey(cluster, &rest.join(" "));
@@ -72,7 +83,15 @@ fn obey(cluster: &mut MiniCluster, command: &str) {
             writeln!(cluster.transcript, "  {}", if same { "yes" } else { "no" })
                 .expect("a string takes everything");
         }
-        _ => panic!("unknown command {command}"),
+        ["power-loss", id, kept] => {
+            let kept = kept.strip_prefix("keep=").and_then(|kept| kept.strip_suffix('B'));
+            let kept = kept.and_then(|kept| kept.parse().ok()).expect("keep=74B");
+            cluster.power_loss(node(id), kept);
+        }
+        words => match admin::request(words) {
+            Some(request) => cluster.request(1, request),
+            None => panic!("unknown command {command}"),
+        },
     }
 }
 
@@ -112,5 +131,15 @@ dialogues! {
     a_broker_that_stops_in_good_order_gives_up_its_leaderships_first "controlled_shutdown.txt" "safe";
     a_broker_on_its_way_out_joins_no_isr "shutting_down_joins_no_isr.txt" "safe";
     leaderships_go_back_to_the_preferred_replica "preferred_leader_comes_back.txt" "safe";
+    with_eligible_leaders_one_power_loss_costs_no_committed_record "elr_kept.txt" "safe";
+    planted_bug_without_eligible_leaders_the_last_replica_standing_loses_a_record "elr_off.txt" "no-eligible-leader-replicas";
+    who_stopped_cleanly_is_still_eligible "elr_clean_stop.txt" "safe";
+    who_stopped_uncleanly_is_not_eligible "elr_unclean_stop.txt" "safe";
+    a_partition_moves_to_another_broker_and_the_old_log_goes "reassign.txt" "safe";
+    a_cancelled_reassignment_takes_back_what_it_added "reassign_cancel.txt" "safe";
+    an_operator_elects_leaders "elect_leaders.txt" "safe";
+    a_deleted_topic_takes_its_logs_along_and_its_name_is_free_again "delete_topic.txt" "safe";
+    settings_change_while_the_cluster_runs "alter_configs.txt" "safe";
+    what_cannot_be_done_is_refused_with_the_codes_of_kafka "admin_refusals.txt" "safe";
     planted_bug_truncation_to_the_high_watermark_loses_a_record "truncate_to_high_watermark.txt" "truncate-to-high-watermark";
 }

@@ -148,6 +148,9 @@ impl DiskState {
             DiskOp::Delete { file } => {
                 self.files.remove(&file);
             }
+            DiskOp::RemoveDirectory { directory } => {
+                self.files.retain(|name, _| name.directory != directory);
+            }
             DiskOp::Rename { file, to } => {
                 let mut moved = self.files.remove(&file).ok_or(DiskError::NotFound)?;
                 moved.named = true;
@@ -219,7 +222,7 @@ impl Disk for SimDisk {
     async fn execute(&self, op: DiskOp) -> DiskOutcome {
         let (done, sync_end) = {
             let mut state = self.state.borrow_mut();
-            (state.begin(self.runtime.now_nanos(), &op), state.length(op.file()))
+            (state.begin(self.runtime.now_nanos(), &op), op.file().map_or(0, |file| state.length(file)))
         };
         self.reach(done).await;
         let kind = match &op {
@@ -229,6 +232,7 @@ impl Disk for SimDisk {
             DiskOp::Replace { .. } => 4,
             DiskOp::Sync { .. } => 5,
             DiskOp::Delete { .. } => 6,
+            DiskOp::RemoveDirectory { .. } => 0,
             DiskOp::Rename { .. } => 7,
         };
         self.runtime.trace.borrow_mut().event(
