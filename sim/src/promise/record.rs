@@ -48,7 +48,7 @@ fn gone(
                 "With acks=1 the leader answers before any follower has the record: it survives only as long as that leader's log.",
             )
         }),
-        Acks::All => evidence.too_many_lost_power(partition, offset, Some(given.epoch)),
+        Acks::All => evidence.too_many_copies_lost(partition, offset, Some(given.epoch)),
     }
 }
 
@@ -121,7 +121,7 @@ pub(super) fn disagreement(evidence: &Evidence<'_>, one: &Disagreement) -> Optio
         return evidence
             .unclean_election(&one.partition)
             .map(|_| unclean())
-            .or_else(|| evidence.too_many_lost_power(&one.partition, one.offset, None));
+            .or_else(|| evidence.too_many_copies_lost(&one.partition, one.offset, None));
     };
     // The offset is free for another record exactly if the acknowledged one may be gone from it.
     let acks = history.producers.get(record.producer as usize)?.acks;
