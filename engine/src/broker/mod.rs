@@ -1,7 +1,7 @@
 //! A broker: replicas, the requests about them, and what it says to the controller.
 //!
-//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `offsets`; so has each
-//! conversation of the broker's own: `lifecycle` (registration, heartbeats), `metadata_fetch` (the controller's
+//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`; so
+//! has each conversation of the broker's own: `lifecycle` (registration, heartbeats), `metadata_fetch` (the controller's
 //! log), `replication` (fetching from leaders), `isr` (AlterPartition), `shutdown` (stopping), `forward` (what only
 //! the controller can do). Replies that wait are kept by `parked` and released by what they wait for: the shell
 //! makes no protocol decision.
@@ -10,6 +10,7 @@
 //! when it has applied its own registration and the controller has unfenced it. Kafka's brokers keep a copy of the
 //! log on disk; without one a restart is slower and no less safe.
 
+mod auto_create;
 mod fetch;
 mod forward;
 mod isr;
@@ -29,7 +30,7 @@ use crate::config::BrokerConfig;
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::event::Event;
-use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicPartition};
+use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicName, TopicPartition};
 use crate::log::{LogCompletion, LogIo, LogSettings, PartitionLog};
 use crate::machine::{CallError, CallToken, Effect, Effects, Input, Lane, Machine, RequestContext, Wakeup};
 use crate::message::{ApiVersionsResponse, Request, Response};
@@ -73,6 +74,7 @@ enum Call {
     AlterPartition(TopicPartition),
     ReplicaFetch(NodeId),
     Forward(RequestContext, Request),
+    AutoCreate(Vec<TopicName>),
 }
 
 /// What the end of a disk operation means.
@@ -103,6 +105,7 @@ pub struct Broker {
     isr: isr::IsrChecks,
     produces: produce::ParkedProduces,
     fetches: fetch::Fetches,
+    auto_creation: auto_create::AutoCreation,
     calls: BTreeMap<CallToken, Call>,
     disk: BTreeMap<DiskToken, DiskWait>,
     next_token: u64,
@@ -125,6 +128,7 @@ impl Broker {
             isr: isr::IsrChecks::default(),
             produces: produce::ParkedProduces::default(),
             fetches: fetch::Fetches::default(),
+            auto_creation: auto_create::AutoCreation::default(),
             calls: BTreeMap::new(),
             disk: BTreeMap::new(),
             next_token: 0,
@@ -157,7 +161,10 @@ impl Broker {
                     ApiVersionsResponse { error: ErrorCode::None, apis: advertised(Listener::Broker) };
                 effects.respond(&context, response.into());
             }
-            Request::Metadata(request) => effects.respond(&context, self.metadata_response(&request).into()),
+            Request::Metadata(request) => {
+                self.auto_create(&request, effects);
+                effects.respond(&context, self.metadata_response(&request).into());
+            }
             Request::Produce(request) => self.on_produce(now, context, request, effects),
             Request::Fetch(request) => self.on_fetch(now, context, request, effects),
             Request::ListOffsets(request) => effects.respond(&context, self.list_offsets(&request).into()),
@@ -195,6 +202,7 @@ impl Broker {
             Some(Call::Forward(context, request)) => {
                 Broker::on_forwarded(&context, &request, outcome, effects);
             }
+            Some(Call::AutoCreate(names)) => self.on_auto_created(&names),
             None => panic!("reply to a call that was never made"),
         }
     }

@@ -147,6 +147,13 @@ const LISTS: &[&str] = &["cleanup.policy", "log.cleanup.policy"];
 pub static KEYS: &[Key] = &[
     key(
         Broker,
+        "auto.create.topics.enable",
+        Kind::Boolean,
+        "true",
+        "Create a topic when a client asks for its metadata and allows it. Tribunal's own clients never do.",
+    ),
+    key(
+        Broker,
         "broker.heartbeat.interval.ms",
         integer(1, INT_MAX),
         "2000",

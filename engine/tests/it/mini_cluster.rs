@@ -400,6 +400,14 @@ impl MiniCluster {
                     .iter()
                     .map(|topic| format!("created {} {}", topic.name, topic.error))
                     .collect(),
+                Some(Response::Metadata(metadata)) => metadata
+                    .topics
+                    .iter()
+                    .map(|topic| {
+                        let name = topic.name.as_ref().map_or("?", |name| name.as_str());
+                        format!("metadata of {name}: {} partitions, {}", topic.partitions.len(), topic.error)
+                    })
+                    .collect(),
                 Some(other) => admin::describe(other),
                 None => "nothing".to_owned(),
             };

@@ -4,15 +4,15 @@
 //! `UPDATE_EXPECT=1` to write the answers anew, then read the diff like code.
 //!
 //! Commands: `start N|controller`, `crash N`, `cut A B`, `heal`, `create orders replicas=1,2,3 [key=value ...]`,
-//! `produce N acks=all|1|0 VALUE...`, `settle`, `advance DURATION`, `quietly COMMAND`, `same-log A B`, `stop N`,
-//! `power-loss N keep=BYTES`, and what [`crate::admin`] knows.
+//! `metadata N TOPIC`, `produce N acks=all|1|0 VALUE...`, `settle`, `advance DURATION`, `quietly COMMAND`,
+//! `same-log A B`, `stop N`, `power-loss N keep=BYTES`, and what [`crate::admin`] knows.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use expect_test::{ExpectFile, expect_file};
-use tribunal_engine::id::{NodeId, PartitionIndex};
-use tribunal_engine::message::{CreateTopicsRequest, NewTopic};
+use tribunal_engine::id::{NodeId, PartitionIndex, TopicId, TopicName};
+use tribunal_engine::message::{CreateTopicsRequest, MetadataRequest, NewTopic, TopicRef};
 use tribunal_engine::time::Duration;
 use tribunal_engine::variant::ProtocolVariant;
 
@@ -69,6 +69,11 @@ pub(crate) fn obey(cluster: &mut MiniCluster, command: &str) {
             cluster.advance(Duration::from_millis(millis));
         }
         ["create", name, replicas, configs @ ..] => create(cluster, name, replicas, configs),
+        ["metadata", id, topic] => {
+            let name = Some(TopicName::new(topic));
+            let topics = Some(vec![TopicRef { name, id: TopicId::ZERO }]);
+            cluster.request(node(id), MetadataRequest { topics, allow_auto_topic_creation: true }.into());
+        }
         ["produce", id, acks, values @ ..] => {
             let acks = match *acks {
                 "acks=all" => -1,
@@ -141,5 +146,6 @@ dialogues! {
     a_deleted_topic_takes_its_logs_along_and_its_name_is_free_again "delete_topic.txt" "safe";
     settings_change_while_the_cluster_runs "alter_configs.txt" "safe";
     what_cannot_be_done_is_refused_with_the_codes_of_kafka "admin_refusals.txt" "safe";
+    a_topic_appears_when_it_is_named "auto_create.txt" "safe";
     planted_bug_truncation_to_the_high_watermark_loses_a_record "truncate_to_high_watermark.txt" "truncate-to-high-watermark";
 }
