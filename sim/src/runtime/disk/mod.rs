@@ -227,14 +227,7 @@ impl DiskState {
                 let gone = self.files.remove(&file).map_or(0, |content| content.length());
                 self.faults.freed(&file, gone);
             }
-            (DiskOp::RemoveDirectory { directory }, _) => {
-                let gone = |name: &FileName| name.directory == directory;
-                let files: Vec<FileName> = self.files.keys().filter(|name| gone(name)).cloned().collect();
-                for file in files {
-                    let length = self.files.remove(&file).map_or(0, |content| content.length());
-                    self.faults.freed(&file, length);
-                }
-            }
+            (DiskOp::RemoveDirectory { directory }, _) => self.remove_directory(&directory),
             (DiskOp::Rename { file, to }, _) => {
                 let mut moved = self.files.remove(&file).ok_or(DiskError::NotFound)?;
                 moved.named = true;
@@ -244,6 +237,15 @@ impl DiskState {
             }
         }
         Ok(DiskDone::Done)
+    }
+
+    fn remove_directory(&mut self, directory: &str) {
+        let files: Vec<FileName> =
+            self.files.keys().filter(|name| &*name.directory == directory).cloned().collect();
+        for file in files {
+            let length = self.files.remove(&file).map_or(0, |content| content.length());
+            self.faults.freed(&file, length);
+        }
     }
 
     /// Takes what was not synced, as `model` says. The device forgets its queue.
