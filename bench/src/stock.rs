@@ -13,7 +13,7 @@ use tribunal_engine::broker::{Broker, BrokerSettings};
 use tribunal_engine::client::{Admin, ClusterConfig, Consumer, Outcome, Producer, ProducerRecord};
 use tribunal_engine::config::{ProducerConfig, Properties};
 use tribunal_engine::controller::{Controller, ControllerSettings};
-use tribunal_engine::driver::{Clock, Observer, Platform, Shutdown, start_broker, start_controller};
+use tribunal_engine::driver::{Clock, Observer, Platform, ShutdownSignal, start_broker, start_controller};
 use tribunal_engine::event::Event;
 use tribunal_engine::id::{Endpoint, IncarnationId, NodeId};
 use tribunal_engine::message::NewTopic;
@@ -128,7 +128,7 @@ fn start_processes(simulation: &mut turmoil::Sim<'static>, plan: &Plan, rng: &Rn
     simulation.host(host_name(CONTROLLER), move || {
         let (platform, settings) = (controller.platform(), settings.clone());
         async move {
-            let (endpoint, never) = (endpoint(CONTROLLER), Shutdown::new());
+            let (endpoint, never) = (endpoint(CONTROLLER), ShutdownSignal::new());
             Ok(start_controller(platform, settings, endpoint, Rc::new(Deaf), &never).await?)
         }
     });
@@ -147,7 +147,7 @@ fn start_processes(simulation: &mut turmoil::Sim<'static>, plan: &Plan, rng: &Rn
         let broker = machine(plan, &host_name(node), seed);
         simulation.host(host_name(node), move || {
             let (platform, settings) = (broker.platform(), settings.clone());
-            async move { Ok(start_broker(platform, settings, Rc::new(Deaf), &Shutdown::new()).await?) }
+            async move { Ok(start_broker(platform, settings, Rc::new(Deaf), &ShutdownSignal::new()).await?) }
         });
     }
 }

@@ -160,6 +160,8 @@ pub enum Wakeup {
     Balance,
     /// A shutdown has waited long enough.
     Shutdown,
+    /// Logs are looked after.
+    Maintenance,
 }
 
 /// The buffer a step pushes its effects into; the shell drains it after each step.

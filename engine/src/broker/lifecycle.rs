@@ -2,7 +2,8 @@
 //!
 //! Unregistered: ask to be registered, again and again. Registered: tell the controller every
 //! `broker.heartbeat.interval.ms` how far metadata is applied. A controller that does not know this registration
-//! any more makes the broker register anew.
+//! any more makes the broker register anew. A broker whose disk failed asks to be fenced: it has one log directory, and
+//! Kafka's broker halts when its last one is gone.
 
 use super::{Broker, Call};
 use crate::epoch::BrokerEpoch;
@@ -22,8 +23,10 @@ const REGISTRATION_BACKOFF: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Lifecycle {
     broker_epoch: Option<BrokerEpoch>,
-    /// The epoch in which the boot before stopped cleanly, or NONE.
-    previous_epoch: BrokerEpoch,
+    /// The epoch of the boot before, if that one stopped in order.
+    pub(super) previous_epoch: BrokerEpoch,
+    /// The log directory failed: the broker wants no leadership any more.
+    storage_failed: bool,
     in_flight: bool,
     next: Instant,
 }
@@ -33,6 +36,7 @@ impl Default for Lifecycle {
         Lifecycle {
             broker_epoch: None,
             previous_epoch: BrokerEpoch::NONE,
+            storage_failed: false,
             in_flight: false,
             next: Instant::START,
         }
@@ -50,8 +54,12 @@ impl Lifecycle {
         self.next = at;
     }
 
-    pub(super) fn stopped_cleanly(&mut self, epoch: BrokerEpoch) {
-        self.previous_epoch = epoch;
+    /// The log directory failed: the controller is asked to fence this broker, now and until it restarts.
+    pub(super) fn storage_failed(&mut self, now: Instant) {
+        if !self.storage_failed {
+            self.storage_failed = true;
+            self.next = now;
+        }
     }
 
     pub(super) fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
@@ -86,7 +94,7 @@ impl Broker {
                         .metadata_fetch
                         .applied()
                         .map_or(Offset::NONE, |offset| offset),
-                    want_fence: false,
+                    want_fence: self.lifecycle.storage_failed,
                     want_shut_down: self.shutdown.is_wanted(),
                 };
                 self.call_controller(Call::Heartbeat, request, effects);
@@ -131,7 +139,7 @@ impl Broker {
             })) => {
                 if self.shutdown.is_wanted() {
                     self.on_shutdown_answer(now, should_shut_down, effects);
-                } else if is_fenced {
+                } else if is_fenced && !self.lifecycle.storage_failed {
                     // Not caught up yet: say so again soon, so that unfencing does not wait a whole interval.
                     self.lifecycle.next = now.mono.after(REGISTRATION_BACKOFF.min(interval));
                 }

@@ -1,10 +1,10 @@
 //! A broker: replicas, the requests about them, and what it says to the controller.
 //!
 //! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`; so
-//! has each conversation of the broker's own: `lifecycle` (registration, heartbeats), `metadata_fetch` (the controller's
-//! log), `replication` (fetching from leaders), `isr` (AlterPartition), `shutdown` (stopping), `forward` (what only
-//! the controller can do). Replies that wait are kept by `parked` and released by what they wait for: the shell
-//! makes no protocol decision.
+//! has each conversation of the broker's own: `lifecycle` (registration, heartbeats), `maintenance` (retention,
+//! flushes), `metadata_fetch` (the controller's log), `replication` (fetching from leaders), `isr` (AlterPartition),
+//! `shutdown` (stopping), `forward` (what only the controller can do). Replies that wait are kept by `parked` and
+//! released by what they wait for: the shell makes no protocol decision.
 //!
 //! A broker that restarts forgets its metadata and reads the controller's log from the start; it serves clients
 //! when it has applied its own registration and the controller has unfenced it. Kafka's brokers keep a copy of the
@@ -15,6 +15,7 @@ mod fetch;
 mod forward;
 mod isr;
 mod lifecycle;
+mod maintenance;
 mod metadata;
 mod metadata_fetch;
 mod offsets;
@@ -31,7 +32,7 @@ use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::event::Event;
 use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicName, TopicPartition};
-use crate::log::{LogCompletion, LogIo, LogSettings, PartitionLog};
+use crate::log::{LogCompletion, LogIo, PartitionLog};
 use crate::machine::{CallError, CallToken, Effect, Effects, Input, Lane, Machine, RequestContext, Wakeup};
 use crate::message::{ApiVersionsResponse, Request, Response};
 use crate::metadata::{MetadataImage, PartitionImage, TopicImage};
@@ -41,8 +42,6 @@ use crate::storage::{DiskOp, DiskOutcome, DiskToken};
 use crate::time::{Duration, Instant, Now};
 use crate::variant::ProtocolVariant;
 use crate::wire::{Listener, advertised};
-
-pub use shutdown::take_clean_shutdown;
 
 /// What a broker is born with.
 #[derive(Clone, Debug)]
@@ -104,6 +103,7 @@ pub struct Broker {
     replication: replication::Replication,
     shutdown: shutdown::Shutdown,
     isr: isr::IsrChecks,
+    maintenance: maintenance::Maintenance,
     produces: produce::ParkedProduces,
     fetches: fetch::Fetches,
     lookups: offsets::Lookups,
@@ -129,6 +129,7 @@ impl Broker {
             replication: replication::Replication::default(),
             shutdown: shutdown::Shutdown::default(),
             isr: isr::IsrChecks::default(),
+            maintenance: maintenance::Maintenance::default(),
             produces: produce::ParkedProduces::default(),
             fetches,
             lookups: offsets::Lookups::default(),
@@ -139,10 +140,10 @@ impl Broker {
         }
     }
 
-    /// The boot before stopped cleanly, in this broker epoch: the controller hears of it.
+    /// The epoch it had before, if it stopped in order then: what it acknowledged is all there (KIP-966).
     #[must_use]
-    pub fn after_clean_shutdown(mut self, epoch: BrokerEpoch) -> Broker {
-        self.lifecycle.stopped_cleanly(epoch);
+    pub fn with_previous_epoch(mut self, epoch: BrokerEpoch) -> Broker {
+        self.lifecycle.previous_epoch = epoch;
         self
     }
 
@@ -216,13 +217,16 @@ impl Broker {
             Some(DiskWait::Log(partition, completion)) => {
                 let Some(replica) = self.replicas.get_mut(&partition) else { return };
                 let before = Marks::of(replica);
+                let mut io = LogIo::default();
                 match outcome {
-                    Ok(_) => replica.complete(now, completion, effects),
+                    Ok(done) => replica.complete(now, completion, &done, &mut io, effects),
                     Err(_) => {
                         replica.fail(effects);
+                        self.lifecycle.storage_failed(now.mono);
                         self.note_leader(now, &partition, effects);
                     }
                 }
+                self.submit(&partition, io, effects);
                 self.after_change(now, &partition, before, effects);
             }
             Some(DiskWait::Fetch(slot)) => self.on_read(now, slot, outcome, effects),
@@ -262,7 +266,7 @@ impl Broker {
 
     fn add_replica(&mut self, partition: &TopicPartition, topic: &TopicImage, effects: &mut Effects) {
         let config = topic.config(self.settings.config.topic_defaults);
-        let settings = LogSettings { segment_bytes: config.segment_bytes };
+        let settings = config.log;
         let log = self
             .recovered
             .remove(partition)
@@ -289,7 +293,7 @@ impl Broker {
         }
         self.remove_directory(replica.log().directory().clone(), effects);
         self.fail_waiting(now, partition, effects);
-        self.replicate(now, effects);
+        self.note_leader(now, partition, effects);
     }
 
     fn remove_directory(&mut self, directory: Arc<str>, effects: &mut Effects) {
@@ -410,6 +414,7 @@ impl Machine for Broker {
         self.resume_replication(now, effects);
         self.expire_produces(now, effects);
         self.expire_fetches(now, effects);
+        self.maintain(now, effects);
     }
 
     fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
@@ -420,6 +425,7 @@ impl Machine for Broker {
             self.lifecycle.next_wakeup(),
             self.metadata_fetch.next_wakeup(),
             self.isr.next_wakeup(),
+            self.maintenance.next_wakeup(),
             self.replication.next_wakeup(),
             self.produces.next_deadline(),
             self.fetches.next_deadline(),

@@ -106,6 +106,10 @@ impl Broker {
         let batch =
             RecordBatch::parse(records).map_err(|error| (error.error_code(), Some(error.to_string())))?;
         batch.check_from_producer().map_err(|error| (error.error_code(), Some(error.to_string())))?;
+        let batch = replica
+            .log()
+            .validate(batch, now.wall)
+            .map_err(|error| (error.error_code(), Some(error.to_string())))?;
         if acks == Acks::All && replica.is_under_min_isr() {
             return Err((ErrorCode::NotEnoughReplicas, None));
         }

@@ -14,46 +14,13 @@
 //! The controller lets it go when every active broker knows that it leads nothing any more. It goes without leave
 //! when the time it was given is up, and at once if it never registered.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-
 use super::{Broker, DiskWait};
-use crate::epoch::BrokerEpoch;
 use crate::event::Event;
 use crate::id::TopicPartition;
-use crate::log::LogIo;
+use crate::log::{LogIo, leave_clean_shutdown};
 use crate::machine::{Effect, Effects, Input, Wakeup};
-use crate::storage::{Disk, DiskDone, DiskError, DiskOp, DiskOutcome, DiskToken, FileName};
+use crate::storage::{DiskOutcome, DiskToken};
 use crate::time::{Duration, Instant, Now};
-
-const BEFORE_EPOCH: &str = "{\"version\":0,\"brokerEpoch\":";
-const AFTER_EPOCH: &str = "}";
-/// More than any marker has.
-const MARKER_BYTES_MAX: u64 = 1024;
-
-/// The marker of a clean stop: Kafka's `.kafka_cleanshutdown`, beside the directories of the logs.
-fn marker() -> FileName {
-    FileName::new(&Arc::from(""), ".kafka_cleanshutdown")
-}
-
-/// The broker epoch of the boot before, if that one stopped cleanly. Takes the marker away: to be called before the
-/// first log is read.
-///
-/// # Errors
-/// If the disk fails.
-pub async fn take_clean_shutdown<D: Disk>(disk: &D) -> Result<Option<BrokerEpoch>, DiskError> {
-    let read = DiskOp::Read { file: marker(), position: 0, length: MARKER_BYTES_MAX };
-    let content = match disk.execute(read).await {
-        Ok(DiskDone::Read(content)) => content,
-        Ok(DiskDone::Done) | Err(DiskError::NotFound) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    disk.execute(DiskOp::Delete { file: marker() }).await?;
-    let text = std::str::from_utf8(&content).unwrap_or_default();
-    let epoch = text.trim_end().strip_prefix(BEFORE_EPOCH).and_then(|rest| rest.strip_suffix(AFTER_EPOCH));
-    Ok(epoch.and_then(|epoch| epoch.parse().ok()).map(BrokerEpoch))
-}
 
 /// How far the broker is with stopping.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -138,21 +105,25 @@ impl Broker {
                 let reason = "the broker is shutting down";
                 effects.push(Effect::Close { connection: context.connection, reason });
             }
-            Input::Disk { token, outcome } => self.on_last_write(token, &outcome, effects),
+            Input::Disk { token, outcome } => self.on_last_write(now, token, &outcome, effects),
             Input::Reply { token, .. } => drop(self.calls.remove(&token)),
             Input::Closed { .. } | Input::Shutdown { .. } | Input::Tick => {}
         }
         self.check_shutdown(now, effects);
     }
 
-    fn on_last_write(&mut self, token: DiskToken, outcome: &DiskOutcome, effects: &mut Effects) {
-        if let Some(DiskWait::Log(partition, _)) = self.disk.remove(&token)
-            && outcome.is_err()
-            && let Some(replica) = self.replicas.get_mut(&partition)
-        {
-            replica.fail(effects);
-            self.shutdown = Shutdown::Closing { failed: true };
+    fn on_last_write(&mut self, now: Now, token: DiskToken, outcome: &DiskOutcome, effects: &mut Effects) {
+        let Some(DiskWait::Log(partition, completion)) = self.disk.remove(&token) else { return };
+        let Some(replica) = self.replicas.get_mut(&partition) else { return };
+        let mut io = LogIo::default();
+        match outcome {
+            Ok(done) => replica.complete(now, completion, done, &mut io, effects),
+            Err(_) => {
+                replica.fail(effects);
+                self.shutdown = Shutdown::Closing { failed: true };
+            }
         }
+        self.submit(&partition, io, effects);
     }
 
     fn is_writing(&self) -> bool {
@@ -168,8 +139,7 @@ impl Broker {
         self.shutdown = Shutdown::Marking;
         let token = self.disk_token();
         self.disk.insert(token, DiskWait::Marker);
-        let content = Bytes::from(format!("{BEFORE_EPOCH}{epoch}{AFTER_EPOCH}"));
-        effects.push(Effect::Disk { token, op: DiskOp::Replace { file: marker(), content } });
+        effects.push(Effect::Disk { token, op: leave_clean_shutdown(epoch) });
     }
 
     /// From here on nobody is served; every log is made durable.
@@ -182,38 +152,6 @@ impl Broker {
             let mut io = LogIo::default();
             replica.sync(&mut io);
             self.submit(&partition, io, effects);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::storage::mem::MemoryDisk;
-
-    fn taken(disk: &MemoryDisk) -> Option<BrokerEpoch> {
-        let mut future = std::pin::pin!(take_clean_shutdown(disk));
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        match future.as_mut().poll(&mut context) {
-            std::task::Poll::Ready(outcome) => outcome.expect("a memory disk never fails"),
-            std::task::Poll::Pending => panic!("a memory disk never waits"),
-        }
-    }
-
-    #[test]
-    fn the_marker_counts_once() {
-        let disk = MemoryDisk::new();
-        disk.write("", ".kafka_cleanshutdown", b"{\"version\":0,\"brokerEpoch\":17}");
-        assert_eq!(taken(&disk), Some(BrokerEpoch(17)));
-        assert_eq!(taken(&disk), None);
-    }
-
-    #[test]
-    fn a_damaged_marker_is_none() {
-        for text in ["", "{", "{\"version\":0,\"brokerEpoch\":x}", "\u{fffd}"] {
-            let disk = MemoryDisk::new();
-            disk.write("", ".kafka_cleanshutdown", text.as_bytes());
-            assert_eq!(taken(&disk), None, "{text}");
         }
     }
 }

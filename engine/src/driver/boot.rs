@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use super::node::{Node, Observer};
 use super::platform::{Clock, Platform};
-use super::shutdown::Shutdown;
-use crate::broker::{Broker, BrokerSettings, take_clean_shutdown};
+use super::shutdown::ShutdownSignal;
+use crate::broker::{Broker, BrokerSettings};
 use crate::config::TopicConfig;
 use crate::controller::{Controller, ControllerSettings};
 use crate::event::Event;
 use crate::id::{Endpoint, TopicName, TopicPartition};
-use crate::log::{LogSettings, PartitionLog};
+use crate::log::{PartitionLog, Shutdown, take_clean_shutdown};
 use crate::quorum::{Quorum, QuorumError};
 use crate::storage::{Disk, DiskError};
 use crate::wire::Listener;
@@ -38,16 +38,13 @@ pub async fn start_broker<P: Platform>(
     platform: P,
     settings: BrokerSettings,
     observer: Rc<dyn Observer<Broker>>,
-    shutdown: &Shutdown,
+    shutdown: &ShutdownSignal,
 ) -> Result<(), BootError> {
-    let stopped_cleanly = take_clean_shutdown(platform.disk()).await?;
-    let logs = recover_logs(&platform, settings.config.topic_defaults, &*observer).await?;
+    let (last_shutdown, previous_epoch) = take_clean_shutdown(platform.disk()).await?;
+    let logs = recover_logs(&platform, settings.config.topic_defaults, last_shutdown, &*observer).await?;
     let (endpoint, frame_bytes_max) = (settings.endpoint.clone(), settings.config.socket_request_max_bytes);
     let name = format!("broker-{}", settings.node);
-    let mut broker = Broker::new(settings, logs);
-    if let Some(epoch) = stopped_cleanly {
-        broker = broker.after_clean_shutdown(epoch);
-    }
+    let broker = Broker::new(settings, logs).with_previous_epoch(previous_epoch);
     Node::new(platform, broker, Listener::Broker, name, frame_bytes_max, observer)
         .run(endpoint, shutdown)
         .await?;
@@ -63,7 +60,7 @@ pub async fn start_controller<P: Platform>(
     settings: ControllerSettings,
     endpoint: Endpoint,
     observer: Rc<dyn Observer<Controller>>,
-    shutdown: &Shutdown,
+    shutdown: &ShutdownSignal,
 ) -> Result<(), BootError> {
     let (quorum, records) = Quorum::recover(platform.disk()).await?;
     let (name, frame_bytes_max) =
@@ -78,13 +75,14 @@ pub async fn start_controller<P: Platform>(
 async fn recover_logs<P: Platform>(
     platform: &P,
     defaults: TopicConfig,
+    shutdown: Shutdown,
     observer: &dyn Observer<Broker>,
 ) -> Result<Vec<PartitionLog>, DiskError> {
     let mut logs = Vec::new();
     for directory in platform.disk().directories().await? {
         let Some(partition) = partition_of(&directory) else { continue };
-        let settings = LogSettings { segment_bytes: defaults.segment_bytes };
-        let (log, cut) = PartitionLog::recover(platform.disk(), partition.clone(), settings).await?;
+        let recovered = PartitionLog::recover(platform.disk(), partition.clone(), defaults.log, shutdown);
+        let (log, cut) = recovered.await?;
         if let Some(cut) = cut {
             let event = Event::RecoveryCut { partition, at: cut.at, bytes: cut.bytes, reason: cut.reason };
             observer.note(platform.clock().now(), &event);

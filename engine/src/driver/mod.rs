@@ -21,4 +21,4 @@ mod shutdown;
 pub use boot::{BootError, start_broker, start_controller};
 pub use node::{Node, Observer};
 pub use platform::{Clock, Network, Platform, Spawner};
-pub use shutdown::Shutdown;
+pub use shutdown::ShutdownSignal;

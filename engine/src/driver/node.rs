@@ -13,7 +13,7 @@ use super::files::Directory;
 use super::mailbox::Mailbox;
 use super::peer::{Outgoing, Peer, converse};
 use super::platform::{Clock, Network, Platform, Spawner};
-use super::shutdown::Shutdown;
+use super::shutdown::ShutdownSignal;
 use crate::event::Event;
 use crate::id::{ConnectionId, Endpoint, NodeId};
 use crate::machine::{Effect, Effects, Input, Lane, Machine};
@@ -82,7 +82,7 @@ impl<P: Platform, M: Machine + 'static> Node<P, M> {
     ///
     /// # Errors
     /// If `endpoint` cannot be listened on.
-    pub async fn run(mut self, endpoint: Endpoint, shutdown: &Shutdown) -> io::Result<()> {
+    pub async fn run(mut self, endpoint: Endpoint, shutdown: &ShutdownSignal) -> io::Result<()> {
         let listener = self.platform.network().bind(&endpoint).await?;
         self.accept(listener);
         shutdown.attach(self.inbox.clone());

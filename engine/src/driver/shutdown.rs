@@ -11,7 +11,7 @@ use crate::time::Duration;
 /// Asks one node to stop. Cheap to clone; the node's future ends when it has stopped, and with it its promise to
 /// have left no write unfinished. What it spawned goes with the process.
 #[derive(Clone, Debug, Default)]
-pub struct Shutdown(Rc<RefCell<State>>);
+pub struct ShutdownSignal(Rc<RefCell<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -19,11 +19,11 @@ struct State {
     inbox: Option<Mailbox<Mail>>,
 }
 
-impl Shutdown {
+impl ShutdownSignal {
     /// A handle to give to a node before it starts.
     #[must_use]
-    pub fn new() -> Shutdown {
-        Shutdown::default()
+    pub fn new() -> ShutdownSignal {
+        ShutdownSignal::default()
     }
 
     /// Asks the node to stop; it may wait so long for others to let it go. Asked before the node has booted, it

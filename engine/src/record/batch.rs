@@ -30,8 +30,12 @@ pub const OFFSET_MAX: Offset = Offset(i64::MAX / 2);
 pub(super) const LENGTH_END: usize = 12;
 /// Bytes that a new position rewrites: base offset, length, leader epoch.
 const POSITION_BYTES: usize = 16;
+/// Where the CRC lies.
+const CRC_AT: usize = 17;
 /// Where the part under the CRC begins.
 const CRC_START: usize = 21;
+const ATTRIBUTES_AT: usize = 21;
+const MAX_TIMESTAMP_AT: usize = 35;
 /// Fewest bytes of a record: length, attributes, two deltas, key and value length, header count.
 const RECORD_BYTES_MIN: usize = 7;
 
@@ -243,6 +247,20 @@ impl RecordBatch {
         RecordBatch { base, epoch, ..self }
     }
 
+    /// The same batch with the broker's timestamp: `message.timestamp.type=LogAppendTime`. The CRC covers the
+    /// timestamp, so the content is copied once.
+    #[must_use]
+    pub fn with_append_time(self, now: Timestamp) -> RecordBatch {
+        let attributes = self.fields.attributes | LOG_APPEND_TIME;
+        let mut whole = self.to_bytes().to_vec();
+        overwrite(&mut whole, ATTRIBUTES_AT, &attributes.to_be_bytes());
+        overwrite(&mut whole, MAX_TIMESTAMP_AT, &now.0.to_be_bytes());
+        let crc = crc_of(&whole);
+        overwrite(&mut whole, CRC_AT, &crc.to_be_bytes());
+        let fields = Fields { crc, attributes, max_timestamp: now, ..self.fields };
+        RecordBatch { fields, bytes: Bytes::from(whole), ..self }
+    }
+
     /// Its bytes in two slices, without copying the content.
     #[must_use]
     pub fn parts(&self) -> [Bytes; 2] {
@@ -294,6 +312,13 @@ impl RecordBatch {
             *target = byte;
         }
         head
+    }
+}
+
+/// Writes `field` over the bytes from `at` on.
+pub(super) fn overwrite(bytes: &mut [u8], at: usize, field: &[u8]) {
+    for (target, byte) in bytes.iter_mut().skip(at).zip(field) {
+        *target = *byte;
     }
 }
 

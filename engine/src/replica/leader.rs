@@ -216,7 +216,7 @@ impl Replica {
     /// Appends a producer's batch in this leader's epoch; returns the offsets it got.
     ///
     /// # Errors
-    /// NOT_LEADER_OR_FOLLOWER or KAFKA_STORAGE_ERROR.
+    /// NOT_LEADER_OR_FOLLOWER (also while a cut of the log is not done), KAFKA_STORAGE_ERROR.
     pub fn append(
         &mut self,
         now: Now,
@@ -225,6 +225,9 @@ impl Replica {
         effects: &mut Effects,
     ) -> Result<(Offset, Offset), ErrorCode> {
         let epoch = self.leader()?.epoch;
+        if self.log.is_cutting() {
+            return Err(ErrorCode::NotLeaderOrFollower);
+        }
         let id = self.log.append_as_leader(batch, epoch, io);
         effects.note(Event::Appended { partition: self.partition().clone(), batch: id, as_leader: true });
         self.maybe_advance_high_watermark(now, effects);

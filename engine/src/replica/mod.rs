@@ -15,6 +15,7 @@
 mod follower;
 mod leader;
 mod reading;
+mod upkeep;
 
 use crate::config::TopicConfig;
 use crate::epoch::{LeaderEpoch, PartitionEpoch};
@@ -25,6 +26,7 @@ use crate::log::{EpochEnd, LogCompletion, LogIo, PartitionLog};
 use crate::machine::Effects;
 use crate::metadata::PartitionImage;
 use crate::offset::Offset;
+use crate::storage::DiskDone;
 use crate::time::{Duration, Now};
 use crate::variant::{Guard, ProtocolVariant, Reconciliation, Truncation};
 
@@ -191,6 +193,7 @@ impl Replica {
         effects: &mut Effects,
     ) {
         let config_changed = std::mem::replace(&mut self.config, config) != config;
+        self.log.configure(config.log);
         if image.partition_epoch <= self.partition_epoch || matches!(self.role, Role::Offline) {
             if config_changed {
                 // A lower `min.insync.replicas` may let the high watermark move.
@@ -250,16 +253,19 @@ impl Replica {
         effects.note(Event::StorageFailed { partition: self.partition().clone() });
     }
 
-    /// Makes everything in the log durable.
-    pub fn sync(&mut self, io: &mut LogIo) {
-        if !matches!(self.role, Role::Offline) {
-            self.log.sync(io);
+    /// A disk operation of the log ended well; what the log does next goes to `io`.
+    pub fn complete(
+        &mut self,
+        now: Now,
+        completion: LogCompletion,
+        done: &DiskDone,
+        io: &mut LogIo,
+        effects: &mut Effects,
+    ) {
+        self.log.complete(completion, done, io);
+        if self.high_watermark > self.log.end_offset() {
+            self.set_high_watermark(self.log.end_offset(), effects);
         }
-    }
-
-    /// A disk operation of the log ended well.
-    pub fn complete(&mut self, now: Now, completion: LogCompletion, effects: &mut Effects) {
-        self.log.complete(completion);
         if let Role::Leader(_) = self.role {
             self.maybe_advance_high_watermark(now, effects);
         }

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use tribunal_engine::broker::{Broker, BrokerSettings, take_clean_shutdown};
+use tribunal_engine::broker::{Broker, BrokerSettings};
 use tribunal_engine::config::{BrokerConfig, Properties};
 use tribunal_engine::controller::{Controller, ControllerSettings};
 use tribunal_engine::event::Event;
 use tribunal_engine::id::{
     ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, TopicId, TopicName, TopicPartition,
 };
-use tribunal_engine::log::{LogSettings, PartitionLog};
+use tribunal_engine::log::{LogSettings, PartitionLog, take_clean_shutdown};
 use tribunal_engine::machine::{CallError, CallToken, Effect, Effects, Input, Machine, RequestContext};
 use tribunal_engine::message::{Acks, ApiKey, ProducePartition, ProduceRequest, Request, Response};
 use tribunal_engine::offset::Offset;
@@ -127,17 +127,15 @@ impl MiniCluster {
                 config,
                 variant: self.variant,
             };
-            let log_settings = LogSettings { segment_bytes: 1 << 30 };
+            let log_settings = LogSettings::default();
             let partition = TopicPartition::new("orders", 0);
-            let stopped_cleanly = block_on(take_clean_shutdown(&host.disk)).expect("a readable disk");
+            let (last_shutdown, previous_epoch) =
+                block_on(take_clean_shutdown(&host.disk)).expect("a readable disk");
             let (log, _) =
-                block_on(PartitionLog::recover(&host.disk, partition, log_settings)).expect("a readable log");
+                block_on(PartitionLog::recover(&host.disk, partition, log_settings, last_shutdown))
+                    .expect("a readable log");
             let logs = if log.end_offset() > Offset::ZERO { vec![log] } else { Vec::new() };
-            let broker = Broker::new(settings, logs);
-            Process::Broker(Box::new(match stopped_cleanly {
-                Some(epoch) => broker.after_clean_shutdown(epoch),
-                None => broker,
-            }))
+            Process::Broker(Box::new(Broker::new(settings, logs).with_previous_epoch(previous_epoch)))
         };
         host.process = Some(process);
         let boot = host.boot;

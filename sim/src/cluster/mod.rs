@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use tribunal_engine::broker::{Broker, BrokerSettings};
 use tribunal_engine::controller::{Controller, ControllerSettings};
 use tribunal_engine::driver::{
-    BootError, Clock as _, Observer, Platform as _, Shutdown, start_broker, start_controller,
+    BootError, Clock as _, Observer, Platform as _, ShutdownSignal, start_broker, start_controller,
 };
 use tribunal_engine::event::Event;
 use tribunal_engine::id::{Endpoint, IncarnationId, NodeId, TopicPartition};
@@ -55,7 +55,7 @@ pub struct Cluster {
     nodes: BTreeMap<NodeId, HostId>,
     clients: BTreeMap<String, HostId>,
     boots: BTreeMap<NodeId, u64>,
-    shutdowns: BTreeMap<NodeId, Shutdown>,
+    shutdowns: BTreeMap<NodeId, ShutdownSignal>,
     /// Processes that have stopped in good order and whose hosts still count as up.
     stopped: Rc<RefCell<Vec<NodeId>>>,
     client_processes: BTreeMap<String, ClientProcess>,
@@ -224,7 +224,7 @@ impl Cluster {
         let observer =
             Rc::new(Witness { recorder: self.recorder.clone(), handle: self.handle(), host, node });
         self.note(Some(node), What::Started);
-        let shutdown = Shutdown::new();
+        let shutdown = ShutdownSignal::new();
         self.shutdowns.insert(node, shutdown.clone());
         let (stopped, handle) = (self.stopped.clone(), self.handle());
         let end = move || {

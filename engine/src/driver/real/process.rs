@@ -23,7 +23,7 @@ use super::network::TcpNetwork;
 use super::{LocalSpawner, RealPlatform};
 use crate::broker::{Broker, BrokerSettings};
 use crate::controller::{Controller, ControllerSettings};
-use crate::driver::{BootError, Observer, Shutdown, start_broker, start_controller};
+use crate::driver::{BootError, Observer, ShutdownSignal, start_broker, start_controller};
 use crate::event::Event;
 use crate::id::{Endpoint, NodeId};
 use crate::storage::DiskError;
@@ -191,10 +191,10 @@ async fn serve(
     };
     match role {
         Role::Broker { settings, .. } => {
-            start_broker(platform(&settings.endpoint), settings, witness, &Shutdown::new()).await
+            start_broker(platform(&settings.endpoint), settings, witness, &ShutdownSignal::new()).await
         }
         Role::Controller { settings, endpoint } => {
-            start_controller(platform(&endpoint), settings, endpoint, witness, &Shutdown::new()).await
+            start_controller(platform(&endpoint), settings, endpoint, witness, &ShutdownSignal::new()).await
         }
     }
 }
