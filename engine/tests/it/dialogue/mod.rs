@@ -136,6 +136,8 @@ dialogues! {
     a_broker_that_stops_in_good_order_gives_up_its_leaderships_first "controlled_shutdown.txt" "safe";
     a_broker_on_its_way_out_joins_no_isr "shutting_down_joins_no_isr.txt" "safe";
     leaderships_go_back_to_the_preferred_replica "preferred_leader_comes_back.txt" "safe";
+    with_eligible_leaders_one_power_loss_costs_no_committed_record "elr_kept.txt" "safe";
+    planted_bug_without_eligible_leaders_the_last_replica_standing_loses_a_record "elr_off.txt" "no-eligible-leader-replicas";
     who_stopped_cleanly_is_still_eligible "elr_clean_stop.txt" "safe";
     who_stopped_uncleanly_is_not_eligible "elr_unclean_stop.txt" "safe";
     a_partition_moves_to_another_broker_and_the_old_log_goes "reassign.txt" "safe";
