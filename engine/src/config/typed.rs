@@ -89,8 +89,8 @@ pub struct BrokerConfig {
     pub log_retention_check_interval: Duration,
     /// Defaults for topics that do not set their own.
     pub topic_defaults: TopicConfig,
-    /// What it was read from.
-    given: Properties,
+    /// What `server.properties` sets, as text.
+    pub given: Properties,
 }
 
 impl BrokerConfig {
