@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::EPOCH_CHECKPOINT;
 use super::epoch_cache::{EpochCache, EpochEnd};
 use super::io::{LogCompletion, LogIo};
+use super::producer_state::ProducerStates;
 use super::segment::Segment;
 use crate::epoch::LeaderEpoch;
 use crate::event::BatchId;
@@ -52,6 +53,9 @@ pub struct PartitionLog {
     pub(super) segments: Vec<Segment>,
     pub(super) epochs: EpochCache,
     pub(super) progress: Progress,
+    pub(super) producers: ProducerStates,
+    /// Offsets of the snapshot files of the producers, ascending.
+    pub(super) snapshots: Vec<Offset>,
     /// Truncations so far.
     generation: u64,
     /// The latest epoch begun or appended since boot. What was read from files is not in it.
@@ -78,6 +82,8 @@ impl PartitionLog {
             segments,
             epochs,
             progress,
+            producers: ProducerStates::default(),
+            snapshots: Vec::new(),
             generation: 0,
             newest_epoch: LeaderEpoch::NONE,
         }
@@ -185,12 +191,14 @@ impl PartitionLog {
         if length > 0 && length + batch.size() as u64 > self.settings.segment_bytes as u64 {
             let segment = Segment::new(&self.directory, self.end_offset());
             self.segments.push(segment);
+            self.snapshot_producers(io);
         }
         let active = self.active_mut();
         active.push(batch);
         let op = DiskOp::Append { file: active.file.clone(), parts: batch.parts().to_vec() };
         let end = batch.next_offset();
         self.progress.accept(end);
+        self.producers.update(batch);
         io.push(op, LogCompletion::Appended { generation: self.generation, end });
         batch.id()
     }
@@ -227,6 +235,7 @@ impl PartitionLog {
         let op = DiskOp::Truncate { file: active.file.clone(), length };
         self.progress.truncate(end);
         io.push(op, LogCompletion::Truncated { generation: self.generation, end });
+        self.truncate_producers(end, io);
     }
 
     /// Makes everything accepted so far durable: one sync for each segment with batches that are not, oldest
@@ -263,6 +272,7 @@ impl PartitionLog {
     pub fn invariants(&self) {
         self.progress.invariants();
         self.epochs.invariants(self.end_offset());
+        self.producers.invariants(self.end_offset());
         assert_eq!(
             self.active().end(),
             self.end_offset(),
@@ -278,6 +288,11 @@ impl PartitionLog {
             assert_eq!(before.end(), after.base, "{}: segments follow each other", self.partition);
             assert!(!before.batches.is_empty(), "{}: only the last segment may be empty", self.partition);
         }
+        assert!(
+            self.snapshots.last().is_none_or(|snapshot| *snapshot <= self.end_offset()),
+            "{}: a snapshot beyond the log",
+            self.partition
+        );
         if let Some(last) = self.active().batches.last() {
             // Not equal if damaged files brought an epoch that a later leader's did not allow to stay.
             let known = self.epochs.epoch_at(last.base);

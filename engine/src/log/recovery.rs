@@ -18,6 +18,8 @@ use bytes::{Bytes, BytesMut};
 use super::EPOCH_CHECKPOINT;
 use super::epoch_cache::EpochCache;
 use super::partition_log::{LogSettings, PartitionLog};
+use super::producer_state::ProducerStates;
+use super::producers::snapshot_of_name;
 use super::segment::Segment;
 use crate::id::TopicPartition;
 use crate::offset::Offset;
@@ -55,12 +57,15 @@ impl PartitionLog {
     ) -> Result<(PartitionLog, Option<RecoveryCut>), DiskError> {
         let mut log = PartitionLog::new(partition, settings);
         let mut files: Vec<(Offset, u64)> = Vec::new();
+        let mut snapshots: Vec<Offset> = Vec::new();
         for (name, length) in disk.list(&log.directory).await? {
+            snapshots.extend(snapshot_of_name(&name));
             files.extend(
                 Segment::base_of_name(&name).filter(|base| *base <= OFFSET_MAX).map(|base| (base, length)),
             );
         }
         files.sort_unstable();
+        snapshots.sort_unstable();
         let Some((start, _)) = files.first() else {
             let stored = log.read_epochs(disk).await?;
             log.restore_epochs(disk, stored.as_ref()).await?;
@@ -68,6 +73,8 @@ impl PartitionLog {
         };
         log = PartitionLog::starting_at(log.partition, settings, *start);
         let stored = log.read_epochs(disk).await?;
+        log.snapshots = snapshots;
+        log.read_producers(disk).await?;
         let cut = log.scan_segments(disk, &files, stored.as_ref()).await?;
         for segment in &log.segments {
             disk.execute(DiskOp::Sync { file: segment.file.clone() }).await?;
@@ -75,6 +82,7 @@ impl PartitionLog {
         log.restore_epochs(disk, stored.as_ref()).await?;
         let end = log.segments.last().map_or(*start, Segment::end);
         log.progress = Progress::recovered(end);
+        log.drop_stray_snapshots(disk).await?;
         Ok((log, cut))
     }
 
@@ -96,6 +104,7 @@ impl PartitionLog {
             let mut scan = SegmentScan {
                 segment: Segment::new(&self.directory, *base),
                 epochs: &mut self.epochs,
+                producers: &mut self.producers,
                 stored,
             };
             let damage = scan.read(disk, *length).await?;
@@ -132,6 +141,33 @@ impl PartitionLog {
         }
     }
 
+    /// Starts with the producers as they were at the log start; a snapshot that is not there or cannot be read
+    /// says nothing.
+    async fn read_producers<D: Disk>(&mut self, disk: &D) -> Result<(), DiskError> {
+        let file = self.snapshot_file(self.start_offset());
+        match read_bytes(disk, &file, 0, u64::MAX).await {
+            Ok(content) => {
+                self.producers = ProducerStates::decode(&content).unwrap_or_default();
+                self.producers.truncate_to(self.start_offset());
+                Ok(())
+            }
+            Err(DiskError::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes the snapshots that lie beyond the log, and those of segments that are gone.
+    async fn drop_stray_snapshots<D: Disk>(&mut self, disk: &D) -> Result<(), DiskError> {
+        let kept = self.start_offset()..=self.end_offset();
+        let (snapshots, strays) =
+            std::mem::take(&mut self.snapshots).into_iter().partition(|snapshot| kept.contains(snapshot));
+        self.snapshots = snapshots;
+        for stray in Vec::<Offset>::from(strays) {
+            disk.execute(DiskOp::Delete { file: self.snapshot_file(stray) }).await?;
+        }
+        Ok(())
+    }
+
     /// Writes the epoch checkpoint anew if it does not say what the batches say.
     async fn restore_epochs<D: Disk>(&self, disk: &D, stored: Option<&EpochCache>) -> Result<(), DiskError> {
         let absent = stored.is_none() && self.epochs.entries().is_empty();
@@ -147,6 +183,7 @@ impl PartitionLog {
 struct SegmentScan<'a> {
     segment: Segment,
     epochs: &'a mut EpochCache,
+    producers: &'a mut ProducerStates,
     stored: Option<&'a EpochCache>,
 }
 
@@ -202,6 +239,7 @@ impl SegmentScan<'_> {
             return Err(OTHER_EPOCH);
         }
         self.epochs.assign(epoch, batch.base_offset());
+        self.producers.update(batch);
         self.segment.push(batch);
         Ok(())
     }

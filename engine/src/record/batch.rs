@@ -15,6 +15,7 @@ use bytes::{Buf as _, Bytes};
 use super::compression::Compression;
 use super::error::BatchError;
 use super::records::{DECOMPRESSED_BYTES_MAX, Records};
+use super::sequence::sequence_after;
 use crate::epoch::LeaderEpoch;
 use crate::event::BatchId;
 use crate::id::ProducerId;
@@ -176,6 +177,15 @@ impl RecordBatch {
     #[must_use]
     pub fn base_sequence(&self) -> i32 {
         self.fields.base_sequence
+    }
+
+    /// Sequence number of the last record; -1 without a producer id.
+    #[must_use]
+    pub fn last_sequence(&self) -> i32 {
+        match self.base_sequence() {
+            first if first < 0 => first,
+            first => sequence_after(first, self.fields.last_offset_delta),
+        }
     }
 
     /// The codec of its records.
