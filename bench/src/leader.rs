@@ -89,7 +89,7 @@ impl Leader {
         self.written = batch.clone();
         self.end = self.end.plus(records);
         let partitions = vec![ProducePartition { partition: orders(), records: Some(batch.clone()) }];
-        let request = ProduceRequest { acks: -1, timeout: Duration::from_secs(30), partitions };
+        let request = ProduceRequest::new(-1, Duration::from_secs(30), partitions);
         self.request(PRODUCER, request.into());
     }
 
@@ -121,13 +121,14 @@ impl Leader {
             max_bytes: BYTES_MAX,
         };
         let request = FetchRequest {
-            replica: follower,
             replica_epoch: broker_epoch(follower),
             max_wait: Duration::from_millis(500),
             min_bytes: 1,
             max_bytes: BYTES_MAX,
-            isolation_level: 0,
-            topics: vec![FetchTopic { name: None, id: TOPIC, partitions: vec![partition] }],
+            ..FetchRequest::new(
+                follower,
+                vec![FetchTopic { name: None, id: TOPIC, partitions: vec![partition] }],
+            )
         };
         self.request(ConnectionId(follower.0.unsigned_abs().into()), request.into());
     }
@@ -245,16 +246,14 @@ fn metadata() -> FetchResponse {
     }
     let count = i64::from(batch.count());
     let partition = FetchedPartition {
-        partition: PartitionIndex(0),
-        error: ErrorCode::None,
         high_watermark: Offset(count),
         last_stable_offset: Offset(count),
         log_start_offset: Offset::ZERO,
-        diverging_epoch: None,
         records: batch.build(),
+        ..FetchedPartition::new(PartitionIndex(0))
     };
     let topic = FetchedTopic { name: None, id: TopicId::CLUSTER_METADATA, partitions: vec![partition] };
-    FetchResponse { error: ErrorCode::None, session_id: 0, topics: vec![topic] }
+    FetchResponse::new(vec![topic])
 }
 
 fn endpoint(node: NodeId) -> Endpoint {

@@ -7,8 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
-
 use super::{Broker, DiskWait, Marks, partition_of};
 use crate::error::ErrorCode;
 use crate::id::{ConnectionId, NodeId, TopicId, TopicPartition};
@@ -19,7 +17,6 @@ use crate::message::{
     IsrMember,
 };
 use crate::metadata::TopicImage;
-use crate::offset::Offset;
 use crate::replica::{FollowerFetch, Replica};
 use crate::storage::{DiskDone, DiskOutcome};
 use crate::time::{Instant, Now};
@@ -342,28 +339,17 @@ fn unknown(topic: &FetchTopic) -> ErrorCode {
 
 fn described(replica: &Replica, fetch: &FetchPartition) -> FetchedPartition {
     FetchedPartition {
-        partition: fetch.partition,
-        error: ErrorCode::None,
         high_watermark: replica.high_watermark(),
         last_stable_offset: replica.high_watermark(),
         log_start_offset: replica.log().start_offset(),
-        diverging_epoch: None,
-        records: Bytes::new(),
+        ..FetchedPartition::new(fetch.partition)
     }
 }
 
 fn failed(fetch: &FetchPartition, error: ErrorCode) -> FetchedPartition {
-    FetchedPartition {
-        partition: fetch.partition,
-        error,
-        high_watermark: Offset::NONE,
-        last_stable_offset: Offset::NONE,
-        log_start_offset: Offset::NONE,
-        diverging_epoch: None,
-        records: Bytes::new(),
-    }
+    FetchedPartition { error, ..FetchedPartition::new(fetch.partition) }
 }
 
 fn respond(context: &RequestContext, topics: Vec<FetchedTopic>, effects: &mut Effects) {
-    effects.respond(context, FetchResponse { error: ErrorCode::None, session_id: 0, topics }.into());
+    effects.respond(context, FetchResponse::new(topics).into());
 }

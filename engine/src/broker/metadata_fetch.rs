@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{Broker, Call};
-use crate::epoch::{BrokerEpoch, LeaderEpoch};
+use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
 use crate::id::{NodeId, PartitionIndex, TopicId, TopicPartition};
 use crate::machine::{CallError, Effects, Lane, Wakeup};
@@ -72,18 +72,12 @@ impl Broker {
             log_start_offset: Offset::NONE,
             max_bytes: MAX_BYTES,
         };
+        let topic = FetchTopic { name: None, id: TopicId::CLUSTER_METADATA, partitions: vec![partition] };
         let request = FetchRequest {
-            replica: self.settings.node,
-            replica_epoch: BrokerEpoch::NONE,
             max_wait: MAX_WAIT,
             min_bytes: 1,
             max_bytes: MAX_BYTES,
-            isolation_level: 0,
-            topics: vec![FetchTopic {
-                name: None,
-                id: TopicId::CLUSTER_METADATA,
-                partitions: vec![partition],
-            }],
+            ..FetchRequest::new(self.settings.node, vec![topic])
         };
         let timeout = self.settings.config.controller_quorum_request_timeout + MAX_WAIT;
         let controller = self.settings.controller.clone();

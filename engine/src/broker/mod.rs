@@ -145,8 +145,8 @@ impl Broker {
                 effects.respond(&context, self.offsets_for_epochs(&request).into());
             }
             Request::CreateTopics(request) => self.forward_create_topics(context, request, effects),
-            Request::AlterPartition(_) | Request::BrokerRegistration(_) | Request::BrokerHeartbeat(_) => {
-                let reason = "request that only controllers serve";
+            _ => {
+                let reason = "request that brokers do not serve";
                 effects.push(Effect::Close { connection: context.connection, reason });
             }
         }

@@ -67,7 +67,7 @@ impl Broker {
             let refused =
                 |part: ProducePartition| refused(part.partition, ErrorCode::InvalidRequiredAcks, None);
             let partitions = request.partitions.into_iter().map(refused).collect();
-            return effects.respond(&context, ProduceResponse { partitions }.into());
+            return effects.respond(&context, ProduceResponse::new(partitions).into());
         };
         let mut partitions = Vec::with_capacity(request.partitions.len());
         for part in request.partitions {
@@ -156,7 +156,7 @@ impl Broker {
             PartitionOutcome::Waits(appended) => refused(appended.partition, error, None),
         };
         let partitions = waiting.partitions.into_iter().map(known).collect();
-        effects.respond(&waiting.context, ProduceResponse { partitions }.into());
+        effects.respond(&waiting.context, ProduceResponse::new(partitions).into());
     }
 
     pub(super) fn expire_produces(&mut self, now: Now, effects: &mut Effects) {
@@ -201,11 +201,9 @@ fn judge(
         isr: leader.isr().to_vec(),
     });
     Some(ProducedPartition {
-        partition,
-        error: ErrorCode::None,
         base_offset: appended.base,
         log_start_offset: replica.log().start_offset(),
-        error_message: None,
+        ..ProducedPartition::new(partition)
     })
 }
 
@@ -219,11 +217,5 @@ fn finish_unacknowledged(context: RequestContext, partitions: &[PartitionOutcome
 }
 
 fn refused(partition: TopicPartition, error: ErrorCode, error_message: Option<String>) -> ProducedPartition {
-    ProducedPartition {
-        partition,
-        error,
-        base_offset: Offset::NONE,
-        log_start_offset: Offset::NONE,
-        error_message,
-    }
+    ProducedPartition { error, error_message, ..ProducedPartition::new(partition) }
 }

@@ -120,13 +120,11 @@ impl Broker {
             topic.partitions.push(replica.fetch_request(*position, config.replica_fetch_max_bytes));
         }
         let request = FetchRequest {
-            replica: self.settings.node,
             replica_epoch,
             max_wait: config.replica_fetch_wait_max,
             min_bytes: config.replica_fetch_min_bytes,
             max_bytes: config.replica_fetch_response_max_bytes,
-            isolation_level: 0,
-            topics: topics.into_values().collect(),
+            ..FetchRequest::new(self.settings.node, topics.into_values().collect())
         };
         let timeout = config.replica_socket_timeout;
         self.replication

@@ -213,14 +213,13 @@ fn endpoint(id: i32) -> Endpoint {
 pub(in crate::client) fn produced(request: &Request, error: ErrorCode) -> Answer {
     let Request::Produce(request) = request else { return Answer::Close };
     let outcome = |partition: &TopicPartition| ProducedPartition {
-        partition: partition.clone(),
         error,
         base_offset: if error.is_error() { Offset::NONE } else { Offset(100) },
         log_start_offset: Offset::ZERO,
-        error_message: None,
+        ..ProducedPartition::new(partition.clone())
     };
     let partitions = request.partitions.iter().map(|produce| outcome(&produce.partition)).collect();
-    ProduceResponse { partitions }.into()
+    ProduceResponse::new(partitions).into()
 }
 
 /// How many records each batch of a Produce holds.
@@ -255,18 +254,17 @@ pub(in crate::client) fn fetched(request: &Request, error: ErrorCode, records: &
             .collect(),
     };
     let topics = request.topics.iter().map(topic).collect();
-    FetchResponse { error: ErrorCode::None, session_id: 0, topics }.into()
+    FetchResponse::new(topics).into()
 }
 
 fn partition(partition: PartitionIndex, error: ErrorCode, records: &Bytes) -> FetchedPartition {
     FetchedPartition {
-        partition,
         error,
         high_watermark: Offset(1000),
         last_stable_offset: Offset(1000),
         log_start_offset: Offset::ZERO,
-        diverging_epoch: None,
         records: records.clone(),
+        ..FetchedPartition::new(partition)
     }
 }
 

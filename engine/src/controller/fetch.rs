@@ -116,15 +116,13 @@ fn respond(
     effects: &mut Effects,
 ) {
     let partition = FetchedPartition {
-        partition: PartitionIndex(0),
         error,
         high_watermark,
         last_stable_offset: high_watermark,
         log_start_offset: Offset::ZERO,
-        diverging_epoch: None,
         records,
+        ..FetchedPartition::new(PartitionIndex(0))
     };
     let topic = FetchedTopic { name: None, id: TopicId::CLUSTER_METADATA, partitions: vec![partition] };
-    let response = FetchResponse { error: ErrorCode::None, session_id: 0, topics: vec![topic] };
-    effects.respond(context, response.into());
+    effects.respond(context, FetchResponse::new(vec![topic]).into());
 }

@@ -143,10 +143,7 @@ impl Controller {
             Request::BrokerHeartbeat(request) => self.decide_heartbeat(now, &request),
             Request::AlterPartition(request) => self.decide_alter_partition(&request),
             Request::CreateTopics(request) => self.decide_create_topics(&request),
-            Request::Produce(_)
-            | Request::ListOffsets(_)
-            | Request::Metadata(_)
-            | Request::OffsetForLeaderEpoch(_) => {
+            _ => {
                 let reason = "request that controllers do not serve";
                 return effects.push(Effect::Close { connection: context.connection, reason });
             }

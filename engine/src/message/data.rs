@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
-use crate::id::{NodeId, PartitionIndex, TopicId, TopicName, TopicPartition};
+use crate::id::{NodeId, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition};
+use crate::message::MetadataBroker;
 use crate::offset::Offset;
 use crate::time::{Duration, Timestamp};
 
@@ -57,12 +58,22 @@ impl fmt::Display for Acks {
 /// Produce: append records to partitions.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ProduceRequest {
+    /// `transactional.id`, if the records belong to a transaction (KIP-98).
+    pub transactional_id: Option<String>,
     /// `acks` as it came: the broker answers INVALID_REQUIRED_ACKS to a number that is none.
     pub acks: i16,
     /// How long the broker may wait for replicas.
     pub timeout: Duration,
     /// The records, by partition.
     pub partitions: Vec<ProducePartition>,
+}
+
+impl ProduceRequest {
+    /// A request outside of any transaction.
+    #[must_use]
+    pub fn new(acks: i16, timeout: Duration, partitions: Vec<ProducePartition>) -> Self {
+        ProduceRequest { transactional_id: None, acks, timeout, partitions }
+    }
 }
 
 /// The records for one partition.
@@ -79,6 +90,16 @@ pub struct ProducePartition {
 pub struct ProduceResponse {
     /// The outcome, by partition.
     pub partitions: Vec<ProducedPartition>,
+    /// Where the new leaders listen that `current_leader` names (version 10 on, KIP-951).
+    pub node_endpoints: Vec<MetadataBroker>,
+}
+
+impl ProduceResponse {
+    /// An answer that names no new leader.
+    #[must_use]
+    pub fn new(partitions: Vec<ProducedPartition>) -> Self {
+        ProduceResponse { partitions, node_endpoints: Vec::new() }
+    }
 }
 
 /// The outcome for one partition.
@@ -90,15 +111,58 @@ pub struct ProducedPartition {
     pub error: ErrorCode,
     /// Offset of the first record; [`Offset::NONE`] on error.
     pub base_offset: Offset,
-    /// Log start offset; [`Offset::NONE`] on error.
+    /// When the broker appended, if the topic stamps records so; else NONE.
+    pub log_append_time: Timestamp,
+    /// Log start offset; [`Offset::NONE`] on error (version 5 on).
     pub log_start_offset: Offset,
-    /// For a person; sent from version 8 on.
+    /// The records that made the broker refuse the batch (version 8 on, KIP-467).
+    pub record_errors: Vec<RecordError>,
+    /// For a person (version 8 on).
     pub error_message: Option<String>,
+    /// The leader, if it is another one than the producer believes (version 10 on, KIP-951).
+    pub current_leader: Option<LeaderIdAndEpoch>,
+}
+
+impl ProducedPartition {
+    /// An outcome without an error, that says nothing more.
+    #[must_use]
+    pub fn new(partition: TopicPartition) -> Self {
+        ProducedPartition {
+            partition,
+            error: ErrorCode::None,
+            base_offset: Offset::NONE,
+            log_append_time: Timestamp::NONE,
+            log_start_offset: Offset::NONE,
+            record_errors: Vec::new(),
+            error_message: None,
+            current_leader: None,
+        }
+    }
+}
+
+/// Why one record of a batch is refused (KIP-467).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecordError {
+    /// Index of the record in its batch, from 0.
+    pub batch_index: i32,
+    /// For a person.
+    pub message: Option<String>,
+}
+
+/// A leader and its epoch, told to a client that knows another one (KIP-951) or to a voter (KIP-595).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LeaderIdAndEpoch {
+    /// The leader, or NONE if it is unknown.
+    pub leader: NodeId,
+    /// Its epoch.
+    pub epoch: LeaderEpoch,
 }
 
 /// Fetch: read records; followers and consumers alike.
 #[derive(Clone, PartialEq, Debug)]
 pub struct FetchRequest {
+    /// The cluster the reader believes to be in (version 12 on); only voters send it.
+    pub cluster_id: Option<String>,
     /// The follower, or [`NodeId::NONE`] for a consumer.
     pub replica: NodeId,
     /// The follower's broker epoch (version 15 on), or NONE.
@@ -111,8 +175,54 @@ pub struct FetchRequest {
     pub max_bytes: i32,
     /// 0 read_uncommitted, 1 read_committed.
     pub isolation_level: i8,
-    /// What to read.
+    /// The fetch session, or 0 (version 7 on, KIP-227).
+    pub session_id: i32,
+    /// The request's place in its session; [`FetchRequest::INITIAL_EPOCH`] and [`FetchRequest::FINAL_EPOCH`] ask
+    /// for everything anew.
+    pub session_epoch: i32,
+    /// What to read; in a session only what changed.
     pub topics: Vec<FetchTopic>,
+    /// What to leave out of the session from now on.
+    pub forgotten_topics: Vec<ForgottenTopic>,
+    /// The reader's rack, or empty (version 11 on, KIP-392).
+    pub rack_id: String,
+}
+
+impl FetchRequest {
+    /// `session_epoch`: begin a session, if the broker likes.
+    pub const INITIAL_EPOCH: i32 = 0;
+    /// `session_epoch`: no session; one that is there ends.
+    pub const FINAL_EPOCH: i32 = -1;
+
+    /// A request outside of any session, with the defaults of Kafka's schema: wait for nothing, take everything.
+    #[must_use]
+    pub fn new(replica: NodeId, topics: Vec<FetchTopic>) -> Self {
+        FetchRequest {
+            cluster_id: None,
+            replica,
+            replica_epoch: BrokerEpoch::NONE,
+            max_wait: Duration::ZERO,
+            min_bytes: 0,
+            max_bytes: i32::MAX,
+            isolation_level: 0,
+            session_id: 0,
+            session_epoch: FetchRequest::FINAL_EPOCH,
+            topics,
+            forgotten_topics: Vec::new(),
+            rack_id: String::new(),
+        }
+    }
+}
+
+/// Partitions of one topic that leave a session. Versions up to 12 name the topic, later ones carry its id.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ForgottenTopic {
+    /// The name, if the version carries it.
+    pub name: Option<TopicName>,
+    /// The id, or [`TopicId::ZERO`].
+    pub id: TopicId,
+    /// The partitions.
+    pub partitions: Vec<PartitionIndex>,
 }
 
 /// Partitions of one topic to read. Versions up to 12 name the topic, later ones carry its id.
@@ -152,6 +262,16 @@ pub struct FetchResponse {
     pub session_id: i32,
     /// What was read.
     pub topics: Vec<FetchedTopic>,
+    /// Where the new leaders listen that `current_leader` names (version 16 on, KIP-951).
+    pub node_endpoints: Vec<MetadataBroker>,
+}
+
+impl FetchResponse {
+    /// An answer without an error, outside of any session, that names no new leader.
+    #[must_use]
+    pub fn new(topics: Vec<FetchedTopic>) -> Self {
+        FetchResponse { error: ErrorCode::None, session_id: 0, topics, node_endpoints: Vec::new() }
+    }
 }
 
 /// What was read of one topic.
@@ -180,8 +300,54 @@ pub struct FetchedPartition {
     pub log_start_offset: Offset,
     /// Set if the reader's log parts from the leader's.
     pub diverging_epoch: Option<DivergingEpoch>,
+    /// The leader, if it is another one than the reader believes (version 12 on).
+    pub current_leader: Option<LeaderIdAndEpoch>,
+    /// Set if what the reader wants is only in a snapshot any more (version 12 on, KIP-630).
+    pub snapshot_id: Option<SnapshotId>,
+    /// Aborted transactions whose records are among these; to read_committed readers only (KIP-98).
+    pub aborted_transactions: Vec<AbortedTransaction>,
+    /// A replica the reader should rather ask, or NONE (version 11 on, KIP-392).
+    pub preferred_read_replica: NodeId,
     /// Record batches, opaque; empty, never null (a null breaks librdkafka).
     pub records: Bytes,
+}
+
+impl FetchedPartition {
+    /// An answer without an error or records, that says nothing more.
+    #[must_use]
+    pub fn new(partition: PartitionIndex) -> Self {
+        FetchedPartition {
+            partition,
+            error: ErrorCode::None,
+            high_watermark: Offset::NONE,
+            last_stable_offset: Offset::NONE,
+            log_start_offset: Offset::NONE,
+            diverging_epoch: None,
+            current_leader: None,
+            snapshot_id: None,
+            aborted_transactions: Vec::new(),
+            preferred_read_replica: NodeId::NONE,
+            records: Bytes::new(),
+        }
+    }
+}
+
+/// A snapshot of the metadata log (KIP-630).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SnapshotId {
+    /// The snapshot holds what was before this offset.
+    pub end_offset: Offset,
+    /// Epoch of the last record it holds.
+    pub epoch: LeaderEpoch,
+}
+
+/// A transaction whose records a read_committed reader must leave out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AbortedTransaction {
+    /// Its producer.
+    pub producer_id: ProducerId,
+    /// Its first offset in the partition.
+    pub first_offset: Offset,
 }
 
 /// Where the reader's log parts from the leader's (KIP-595).

@@ -4,9 +4,25 @@
 //! and the versions on the wire, and nothing below it sees a wire struct. Names and meanings are those of
 //! Kafka's message definitions. No behaviour lives here.
 
+mod cluster;
+mod configs;
 mod control;
 mod data;
+mod leadership;
+mod producer;
+mod topics;
 
+pub use cluster::{
+    DescribeClusterRequest, DescribeClusterResponse, DescribeLogDirsRequest, DescribeLogDirsResponse,
+    GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse, LogDirectory, LogSize,
+    PushTelemetryRequest, PushTelemetryResponse,
+};
+pub use configs::{
+    AlterConfigsRequest, AlterConfigsResponse, AlteredConfigs, ConfigChange, ConfigChanges, ConfigEntry,
+    ConfigOperation, ConfigQuery, ConfigReplacement, ConfigResource, ConfigResourceType, ConfigSource,
+    ConfigSynonym, ConfigType, DescribeConfigsRequest, DescribeConfigsResponse, DescribedConfigs,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+};
 pub use control::{
     AlterPartitionRequest, AlterPartitionResponse, AlteredPartition, ApiRange, ApiVersionsRequest,
     ApiVersionsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
@@ -15,10 +31,26 @@ pub use control::{
     PartitionAlteration, TopicRef,
 };
 pub use data::{
-    Acks, DivergingEpoch, EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
-    FetchedPartition, FetchedTopic, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse,
-    ListedOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetSpec, PartitionEpochQuery,
-    ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition,
+    AbortedTransaction, Acks, DivergingEpoch, EpochEndOffset, FetchPartition, FetchRequest, FetchResponse,
+    FetchTopic, FetchedPartition, FetchedTopic, ForgottenTopic, LeaderIdAndEpoch, ListOffsetsPartition,
+    ListOffsetsRequest, ListOffsetsResponse, ListedOffset, OffsetForLeaderEpochRequest,
+    OffsetForLeaderEpochResponse, OffsetSpec, PartitionEpochQuery, ProducePartition, ProduceRequest,
+    ProduceResponse, ProducedPartition, RecordError, SnapshotId,
+};
+pub use leadership::{
+    AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, ElectLeadersRequest,
+    ElectLeadersResponse, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
+    OngoingReassignment, PartitionOutcome, Reassignment,
+};
+pub use producer::{
+    ActiveProducer, AllocateProducerIdsRequest, AllocateProducerIdsResponse, DescribeProducersRequest,
+    DescribeProducersResponse, InitProducerIdRequest, InitProducerIdResponse, PartitionProducers,
+};
+pub use topics::{
+    CreatePartitionsRequest, CreatePartitionsResponse, CreatedPartitions, DeleteRecordsRequest,
+    DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DeletedRecords, DeletedTopic,
+    DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, DescribedPartition, DescribedTopic,
+    MorePartitions, RecordsToDelete,
 };
 
 /// The APIs this engine speaks, with Kafka's keys.
@@ -32,25 +64,59 @@ pub enum ApiKey {
     Metadata = 3,
     ApiVersions = 18,
     CreateTopics = 19,
+    DeleteTopics = 20,
+    DeleteRecords = 21,
+    InitProducerId = 22,
     OffsetForLeaderEpoch = 23,
+    DescribeConfigs = 32,
+    AlterConfigs = 33,
+    DescribeLogDirs = 35,
+    CreatePartitions = 37,
+    ElectLeaders = 43,
+    IncrementalAlterConfigs = 44,
+    AlterPartitionReassignments = 45,
+    ListPartitionReassignments = 46,
     AlterPartition = 56,
+    DescribeCluster = 60,
+    DescribeProducers = 61,
     BrokerRegistration = 62,
     BrokerHeartbeat = 63,
+    AllocateProducerIds = 67,
+    GetTelemetrySubscriptions = 71,
+    PushTelemetry = 72,
+    DescribeTopicPartitions = 75,
 }
 
 impl ApiKey {
     /// Every key, ascending.
-    pub const ALL: [ApiKey; 10] = [
+    pub const ALL: [ApiKey; 27] = [
         ApiKey::Produce,
         ApiKey::Fetch,
         ApiKey::ListOffsets,
         ApiKey::Metadata,
         ApiKey::ApiVersions,
         ApiKey::CreateTopics,
+        ApiKey::DeleteTopics,
+        ApiKey::DeleteRecords,
+        ApiKey::InitProducerId,
         ApiKey::OffsetForLeaderEpoch,
+        ApiKey::DescribeConfigs,
+        ApiKey::AlterConfigs,
+        ApiKey::DescribeLogDirs,
+        ApiKey::CreatePartitions,
+        ApiKey::ElectLeaders,
+        ApiKey::IncrementalAlterConfigs,
+        ApiKey::AlterPartitionReassignments,
+        ApiKey::ListPartitionReassignments,
         ApiKey::AlterPartition,
+        ApiKey::DescribeCluster,
+        ApiKey::DescribeProducers,
         ApiKey::BrokerRegistration,
         ApiKey::BrokerHeartbeat,
+        ApiKey::AllocateProducerIds,
+        ApiKey::GetTelemetrySubscriptions,
+        ApiKey::PushTelemetry,
+        ApiKey::DescribeTopicPartitions,
     ];
 
     /// The key's number on the wire.
@@ -122,8 +188,25 @@ messages! {
     Metadata: MetadataRequest => MetadataResponse,
     ApiVersions: ApiVersionsRequest => ApiVersionsResponse,
     CreateTopics: CreateTopicsRequest => CreateTopicsResponse,
+    DeleteTopics: DeleteTopicsRequest => DeleteTopicsResponse,
+    DeleteRecords: DeleteRecordsRequest => DeleteRecordsResponse,
+    InitProducerId: InitProducerIdRequest => InitProducerIdResponse,
     OffsetForLeaderEpoch: OffsetForLeaderEpochRequest => OffsetForLeaderEpochResponse,
+    DescribeConfigs: DescribeConfigsRequest => DescribeConfigsResponse,
+    AlterConfigs: AlterConfigsRequest => AlterConfigsResponse,
+    DescribeLogDirs: DescribeLogDirsRequest => DescribeLogDirsResponse,
+    CreatePartitions: CreatePartitionsRequest => CreatePartitionsResponse,
+    ElectLeaders: ElectLeadersRequest => ElectLeadersResponse,
+    IncrementalAlterConfigs: IncrementalAlterConfigsRequest => IncrementalAlterConfigsResponse,
+    AlterPartitionReassignments: AlterPartitionReassignmentsRequest => AlterPartitionReassignmentsResponse,
+    ListPartitionReassignments: ListPartitionReassignmentsRequest => ListPartitionReassignmentsResponse,
     AlterPartition: AlterPartitionRequest => AlterPartitionResponse,
+    DescribeCluster: DescribeClusterRequest => DescribeClusterResponse,
+    DescribeProducers: DescribeProducersRequest => DescribeProducersResponse,
     BrokerRegistration: BrokerRegistrationRequest => BrokerRegistrationResponse,
     BrokerHeartbeat: BrokerHeartbeatRequest => BrokerHeartbeatResponse,
+    AllocateProducerIds: AllocateProducerIdsRequest => AllocateProducerIdsResponse,
+    GetTelemetrySubscriptions: GetTelemetrySubscriptionsRequest => GetTelemetrySubscriptionsResponse,
+    PushTelemetry: PushTelemetryRequest => PushTelemetryResponse,
+    DescribeTopicPartitions: DescribeTopicPartitionsRequest => DescribeTopicPartitionsResponse,
 }

@@ -21,7 +21,7 @@ pub enum Listener {
 /// | API | from | to | why not less, why not more |
 /// |---|---|---|---|
 /// | Produce | 3 | 11 | 3 is the first with record batches v2; 12 is KIP-890, 13 topic ids |
-/// | Fetch | 4 | 16 | 4 likewise; 13 carries topic ids, 15 the replica's epoch; 17 needs directory ids |
+/// | Fetch | 4 | 17 | 4 likewise; 13 carries topic ids, 15 the replica's epoch; the highest of Kafka 3.9 |
 /// | ListOffsets | 1 | 7 | 0 answers with many offsets; 8 is tiered storage |
 /// | Metadata | 1 | 12 | 0 cannot name the controller or ask for no topic; 13 is KIP-1102 |
 /// | CreateTopics | 2 | 7 | the lowest of Kafka 4 |
@@ -31,7 +31,7 @@ pub enum Listener {
 pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
     match key {
         ApiKey::Produce => 3..=11,
-        ApiKey::Fetch => 4..=16,
+        ApiKey::Fetch => 4..=17,
         ApiKey::ListOffsets => 1..=7,
         ApiKey::Metadata => 1..=12,
         ApiKey::ApiVersions => 0..=4,
@@ -40,6 +40,46 @@ pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
         ApiKey::AlterPartition => 2..=3,
         ApiKey::BrokerRegistration => 0..=4,
         ApiKey::BrokerHeartbeat => 0..=1,
+        // Not translated yet: no version.
+        _ => RangeInclusive::new(1, 0),
+    }
+}
+
+/// Who serves an API, and so advertises it. An API is advertised by those whose handler is there, and by nobody
+/// else: a key that is advertised and then closes the connection is worse than one that is missing.
+fn served_by(key: ApiKey) -> &'static [Listener] {
+    const BROKER: &[Listener] = &[Listener::Broker];
+    const CONTROLLER: &[Listener] = &[Listener::Controller];
+    const BOTH: &[Listener] = &[Listener::Broker, Listener::Controller];
+    const NOBODY: &[Listener] = &[];
+    match key {
+        ApiKey::Produce => BROKER,
+        ApiKey::Fetch => BOTH,
+        ApiKey::ListOffsets => BROKER,
+        ApiKey::Metadata => BROKER,
+        ApiKey::ApiVersions => BOTH,
+        ApiKey::CreateTopics => BOTH,
+        ApiKey::DeleteTopics => NOBODY,
+        ApiKey::DeleteRecords => NOBODY,
+        ApiKey::InitProducerId => NOBODY,
+        ApiKey::OffsetForLeaderEpoch => BROKER,
+        ApiKey::DescribeConfigs => NOBODY,
+        ApiKey::AlterConfigs => NOBODY,
+        ApiKey::DescribeLogDirs => NOBODY,
+        ApiKey::CreatePartitions => NOBODY,
+        ApiKey::ElectLeaders => NOBODY,
+        ApiKey::IncrementalAlterConfigs => NOBODY,
+        ApiKey::AlterPartitionReassignments => NOBODY,
+        ApiKey::ListPartitionReassignments => NOBODY,
+        ApiKey::AlterPartition => CONTROLLER,
+        ApiKey::DescribeCluster => NOBODY,
+        ApiKey::DescribeProducers => NOBODY,
+        ApiKey::BrokerRegistration => CONTROLLER,
+        ApiKey::BrokerHeartbeat => CONTROLLER,
+        ApiKey::AllocateProducerIds => NOBODY,
+        ApiKey::GetTelemetrySubscriptions => NOBODY,
+        ApiKey::PushTelemetry => NOBODY,
+        ApiKey::DescribeTopicPartitions => NOBODY,
     }
 }
 
@@ -52,7 +92,25 @@ pub(super) fn is_flexible(key: ApiKey, version: i16) -> bool {
         ApiKey::ApiVersions => 3,
         ApiKey::CreateTopics => 5,
         ApiKey::OffsetForLeaderEpoch => 4,
-        ApiKey::AlterPartition | ApiKey::BrokerRegistration | ApiKey::BrokerHeartbeat => 0,
+        ApiKey::InitProducerId
+        | ApiKey::DeleteRecords
+        | ApiKey::AlterConfigs
+        | ApiKey::DescribeLogDirs
+        | ApiKey::CreatePartitions
+        | ApiKey::ElectLeaders => 2,
+        ApiKey::DeleteTopics | ApiKey::DescribeConfigs => 4,
+        ApiKey::IncrementalAlterConfigs => 1,
+        ApiKey::AlterPartitionReassignments
+        | ApiKey::ListPartitionReassignments
+        | ApiKey::AlterPartition
+        | ApiKey::DescribeCluster
+        | ApiKey::DescribeProducers
+        | ApiKey::BrokerRegistration
+        | ApiKey::BrokerHeartbeat
+        | ApiKey::AllocateProducerIds
+        | ApiKey::GetTelemetrySubscriptions
+        | ApiKey::PushTelemetry
+        | ApiKey::DescribeTopicPartitions => 0,
     };
     version >= first
 }
@@ -76,15 +134,7 @@ pub fn client_version(key: ApiKey, broker: Option<&ApiVersionsResponse>) -> Opti
 /// without record batches v2, and never sends the old versions (KAFKA-18659).
 #[must_use]
 pub fn advertised(listener: Listener) -> Vec<ApiRange> {
-    let serves = |key: &ApiKey| match key {
-        ApiKey::Fetch | ApiKey::ApiVersions | ApiKey::CreateTopics => true,
-        ApiKey::Produce | ApiKey::ListOffsets | ApiKey::Metadata | ApiKey::OffsetForLeaderEpoch => {
-            listener == Listener::Broker
-        }
-        ApiKey::AlterPartition | ApiKey::BrokerRegistration | ApiKey::BrokerHeartbeat => {
-            listener == Listener::Controller
-        }
-    };
+    let serves = |key: &ApiKey| served_by(*key).contains(&listener);
     let range = |key: ApiKey| {
         let (min, max) = supported_versions(key).into_inner();
         ApiRange { key: key.code(), min: if key == ApiKey::Produce { 0 } else { min }, max }
@@ -105,15 +155,15 @@ mod tests {
     fn the_client_speaks_the_highest_version_both_know() {
         let version = |min, max| client_version(ApiKey::Fetch, Some(&broker(ApiKey::Fetch, min, max)));
         assert_eq!(version(0, 11), Some(11));
-        assert_eq!(version(4, 99), Some(16));
-        assert_eq!(version(16, 99), Some(16));
+        assert_eq!(version(4, 99), Some(17));
+        assert_eq!(version(17, 99), Some(17));
     }
 
     #[test]
     fn without_a_common_version_there_is_none() {
         let version = |min, max| client_version(ApiKey::Fetch, Some(&broker(ApiKey::Fetch, min, max)));
         assert_eq!(version(0, 3), None);
-        assert_eq!(version(17, 18), None);
+        assert_eq!(version(18, 19), None);
         assert_eq!(version(9, 5), None);
         assert_eq!(client_version(ApiKey::Produce, Some(&broker(ApiKey::Fetch, 0, 9))), None);
     }
@@ -126,14 +176,18 @@ mod tests {
     }
 
     #[test]
-    fn between_them_the_listeners_serve_every_api() {
-        let mut keys: Vec<i16> = [Listener::Broker, Listener::Controller]
-            .into_iter()
-            .flat_map(advertised)
-            .map(|range| range.key)
-            .collect();
-        keys.sort_unstable();
-        keys.dedup();
-        assert_eq!(keys, ApiKey::ALL.map(ApiKey::code));
+    fn a_listener_advertises_what_it_serves_and_nothing_else() {
+        for listener in [Listener::Broker, Listener::Controller] {
+            let told: Vec<i16> = advertised(listener).iter().map(|range| range.key).collect();
+            let served = ApiKey::ALL.into_iter().filter(|key| served_by(*key).contains(&listener));
+            assert_eq!(told, served.map(ApiKey::code).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn an_advertised_range_has_a_version() {
+        for range in [Listener::Broker, Listener::Controller].into_iter().flat_map(advertised) {
+            assert!(range.min <= range.max, "API {}", range.key);
+        }
     }
 }

@@ -155,7 +155,7 @@ impl MiniCluster {
         }
         let partition = TopicPartition::new("orders", 0);
         let partitions = vec![ProducePartition { partition, records: Some(batch.build()) }];
-        let request = ProduceRequest { acks, timeout: Duration::from_secs(30), partitions };
+        let request = ProduceRequest::new(acks, Duration::from_secs(30), partitions);
         self.request(to, request.into());
     }
 

@@ -176,7 +176,7 @@ fn a_request_without_an_answer_ends_when_it_is_written() {
         async |_, connection| {
             connection.ready().await.expect("open");
             let acks = Acks::None.code();
-            let request = ProduceRequest { acks, timeout: TIMEOUT, partitions: Vec::new() };
+            let request = ProduceRequest::new(acks, TIMEOUT, Vec::new());
             connection.call(&request.into(), TIMEOUT).await.expect("an end")
         },
         async |mut peer| {

@@ -13,7 +13,7 @@ use crate::client::offsets;
 use crate::client::outcome::is_stale_metadata;
 use crate::config::OffsetReset;
 use crate::driver::Platform;
-use crate::epoch::{BrokerEpoch, LeaderEpoch};
+use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
 use crate::id::{NodeId, TopicPartition};
 use crate::message::{
@@ -358,13 +358,10 @@ impl<P: Platform> Consumer<P> {
             }
         }
         Request::Fetch(FetchRequest {
-            replica: NodeId::NONE,
-            replica_epoch: BrokerEpoch::NONE,
             max_wait: self.config.fetch_max_wait,
             min_bytes: self.config.fetch_min_bytes,
             max_bytes: self.config.fetch_max_bytes,
-            isolation_level: 0,
-            topics,
+            ..FetchRequest::new(NodeId::NONE, topics)
         })
     }
 

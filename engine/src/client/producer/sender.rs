@@ -281,11 +281,8 @@ impl<P: Platform> Sender<'_, P> {
         partitions.rotate_left(first);
         let mut size = 0;
         let mut batches: Vec<(TopicPartition, Batch)> = Vec::new();
-        let mut request = ProduceRequest {
-            acks: config.acks.code(),
-            timeout: config.request_timeout,
-            partitions: Vec::with_capacity(partitions.len()),
-        };
+        let room = Vec::with_capacity(partitions.len());
+        let mut request = ProduceRequest::new(config.acks.code(), config.request_timeout, room);
         for partition in partitions {
             let Some(bytes) = state.accumulator.first(&partition).map(Batch::size_bytes) else { continue };
             if !batches.is_empty() && size + bytes > config.max_request_size {

@@ -7,7 +7,7 @@ use kafka_protocol::messages::metadata_response::{
 use kafka_protocol::messages::{MetadataRequest as WireRequest, MetadataResponse as WireResponse};
 
 use super::{
-    Translate, nodes, optional_string, owned, string, topic_name, wire_broker, wire_brokers, wire_name,
+    Translate, nodes, optional_string, owned, port, string, topic_name, wire_broker, wire_brokers, wire_name,
 };
 use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
@@ -15,7 +15,7 @@ use crate::id::{Endpoint, NodeId, PartitionIndex, TopicId, TopicName};
 use crate::message::{
     ApiKey, MetadataBroker, MetadataPartition, MetadataRequest, MetadataResponse, MetadataTopic, TopicRef,
 };
-use crate::wire::error::{DecodeError, malformed};
+use crate::wire::error::DecodeError;
 use crate::wire::shape::{BOOL, INT16, INT32, INT32_ARRAY, Kind, Shape, UUID, field};
 
 /// The first version that carries topic ids (KIP-516).
@@ -117,11 +117,9 @@ impl Translate for MetadataResponse {
 
     fn from_wire(wire: WireResponse, _version: i16) -> Result<Self, DecodeError> {
         let broker = |broker: &MetadataResponseBroker| {
-            let port = u16::try_from(broker.port)
-                .map_err(|_| malformed(format!("{} is not a TCP port", broker.port)))?;
             Ok(MetadataBroker {
                 id: NodeId(broker.node_id.0),
-                endpoint: Endpoint::new(&broker.host, port),
+                endpoint: Endpoint::new(&broker.host, port(broker.port)?),
                 rack: broker.rack.as_ref().map(owned),
             })
         };

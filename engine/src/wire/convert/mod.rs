@@ -64,22 +64,34 @@ macro_rules! dispatch {
     ($($key:ident),* $(,)?) => {
         /// Decodes the body of a request.
         pub(super) fn read_request(key: ApiKey, version: i16, body: Bytes) -> Result<Request, DecodeError> {
-            match key { $(ApiKey::$key => read(version, body).map(Request::$key),)* }
+            match key {
+                $(ApiKey::$key => read(version, body).map(Request::$key),)*
+                _ => Err(malformed("an API that is not translated")),
+            }
         }
 
         /// Decodes the body of a response.
         pub(super) fn read_response(key: ApiKey, version: i16, body: Bytes) -> Result<Response, DecodeError> {
-            match key { $(ApiKey::$key => read(version, body).map(Response::$key),)* }
+            match key {
+                $(ApiKey::$key => read(version, body).map(Response::$key),)*
+                _ => Err(malformed("an API that is not translated")),
+            }
         }
 
         /// Appends the body of a request.
         pub(super) fn write_request(request: &Request, version: i16, out: &mut BytesMut) {
-            match request { $(Request::$key(request) => write(request, version, out),)* }
+            match request {
+                $(Request::$key(request) => write(request, version, out),)*
+                other => panic!("{:?} has no version", other.key()),
+            }
         }
 
         /// Appends the body of a response.
         pub(super) fn write_response(response: &Response, version: i16, out: &mut BytesMut) {
-            match response { $(Response::$key(response) => write(response, version, out),)* }
+            match response {
+                $(Response::$key(response) => write(response, version, out),)*
+                other => panic!("{:?} has no version", other.key()),
+            }
         }
     };
 }
@@ -132,6 +144,11 @@ fn wire_brokers(nodes: &[NodeId]) -> Vec<BrokerId> {
 
 fn nodes(brokers: &[BrokerId]) -> Vec<NodeId> {
     brokers.iter().map(|broker| NodeId(broker.0)).collect()
+}
+
+/// A TCP port from the wire, where it has four bytes.
+fn port(port: i32) -> Result<u16, DecodeError> {
+    u16::try_from(port).map_err(|_| malformed(format!("{port} is not a TCP port")))
 }
 
 /// Whole milliseconds; a duration that does not fit is the longest one.

@@ -1,16 +1,32 @@
 //! Produce (key 0).
 
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::produce_response::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch as WireLeader, NodeEndpoint, PartitionProduceResponse,
+    TopicProduceResponse,
+};
 use kafka_protocol::messages::{ProduceRequest as WireRequest, ProduceResponse as WireResponse};
 
-use super::{Translate, duration, milliseconds, optional_string, owned, topic_name, wire_name};
+use super::{
+    Translate, duration, milliseconds, optional_string, owned, port, string, topic_name, wire_broker,
+    wire_name,
+};
+use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
-use crate::id::{PartitionIndex, TopicPartition};
-use crate::message::{ApiKey, ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition};
+use crate::id::{Endpoint, NodeId, PartitionIndex, TopicPartition};
+use crate::message::{
+    ApiKey, LeaderIdAndEpoch, MetadataBroker, ProducePartition, ProduceRequest, ProduceResponse,
+    ProducedPartition, RecordError,
+};
 use crate::offset::Offset;
+use crate::time::Timestamp;
 use crate::wire::error::DecodeError;
 use crate::wire::shape::{INT16, INT32, INT64, Kind, Shape, field};
+
+/// The first version that says why a batch is refused (KIP-467).
+const RECORD_ERRORS: i16 = 8;
+/// The first version that names a new leader (KIP-951).
+const NEW_LEADER: i16 = 10;
 
 const REQUEST: Shape =
     &[field(Kind::String), field(INT16), field(INT32), field(Kind::Structs(REQUEST_TOPIC))];
@@ -20,7 +36,7 @@ const REQUEST_PARTITION: Shape = &[field(INT32), field(Kind::Bytes)];
 const RESPONSE: Shape = &[
     field(Kind::Structs(RESPONSE_TOPIC)),
     field(INT32),
-    field(Kind::Structs(NODE_ENDPOINT)).since(10).tagged(0),
+    field(Kind::Structs(NODE_ENDPOINT)).since(NEW_LEADER).tagged(0),
 ];
 const RESPONSE_TOPIC: Shape = &[field(Kind::String), field(Kind::Structs(RESPONSE_PARTITION))];
 const RESPONSE_PARTITION: Shape = &[
@@ -29,9 +45,9 @@ const RESPONSE_PARTITION: Shape = &[
     field(INT64),
     field(INT64),
     field(INT64).since(5),
-    field(Kind::Structs(RECORD_ERROR)).since(8),
-    field(Kind::String).since(8),
-    field(Kind::Struct(CURRENT_LEADER)).since(10).tagged(0),
+    field(Kind::Structs(RECORD_ERROR)).since(RECORD_ERRORS),
+    field(Kind::String).since(RECORD_ERRORS),
+    field(Kind::Struct(CURRENT_LEADER)).since(NEW_LEADER).tagged(0),
 ];
 const RECORD_ERROR: Shape = &[field(INT32), field(Kind::String)];
 const CURRENT_LEADER: Shape = &[field(INT32), field(INT32)];
@@ -54,6 +70,7 @@ impl Translate for ProduceRequest {
                 .with_partition_data(run.iter().map(partition).collect())
         });
         WireRequest::default()
+            .with_transactional_id(optional_string(self.transactional_id.as_deref()).map(Into::into))
             .with_acks(self.acks)
             .with_timeout_ms(milliseconds(self.timeout))
             .with_topic_data(topics.collect())
@@ -68,7 +85,12 @@ impl Translate for ProduceRequest {
                 records: data.records,
             }));
         }
-        Ok(ProduceRequest { acks: wire.acks, timeout: duration(wire.timeout_ms), partitions })
+        Ok(ProduceRequest {
+            transactional_id: wire.transactional_id.as_ref().map(|id| owned(id)),
+            acks: wire.acks,
+            timeout: duration(wire.timeout_ms),
+            partitions,
+        })
     }
 }
 
@@ -78,38 +100,89 @@ impl Translate for ProduceResponse {
     type Wire = WireResponse;
 
     fn to_wire(&self, version: i16) -> WireResponse {
-        let partition = |outcome: &ProducedPartition| {
-            let mut wire = PartitionProduceResponse::default()
-                .with_index(outcome.partition.partition.0)
-                .with_error_code(outcome.error.code())
-                .with_base_offset(outcome.base_offset.0);
-            if version >= 5 {
-                wire.log_start_offset = outcome.log_start_offset.0;
-            }
-            wire.error_message =
-                if version >= 8 { optional_string(outcome.error_message.as_deref()) } else { None };
-            wire
-        };
         let topics = self.partitions.chunk_by(|a, b| a.partition.topic == b.partition.topic).map(|run| {
             TopicProduceResponse::default()
                 .with_name(wire_name(&run[0].partition.topic))
-                .with_partition_responses(run.iter().map(partition).collect())
+                .with_partition_responses(run.iter().map(|it| wire_outcome(it, version)).collect())
         });
-        WireResponse::default().with_responses(topics.collect())
+        let mut wire = WireResponse::default().with_responses(topics.collect());
+        if version >= NEW_LEADER {
+            let endpoint = |node: &MetadataBroker| {
+                NodeEndpoint::default()
+                    .with_node_id(wire_broker(node.id))
+                    .with_host(string(&node.endpoint.host))
+                    .with_port(node.endpoint.port.into())
+                    .with_rack(optional_string(node.rack.as_deref()))
+            };
+            wire.node_endpoints = self.node_endpoints.iter().map(endpoint).collect();
+        }
+        wire
     }
 
     fn from_wire(wire: WireResponse, _version: i16) -> Result<Self, DecodeError> {
         let mut partitions = Vec::new();
         for topic in wire.responses {
             let name = topic_name(&topic.name);
-            partitions.extend(topic.partition_responses.into_iter().map(|outcome| ProducedPartition {
-                partition: TopicPartition { topic: name.clone(), partition: PartitionIndex(outcome.index) },
-                error: ErrorCode::from_code(outcome.error_code),
-                base_offset: Offset(outcome.base_offset),
-                log_start_offset: Offset(outcome.log_start_offset),
-                error_message: outcome.error_message.as_ref().map(owned),
+            partitions.extend(topic.partition_responses.into_iter().map(|wire| {
+                let partition = TopicPartition { topic: name.clone(), partition: PartitionIndex(wire.index) };
+                outcome(partition, &wire)
             }));
         }
-        Ok(ProduceResponse { partitions })
+        let endpoint = |wire: &NodeEndpoint| {
+            Ok(MetadataBroker {
+                id: NodeId(wire.node_id.0),
+                endpoint: Endpoint::new(&wire.host, port(wire.port)?),
+                rack: wire.rack.as_ref().map(owned),
+            })
+        };
+        let node_endpoints = wire.node_endpoints.iter().map(endpoint).collect::<Result<_, DecodeError>>()?;
+        Ok(ProduceResponse { partitions, node_endpoints })
+    }
+}
+
+fn wire_outcome(outcome: &ProducedPartition, version: i16) -> PartitionProduceResponse {
+    let mut wire = PartitionProduceResponse::default()
+        .with_index(outcome.partition.partition.0)
+        .with_error_code(outcome.error.code())
+        .with_base_offset(outcome.base_offset.0)
+        .with_log_append_time_ms(outcome.log_append_time.0);
+    if version >= 5 {
+        wire.log_start_offset = outcome.log_start_offset.0;
+    }
+    if version >= RECORD_ERRORS {
+        let error = |error: &RecordError| {
+            BatchIndexAndErrorMessage::default()
+                .with_batch_index(error.batch_index)
+                .with_batch_index_error_message(optional_string(error.message.as_deref()))
+        };
+        wire.record_errors = outcome.record_errors.iter().map(error).collect();
+        wire.error_message = optional_string(outcome.error_message.as_deref());
+    }
+    if let (Some(leader), NEW_LEADER..) = (outcome.current_leader, version) {
+        wire.current_leader = WireLeader::default()
+            .with_leader_id(wire_broker(leader.leader))
+            .with_leader_epoch(leader.epoch.0);
+    }
+    wire
+}
+
+fn outcome(partition: TopicPartition, wire: &PartitionProduceResponse) -> ProducedPartition {
+    let error = |error: &BatchIndexAndErrorMessage| RecordError {
+        batch_index: error.batch_index,
+        message: error.batch_index_error_message.as_ref().map(owned),
+    };
+    let leader = LeaderIdAndEpoch {
+        leader: NodeId(wire.current_leader.leader_id.0),
+        epoch: LeaderEpoch(wire.current_leader.leader_epoch),
+    };
+    ProducedPartition {
+        partition,
+        error: ErrorCode::from_code(wire.error_code),
+        base_offset: Offset(wire.base_offset),
+        log_append_time: Timestamp(wire.log_append_time_ms),
+        log_start_offset: Offset(wire.log_start_offset),
+        record_errors: wire.record_errors.iter().map(error).collect(),
+        error_message: wire.error_message.as_ref().map(owned),
+        current_leader: (wire.current_leader != WireLeader::default()).then_some(leader),
     }
 }

@@ -10,17 +10,19 @@ use uuid::Uuid;
 
 use crate::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
 use crate::error::ErrorCode;
-use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicName, TopicPartition};
+use crate::id::{
+    Endpoint, IncarnationId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition,
+};
 use crate::message::{
-    AlterPartitionRequest, AlterPartitionResponse, AlteredPartition, ApiKey, ApiRange, ApiVersionsRequest,
-    ApiVersionsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
-    BrokerRegistrationResponse, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, DivergingEpoch,
-    EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, FetchedTopic,
-    IsrMember, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListedOffset, MetadataBroker,
-    MetadataPartition, MetadataRequest, MetadataResponse, MetadataTopic, NewTopic,
-    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetSpec, PartitionAlteration,
-    PartitionEpochQuery, ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition, Request,
-    Response, TopicRef,
+    AbortedTransaction, AlterPartitionRequest, AlterPartitionResponse, AlteredPartition, ApiKey, ApiRange,
+    ApiVersionsRequest, ApiVersionsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse,
+    BrokerRegistrationRequest, BrokerRegistrationResponse, CreateTopicsRequest, CreateTopicsResponse,
+    CreatedTopic, DivergingEpoch, EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
+    FetchedPartition, FetchedTopic, ForgottenTopic, IsrMember, LeaderIdAndEpoch, ListOffsetsPartition,
+    ListOffsetsRequest, ListOffsetsResponse, ListedOffset, MetadataBroker, MetadataPartition,
+    MetadataRequest, MetadataResponse, MetadataTopic, NewTopic, OffsetForLeaderEpochRequest,
+    OffsetForLeaderEpochResponse, OffsetSpec, PartitionAlteration, PartitionEpochQuery, ProducePartition,
+    ProduceRequest, ProduceResponse, ProducedPartition, RecordError, Request, Response, SnapshotId, TopicRef,
 };
 use crate::offset::Offset;
 use crate::time::{Duration, Timestamp};
@@ -34,10 +36,10 @@ fn name() -> impl Strategy<Value = TopicName> {
 }
 
 fn topic_partition() -> impl Strategy<Value = TopicPartition> {
-    (name(), partition()).prop_map(|(topic, partition)| TopicPartition { topic, partition })
+    (name(), partition_index()).prop_map(|(topic, partition)| TopicPartition { topic, partition })
 }
 
-fn partition() -> impl Strategy<Value = PartitionIndex> {
+fn partition_index() -> impl Strategy<Value = PartitionIndex> {
     any::<i32>().prop_map(PartitionIndex)
 }
 
@@ -94,6 +96,7 @@ pub(super) fn request(key: ApiKey) -> BoxedStrategy<Request> {
         ApiKey::AlterPartition => alter_partition_request().prop_map(Request::from).boxed(),
         ApiKey::BrokerRegistration => registration_request().prop_map(Request::from).boxed(),
         ApiKey::BrokerHeartbeat => heartbeat_request().prop_map(Request::from).boxed(),
+        _ => panic!("{key:?} has no version"),
     }
 }
 
@@ -110,56 +113,100 @@ pub(super) fn response(key: ApiKey) -> BoxedStrategy<Response> {
         ApiKey::AlterPartition => alter_partition_response().prop_map(Response::from).boxed(),
         ApiKey::BrokerRegistration => registration_response().prop_map(Response::from).boxed(),
         ApiKey::BrokerHeartbeat => heartbeat_response().prop_map(Response::from).boxed(),
+        _ => panic!("{key:?} has no version"),
     }
 }
 
 fn produce_request() -> impl Strategy<Value = ProduceRequest> {
     let partition = (topic_partition(), option::of(bytes()))
         .prop_map(|(partition, records)| ProducePartition { partition, records });
-    (any::<i16>(), time(), vec(partition, 0..5)).prop_map(|(acks, timeout, partitions)| ProduceRequest {
-        acks,
-        timeout,
-        partitions,
-    })
+    (option::of(text()), any::<i16>(), time(), vec(partition, 0..5)).prop_map(
+        |(transactional_id, acks, timeout, partitions)| ProduceRequest {
+            transactional_id,
+            acks,
+            timeout,
+            partitions,
+        },
+    )
 }
 
 fn produce_response() -> impl Strategy<Value = ProduceResponse> {
-    let partition = (topic_partition(), error(), offset(), offset(), option::of(text())).prop_map(
-        |(partition, error, base_offset, log_start_offset, error_message)| ProducedPartition {
+    let record_error = (any::<i32>(), option::of(text()))
+        .prop_map(|(batch_index, message)| RecordError { batch_index, message });
+    let reason = (vec(record_error, 0..3), option::of(text()), option::of(leader()));
+    let partition = (topic_partition(), error(), any::<[i64; 3]>(), reason).prop_map(
+        |(partition, error, numbers, (record_errors, error_message, current_leader))| ProducedPartition {
             partition,
             error,
-            base_offset,
-            log_start_offset,
+            base_offset: Offset(numbers[0]),
+            log_append_time: Timestamp(numbers[1]),
+            log_start_offset: Offset(numbers[2]),
+            record_errors,
             error_message,
+            current_leader,
         },
     );
-    vec(partition, 0..5).prop_map(|partitions| ProduceResponse { partitions })
+    (vec(partition, 0..5), vec(broker(), 0..3))
+        .prop_map(|(partitions, node_endpoints)| ProduceResponse { partitions, node_endpoints })
+}
+
+/// A leader that is known: an unknown one looks on the wire as if there were none.
+fn leader() -> impl Strategy<Value = LeaderIdAndEpoch> {
+    (0..i32::MAX, leader_epoch()).prop_map(|(id, epoch)| LeaderIdAndEpoch { leader: NodeId(id), epoch })
+}
+
+fn broker() -> impl Strategy<Value = MetadataBroker> {
+    (node(), endpoint(), option::of(text())).prop_map(|(id, endpoint, rack)| MetadataBroker {
+        id,
+        endpoint,
+        rack,
+    })
 }
 
 fn fetch_request() -> impl Strategy<Value = FetchRequest> {
-    let partition = (partition(), leader_epoch(), offset(), leader_epoch(), offset(), any::<i32>()).prop_map(
-        |(partition, current_leader_epoch, fetch_offset, last_fetched_epoch, log_start_offset, max_bytes)| {
-            FetchPartition {
+    let partition = (partition_index(), leader_epoch(), offset(), leader_epoch(), offset(), any::<i32>())
+        .prop_map(
+            |(
                 partition,
                 current_leader_epoch,
                 fetch_offset,
                 last_fetched_epoch,
                 log_start_offset,
                 max_bytes,
-            }
-        },
-    );
+            )| {
+                FetchPartition {
+                    partition,
+                    current_leader_epoch,
+                    fetch_offset,
+                    last_fetched_epoch,
+                    log_start_offset,
+                    max_bytes,
+                }
+            },
+        );
     let topic = (option::of(name()), topic_id(), vec(partition, 0..4))
         .prop_map(|(name, id, partitions)| FetchTopic { name, id, partitions });
-    (node(), broker_epoch(), time(), any::<[i32; 2]>(), any::<i8>(), vec(topic, 0..4)).prop_map(
-        |(replica, replica_epoch, max_wait, [min_bytes, max_bytes], isolation_level, topics)| FetchRequest {
-            replica,
-            replica_epoch,
-            max_wait,
-            min_bytes,
-            max_bytes,
-            isolation_level,
-            topics,
+    let forgotten = (option::of(name()), topic_id(), vec(partition_index(), 0..4))
+        .prop_map(|(name, id, partitions)| ForgottenTopic { name, id, partitions });
+    let reader = (option::of(text()), node(), broker_epoch(), text());
+    (reader, time(), any::<[i32; 4]>(), any::<i8>(), vec(topic, 0..4), vec(forgotten, 0..3)).prop_map(
+        |(reader, max_wait, numbers, isolation_level, topics, forgotten_topics)| {
+            let (cluster_id, replica, replica_epoch, rack_id) = reader;
+            let [min_bytes, max_bytes, session_id, session_epoch] = numbers;
+            FetchRequest {
+                cluster_id,
+                replica,
+                replica_epoch,
+                max_wait,
+                min_bytes,
+                max_bytes,
+                isolation_level,
+                session_id,
+                session_epoch,
+                topics,
+                forgotten_topics,
+                rack_id,
+            }
         },
     )
 }
@@ -167,24 +214,42 @@ fn fetch_request() -> impl Strategy<Value = FetchRequest> {
 fn fetch_response() -> impl Strategy<Value = FetchResponse> {
     let diverging = (leader_epoch(), 0..i64::MAX)
         .prop_map(|(epoch, end)| DivergingEpoch { epoch, end_offset: Offset(end) });
-    let partition = (partition(), error(), any::<[i64; 3]>(), option::of(diverging), bytes()).prop_map(
-        |(partition, error, offsets, diverging_epoch, records)| FetchedPartition {
-            partition,
-            error,
-            high_watermark: Offset(offsets[0]),
-            last_stable_offset: Offset(offsets[1]),
-            log_start_offset: Offset(offsets[2]),
-            diverging_epoch,
-            records,
+    let snapshot =
+        (leader_epoch(), 0..i64::MAX).prop_map(|(epoch, end)| SnapshotId { end_offset: Offset(end), epoch });
+    let aborted = any::<[i64; 2]>().prop_map(|[producer, first]| AbortedTransaction {
+        producer_id: ProducerId(producer),
+        first_offset: Offset(first),
+    });
+    let tags = (option::of(diverging), option::of(leader()), option::of(snapshot));
+    let rest = (vec(aborted, 0..3), node(), bytes());
+    let partition = (partition_index(), error(), any::<[i64; 3]>(), tags, rest).prop_map(
+        |(partition, error, offsets, (diverging_epoch, current_leader, snapshot_id), rest)| {
+            let (aborted_transactions, preferred_read_replica, records) = rest;
+            FetchedPartition {
+                partition,
+                error,
+                high_watermark: Offset(offsets[0]),
+                last_stable_offset: Offset(offsets[1]),
+                log_start_offset: Offset(offsets[2]),
+                diverging_epoch,
+                current_leader,
+                snapshot_id,
+                aborted_transactions,
+                preferred_read_replica,
+                records,
+            }
         },
     );
     let topic = (option::of(name()), topic_id(), vec(partition, 0..4))
         .prop_map(|(name, id, partitions)| FetchedTopic { name, id, partitions });
-    (error(), any::<i32>(), vec(topic, 0..4)).prop_map(|(error, session_id, topics)| FetchResponse {
-        error,
-        session_id,
-        topics,
-    })
+    (error(), any::<i32>(), vec(topic, 0..4), vec(broker(), 0..3)).prop_map(
+        |(error, session_id, topics, node_endpoints)| FetchResponse {
+            error,
+            session_id,
+            topics,
+            node_endpoints,
+        },
+    )
 }
 
 fn list_offsets_request() -> impl Strategy<Value = ListOffsetsRequest> {
@@ -222,12 +287,7 @@ fn metadata_request() -> impl Strategy<Value = MetadataRequest> {
 }
 
 fn metadata_response() -> impl Strategy<Value = MetadataResponse> {
-    let broker = (node(), endpoint(), option::of(text())).prop_map(|(id, endpoint, rack)| MetadataBroker {
-        id,
-        endpoint,
-        rack,
-    });
-    let partition = (error(), partition(), node(), leader_epoch(), nodes(), nodes(), nodes()).prop_map(
+    let partition = (error(), partition_index(), node(), leader_epoch(), nodes(), nodes(), nodes()).prop_map(
         |(error, partition, leader, leader_epoch, replicas, isr, offline)| MetadataPartition {
             error,
             partition,
@@ -240,7 +300,7 @@ fn metadata_response() -> impl Strategy<Value = MetadataResponse> {
     );
     let topic = (error(), option::of(name()), topic_id(), vec(partition, 0..3))
         .prop_map(|(error, name, id, partitions)| MetadataTopic { error, name, id, partitions });
-    (vec(broker, 0..4), option::of(text()), node(), vec(topic, 0..3)).prop_map(
+    (vec(broker(), 0..4), option::of(text()), node(), vec(topic, 0..3)).prop_map(
         |(brokers, cluster_id, controller, topics)| MetadataResponse {
             brokers,
             cluster_id,
@@ -266,7 +326,7 @@ fn api_versions_response() -> impl Strategy<Value = ApiVersionsResponse> {
 
 fn create_topics_request() -> impl Strategy<Value = CreateTopicsRequest> {
     let counts = (any::<i32>(), any::<i16>());
-    let assignments = vec((partition(), nodes()), 0..3);
+    let assignments = vec((partition_index(), nodes()), 0..3);
     let configs = btree_map(text(), option::of(text()), 0..3);
     let topic = (text(), counts, assignments, configs).prop_map(
         |(name, (partitions, replication_factor), assignments, configs)| NewTopic {
@@ -322,17 +382,18 @@ fn epoch_response() -> impl Strategy<Value = OffsetForLeaderEpochResponse> {
 fn alter_partition_request() -> impl Strategy<Value = AlterPartitionRequest> {
     let member =
         (node(), broker_epoch()).prop_map(|(broker, broker_epoch)| IsrMember { broker, broker_epoch });
-    let change = (topic_id(), partition(), leader_epoch(), vec(member, 0..4), any::<i8>(), any::<i32>())
-        .prop_map(|(topic, partition, leader_epoch, new_isr, leader_recovery_state, partition_epoch)| {
-            PartitionAlteration {
-                topic,
-                partition,
-                leader_epoch,
-                new_isr,
-                leader_recovery_state,
-                partition_epoch: PartitionEpoch(partition_epoch),
-            }
-        });
+    let change =
+        (topic_id(), partition_index(), leader_epoch(), vec(member, 0..4), any::<i8>(), any::<i32>())
+            .prop_map(|(topic, partition, leader_epoch, new_isr, leader_recovery_state, partition_epoch)| {
+                PartitionAlteration {
+                    topic,
+                    partition,
+                    leader_epoch,
+                    new_isr,
+                    leader_recovery_state,
+                    partition_epoch: PartitionEpoch(partition_epoch),
+                }
+            });
     (node(), broker_epoch(), vec(change, 0..4)).prop_map(|(broker, broker_epoch, partitions)| {
         AlterPartitionRequest { broker, broker_epoch, partitions }
     })
@@ -340,7 +401,7 @@ fn alter_partition_request() -> impl Strategy<Value = AlterPartitionRequest> {
 
 fn alter_partition_response() -> impl Strategy<Value = AlterPartitionResponse> {
     let state = (node(), leader_epoch(), nodes(), any::<i8>(), any::<i32>());
-    let altered = (topic_id(), partition(), error(), state).prop_map(
+    let altered = (topic_id(), partition_index(), error(), state).prop_map(
         |(topic, partition, error, (leader, leader_epoch, isr, leader_recovery_state, partition_epoch))| {
             AlteredPartition {
                 topic,

@@ -1,5 +1,6 @@
 //! Tests of the wire as a whole.
 
+mod carried;
 mod foreign;
 mod generate;
 mod golden;

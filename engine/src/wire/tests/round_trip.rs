@@ -5,16 +5,15 @@ use proptest::option;
 use proptest::prelude::{ProptestConfig, proptest};
 use proptest::test_runner::TestRunner;
 
+use super::carried::{carried_request, carried_response};
 use super::generate;
 use super::{RequestHeader, every_version, header, only_frame, request_frame, response_frame};
-use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
-use crate::id::{CorrelationId, NodeId, TopicId, TopicName, TopicPartition};
+use crate::id::{CorrelationId, TopicId, TopicPartition};
 use crate::message::{
     ApiKey, ApiVersionsRequest, CreateTopicsResponse, CreatedTopic, ProducePartition, ProduceRequest,
     Request, Response,
 };
-use crate::offset::Offset;
 use crate::time::Duration;
 use crate::wire::{decode_request, decode_response, encode_request};
 
@@ -71,7 +70,7 @@ proptest! {
 fn record_bytes_are_views_of_the_frame() {
     let records = Bytes::from(vec![7; 1000]);
     let partition = ProducePartition { partition: TopicPartition::new("orders", 0), records: Some(records) };
-    let request = ProduceRequest { acks: -1, timeout: Duration::from_secs(1), partitions: vec![partition] };
+    let request = ProduceRequest::new(-1, Duration::from_secs(1), vec![partition]);
     let frame = request_frame(9, &request.into());
     let (_, decoded) = decode_request(frame.clone()).expect("it was just encoded");
     let Request::Produce(decoded) = decoded else { panic!("a Produce request") };
@@ -96,134 +95,4 @@ fn a_text_too_long_for_the_wire_is_cut_at_a_character() {
         let Ok((_, Response::CreateTopics(decoded))) = decoded else { panic!("{decoded:?}") };
         assert_eq!(decoded.topics[0].error_message.as_deref(), Some(&long[..32_767]));
     }
-}
-
-/// The part of a request that a version carries.
-fn carried_request(mut request: Request, version: i16) -> Request {
-    match &mut request {
-        Request::Fetch(fetch) => {
-            if version < 15 {
-                fetch.replica_epoch = BrokerEpoch::NONE;
-            }
-            for topic in &mut fetch.topics {
-                (topic.name, topic.id) = carried_topic(topic.name.take(), topic.id, version);
-                for partition in &mut topic.partitions {
-                    if version < 5 {
-                        partition.log_start_offset = Offset::NONE;
-                    }
-                    if version < 9 {
-                        partition.current_leader_epoch = LeaderEpoch::NONE;
-                    }
-                    if version < 12 {
-                        partition.last_fetched_epoch = LeaderEpoch::NONE;
-                    }
-                }
-            }
-        }
-        Request::ListOffsets(list) => {
-            if version < 2 {
-                list.isolation_level = 0;
-            }
-            if version < 4 {
-                list.partitions.iter_mut().for_each(|it| it.current_leader_epoch = LeaderEpoch::NONE);
-            }
-        }
-        Request::Metadata(metadata) => {
-            metadata.allow_auto_topic_creation |= version < 4;
-            for topic in metadata.topics.iter_mut().flatten() {
-                topic.id = if version < 10 { TopicId::ZERO } else { topic.id };
-                topic.name = carried_name(topic.name.take(), version);
-            }
-        }
-        Request::ApiVersions(versions) if version < 3 => {
-            versions.client_software_name.clear();
-            versions.client_software_version.clear();
-        }
-        Request::OffsetForLeaderEpoch(query) if version < 3 => query.replica = NodeId::NONE,
-        Request::AlterPartition(alter) if version < 3 => {
-            let members = alter.partitions.iter_mut().flat_map(|it| it.new_isr.iter_mut());
-            members.for_each(|it| it.broker_epoch = BrokerEpoch::NONE);
-        }
-        Request::BrokerRegistration(registration) if version < 3 => {
-            registration.previous_broker_epoch = BrokerEpoch::NONE;
-        }
-        _ => {}
-    }
-    request
-}
-
-/// The part of a response that a version carries.
-fn carried_response(mut response: Response, version: i16) -> Response {
-    match &mut response {
-        Response::Produce(produce) => {
-            for partition in &mut produce.partitions {
-                if version < 5 {
-                    partition.log_start_offset = Offset::NONE;
-                }
-                if version < 8 {
-                    partition.error_message = None;
-                }
-            }
-        }
-        Response::Fetch(fetch) => {
-            if version < 7 {
-                fetch.error = ErrorCode::None;
-                fetch.session_id = 0;
-            }
-            for topic in &mut fetch.topics {
-                (topic.name, topic.id) = carried_topic(topic.name.take(), topic.id, version);
-                for partition in &mut topic.partitions {
-                    if version < 5 {
-                        partition.log_start_offset = Offset::NONE;
-                    }
-                    if version < 12 {
-                        partition.diverging_epoch = None;
-                    }
-                }
-            }
-        }
-        Response::ListOffsets(list) if version < 4 => {
-            list.partitions.iter_mut().for_each(|it| it.leader_epoch = LeaderEpoch::NONE);
-        }
-        Response::Metadata(metadata) => {
-            if version < 2 {
-                metadata.cluster_id = None;
-            }
-            for topic in &mut metadata.topics {
-                topic.id = if version < 10 { TopicId::ZERO } else { topic.id };
-                topic.name = carried_name(topic.name.take(), version);
-                for partition in &mut topic.partitions {
-                    if version < 5 {
-                        partition.offline.clear();
-                    }
-                    if version < 7 {
-                        partition.leader_epoch = LeaderEpoch::NONE;
-                    }
-                }
-            }
-        }
-        Response::CreateTopics(create) => {
-            for topic in &mut create.topics {
-                if version < 5 {
-                    topic.partitions = -1;
-                    topic.replication_factor = -1;
-                }
-                if version < 7 {
-                    topic.id = TopicId::ZERO;
-                }
-            }
-        }
-        _ => {}
-    }
-    response
-}
-
-/// Fetch names topics up to version 12 and carries their ids from 13 on.
-fn carried_topic(name: Option<TopicName>, id: TopicId, version: i16) -> (Option<TopicName>, TopicId) {
-    if version < 13 { (name.or_else(|| Some(TopicName::new(""))), TopicId::ZERO) } else { (None, id) }
-}
-
-/// Metadata can leave out a name from version 12 on.
-fn carried_name(name: Option<TopicName>, version: i16) -> Option<TopicName> {
-    if version < 12 { name.or_else(|| Some(TopicName::new(""))) } else { name }
 }

@@ -1,0 +1,175 @@
+//! What a message keeps of itself on its way through a version: fields the version does not carry fall back to
+//! what an older peer means.
+
+use crate::epoch::{BrokerEpoch, LeaderEpoch};
+use crate::error::ErrorCode;
+use crate::id::{NodeId, TopicId, TopicName};
+use crate::message::{FetchRequest, FetchResponse, MetadataResponse, ProduceResponse, Request, Response};
+use crate::offset::Offset;
+
+/// The part of a request that a version carries.
+pub(super) fn carried_request(mut request: Request, version: i16) -> Request {
+    match &mut request {
+        Request::Fetch(fetch) => carried_fetch_request(fetch, version),
+        Request::ListOffsets(list) => {
+            if version < 2 {
+                list.isolation_level = 0;
+            }
+            if version < 4 {
+                list.partitions.iter_mut().for_each(|it| it.current_leader_epoch = LeaderEpoch::NONE);
+            }
+        }
+        Request::Metadata(metadata) => {
+            metadata.allow_auto_topic_creation |= version < 4;
+            for topic in metadata.topics.iter_mut().flatten() {
+                topic.id = if version < 10 { TopicId::ZERO } else { topic.id };
+                topic.name = carried_name(topic.name.take(), version);
+            }
+        }
+        Request::ApiVersions(versions) if version < 3 => {
+            versions.client_software_name.clear();
+            versions.client_software_version.clear();
+        }
+        Request::OffsetForLeaderEpoch(query) if version < 3 => query.replica = NodeId::NONE,
+        Request::AlterPartition(alter) if version < 3 => {
+            let members = alter.partitions.iter_mut().flat_map(|it| it.new_isr.iter_mut());
+            members.for_each(|it| it.broker_epoch = BrokerEpoch::NONE);
+        }
+        Request::BrokerRegistration(registration) if version < 3 => {
+            registration.previous_broker_epoch = BrokerEpoch::NONE;
+        }
+        _ => {}
+    }
+    request
+}
+
+/// The part of a response that a version carries.
+pub(super) fn carried_response(mut response: Response, version: i16) -> Response {
+    match &mut response {
+        Response::Produce(produce) => carried_produced(produce, version),
+        Response::Fetch(fetch) => carried_fetched(fetch, version),
+        Response::ListOffsets(list) if version < 4 => {
+            list.partitions.iter_mut().for_each(|it| it.leader_epoch = LeaderEpoch::NONE);
+        }
+        Response::Metadata(metadata) => carried_metadata(metadata, version),
+        Response::CreateTopics(create) => {
+            for topic in &mut create.topics {
+                if version < 5 {
+                    topic.partitions = -1;
+                    topic.replication_factor = -1;
+                }
+                if version < 7 {
+                    topic.id = TopicId::ZERO;
+                }
+            }
+        }
+        _ => {}
+    }
+    response
+}
+
+fn carried_fetch_request(fetch: &mut FetchRequest, version: i16) {
+    if version < 7 {
+        fetch.session_id = 0;
+        fetch.session_epoch = FetchRequest::FINAL_EPOCH;
+        fetch.forgotten_topics.clear();
+    }
+    if version < 11 {
+        fetch.rack_id.clear();
+    }
+    if version < 12 {
+        fetch.cluster_id = None;
+    }
+    for topic in &mut fetch.forgotten_topics {
+        (topic.name, topic.id) = carried_topic(topic.name.take(), topic.id, version);
+    }
+    if version < 15 {
+        fetch.replica_epoch = BrokerEpoch::NONE;
+    }
+    for topic in &mut fetch.topics {
+        (topic.name, topic.id) = carried_topic(topic.name.take(), topic.id, version);
+        for partition in &mut topic.partitions {
+            if version < 5 {
+                partition.log_start_offset = Offset::NONE;
+            }
+            if version < 9 {
+                partition.current_leader_epoch = LeaderEpoch::NONE;
+            }
+            if version < 12 {
+                partition.last_fetched_epoch = LeaderEpoch::NONE;
+            }
+        }
+    }
+}
+
+fn carried_produced(produce: &mut ProduceResponse, version: i16) {
+    if version < 10 {
+        produce.node_endpoints.clear();
+    }
+    for partition in &mut produce.partitions {
+        if version < 5 {
+            partition.log_start_offset = Offset::NONE;
+        }
+        if version < 8 {
+            partition.record_errors.clear();
+            partition.error_message = None;
+        }
+        if version < 10 {
+            partition.current_leader = None;
+        }
+    }
+}
+
+fn carried_fetched(fetch: &mut FetchResponse, version: i16) {
+    if version < 7 {
+        fetch.error = ErrorCode::None;
+        fetch.session_id = 0;
+    }
+    if version < 16 {
+        fetch.node_endpoints.clear();
+    }
+    for topic in &mut fetch.topics {
+        (topic.name, topic.id) = carried_topic(topic.name.take(), topic.id, version);
+        for partition in &mut topic.partitions {
+            if version < 5 {
+                partition.log_start_offset = Offset::NONE;
+            }
+            if version < 11 {
+                partition.preferred_read_replica = NodeId::NONE;
+            }
+            if version < 12 {
+                partition.diverging_epoch = None;
+                partition.current_leader = None;
+                partition.snapshot_id = None;
+            }
+        }
+    }
+}
+
+fn carried_metadata(metadata: &mut MetadataResponse, version: i16) {
+    if version < 2 {
+        metadata.cluster_id = None;
+    }
+    for topic in &mut metadata.topics {
+        topic.id = if version < 10 { TopicId::ZERO } else { topic.id };
+        topic.name = carried_name(topic.name.take(), version);
+        for partition in &mut topic.partitions {
+            if version < 5 {
+                partition.offline.clear();
+            }
+            if version < 7 {
+                partition.leader_epoch = LeaderEpoch::NONE;
+            }
+        }
+    }
+}
+
+/// Fetch names topics up to version 12 and carries their ids from 13 on.
+fn carried_topic(name: Option<TopicName>, id: TopicId, version: i16) -> (Option<TopicName>, TopicId) {
+    if version < 13 { (name.or_else(|| Some(TopicName::new(""))), TopicId::ZERO) } else { (None, id) }
+}
+
+/// Metadata can leave out a name from version 12 on.
+fn carried_name(name: Option<TopicName>, version: i16) -> Option<TopicName> {
+    if version < 12 { name.or_else(|| Some(TopicName::new(""))) } else { name }
+}
