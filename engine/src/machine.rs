@@ -151,6 +151,8 @@ pub enum Wakeup {
     Parked,
     /// A broker's session may have ended.
     Session,
+    /// Producers that have been silent for too long are to be forgotten.
+    ProducerExpiration,
 }
 
 /// The buffer a step pushes its effects into; the shell drains it after each step.

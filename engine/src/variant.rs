@@ -26,6 +26,16 @@ pub enum Truncation {
     ToHighWatermark,
 }
 
+/// What a new leader knows of idempotent producers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ProducerState {
+    /// What their batches in its log say: every replica keeps it (KIP-98).
+    #[default]
+    Rebuilt,
+    /// Nothing: it takes the retry of a batch it has for a new one (kafka.md B53).
+    NotRebuilt,
+}
+
 /// The knobs. `ProtocolVariant::default()` is the safe protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ProtocolVariant {
@@ -33,42 +43,40 @@ pub struct ProtocolVariant {
     pub high_watermark_quorum: HighWatermarkQuorum,
     /// How followers truncate.
     pub truncation: Truncation,
+    /// What a new leader knows of idempotent producers.
+    pub producer_state: ProducerState,
 }
 
 impl ProtocolVariant {
+    /// The protocol as Kafka runs it today.
+    const SAFE: ProtocolVariant = ProtocolVariant {
+        high_watermark_quorum: HighWatermarkQuorum::MaximalIsr,
+        truncation: Truncation::DivergingEpoch,
+        producer_state: ProducerState::Rebuilt,
+    };
+
     /// Every variant that has a name, with the sentence that explains it; the first is the safe one.
     pub const NAMED: &'static [(&'static str, ProtocolVariant, &'static str)] = &[
-        (
-            "safe",
-            ProtocolVariant {
-                high_watermark_quorum: HighWatermarkQuorum::MaximalIsr,
-                truncation: Truncation::DivergingEpoch,
-            },
-            "the protocol as Kafka runs it today",
-        ),
+        ("safe", Self::SAFE, "the protocol as Kafka runs it today"),
         (
             "high-watermark-ignores-one-member",
-            ProtocolVariant {
-                high_watermark_quorum: HighWatermarkQuorum::IgnoreOneMember,
-                truncation: Truncation::DivergingEpoch,
-            },
+            ProtocolVariant { high_watermark_quorum: HighWatermarkQuorum::IgnoreOneMember, ..Self::SAFE },
             "the leader does not wait for one in-sync replica before it commits",
         ),
         (
             "truncate-to-high-watermark",
-            ProtocolVariant {
-                high_watermark_quorum: HighWatermarkQuorum::MaximalIsr,
-                truncation: Truncation::ToHighWatermark,
-            },
+            ProtocolVariant { truncation: Truncation::ToHighWatermark, ..Self::SAFE },
             "a follower of a new epoch cuts its log to its own, lagging, high watermark (KIP-101, KAFKA-1211)",
         ),
         (
             "high-watermark-over-committed-isr",
-            ProtocolVariant {
-                high_watermark_quorum: HighWatermarkQuorum::CommittedIsr,
-                truncation: Truncation::DivergingEpoch,
-            },
+            ProtocolVariant { high_watermark_quorum: HighWatermarkQuorum::CommittedIsr, ..Self::SAFE },
             "the leader commits without the replica it has just proposed for the ISR (KIP-497, KIP-966 6.5.2)",
+        ),
+        (
+            "producer-state-not-rebuilt",
+            ProtocolVariant { producer_state: ProducerState::NotRebuilt, ..Self::SAFE },
+            "a new leader knows nothing of idempotent producers and takes a retry for a new batch",
         ),
     ];
 

@@ -1,7 +1,7 @@
 //! A broker: replicas, the requests about them, and what it says to the controller.
 //!
 //! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `offsets`; so has each
-//! conversation of the broker's own: `lifecycle` (registration, heartbeats), `metadata_fetch` (the controller's
+//! conversation of the broker's own (`producer_ids` has both): `lifecycle` (registration, heartbeats), `metadata_fetch` (the controller's
 //! log), `replication` (fetching from leaders), `isr` (AlterPartition). Replies that wait are kept by
 //! `parked` and released by what they wait for: the shell makes no protocol decision.
 //!
@@ -17,7 +17,9 @@ mod metadata_fetch;
 mod offsets;
 mod parked;
 mod produce;
+mod producer_ids;
 mod replication;
+mod validate;
 
 use std::collections::BTreeMap;
 
@@ -69,6 +71,7 @@ enum Call {
     AlterPartition(TopicPartition),
     ReplicaFetch(NodeId),
     CreateTopics(RequestContext, CreateTopicsRequest),
+    AllocateProducerIds,
 }
 
 /// What the end of a disk operation means.
@@ -91,6 +94,7 @@ pub struct Broker {
     replication: replication::Replication,
     isr: isr::IsrChecks,
     produces: produce::ParkedProduces,
+    producer_ids: producer_ids::ProducerIds,
     fetches: fetch::Fetches,
     calls: BTreeMap<CallToken, Call>,
     disk: BTreeMap<DiskToken, DiskWait>,
@@ -111,6 +115,7 @@ impl Broker {
             replication: replication::Replication::default(),
             isr: isr::IsrChecks::default(),
             produces: produce::ParkedProduces::default(),
+            producer_ids: producer_ids::ProducerIds::default(),
             fetches: fetch::Fetches::default(),
             calls: BTreeMap::new(),
             disk: BTreeMap::new(),
@@ -144,6 +149,10 @@ impl Broker {
             Request::OffsetForLeaderEpoch(request) => {
                 effects.respond(&context, self.offsets_for_epochs(&request).into());
             }
+            Request::InitProducerId(request) => self.on_init_producer_id(context, &request, effects),
+            Request::DescribeProducers(request) => {
+                effects.respond(&context, self.describe_producers(&request).into());
+            }
             Request::CreateTopics(request) => self.forward_create_topics(context, request, effects),
             _ => {
                 let reason = "request that brokers do not serve";
@@ -165,6 +174,7 @@ impl Broker {
             Some(Call::MetadataFetch) => self.on_metadata(now, outcome, effects),
             Some(Call::AlterPartition(partition)) => self.on_altered(now, &partition, outcome, effects),
             Some(Call::ReplicaFetch(leader)) => self.on_fetched(now, leader, outcome, effects),
+            Some(Call::AllocateProducerIds) => self.on_producer_ids(&outcome, effects),
             Some(Call::CreateTopics(context, request)) => {
                 on_topics_created(&context, &request, outcome, effects);
             }
@@ -362,6 +372,7 @@ impl Machine for Broker {
             Input::Disk { token, outcome } => self.on_disk(now, token, outcome, effects),
             Input::Closed { connection } => {
                 self.produces.forget(connection);
+                self.producer_ids.forget(connection);
                 self.fetches.forget(connection);
             }
             Input::Tick => {}
@@ -371,6 +382,7 @@ impl Machine for Broker {
         self.check_isr(now, effects);
         self.resume_replication(now, effects);
         self.expire_produces(now, effects);
+        self.expire_producers(now);
         self.expire_fetches(now, effects);
     }
 
@@ -381,6 +393,7 @@ impl Machine for Broker {
             self.isr.next_wakeup(),
             self.replication.next_wakeup(),
             self.produces.next_deadline(),
+            self.producer_ids.next_wakeup(),
             self.fetches.next_deadline(),
         ]
         .into_iter()

@@ -71,6 +71,8 @@ pub struct BrokerConfig {
     pub replica_socket_timeout: Duration,
     pub socket_request_max_bytes: usize,
     pub fetch_max_bytes: i32,
+    pub producer_id_expiration: Duration,
+    pub producer_id_expiration_check_interval: Duration,
     /// Defaults for topics that do not set their own.
     pub topic_defaults: TopicConfig,
 }
@@ -98,11 +100,16 @@ impl BrokerConfig {
             replica_socket_timeout: lookup.millis("replica.socket.timeout.ms"),
             socket_request_max_bytes: lookup.count("socket.request.max.bytes"),
             fetch_max_bytes: lookup.int("fetch.max.bytes"),
+            producer_id_expiration: lookup.millis("producer.id.expiration.ms"),
+            producer_id_expiration_check_interval: lookup.millis("producer.id.expiration.check.interval.ms"),
             topic_defaults: TopicConfig {
                 min_insync_replicas: lookup.count("min.insync.replicas"),
                 unclean_leader_election_enable: lookup.boolean("unclean.leader.election.enable"),
                 segment_bytes: lookup.count("log.segment.bytes"),
                 max_message_bytes: lookup.count("message.max.bytes"),
+                log_append_time: lookup.word("log.message.timestamp.type") == "LogAppendTime",
+                message_timestamp_before_max: lookup.millis("log.message.timestamp.before.max.ms"),
+                message_timestamp_after_max: lookup.millis("log.message.timestamp.after.max.ms"),
             },
         })
     }
@@ -116,6 +123,10 @@ pub struct TopicConfig {
     pub unclean_leader_election_enable: bool,
     pub segment_bytes: usize,
     pub max_message_bytes: usize,
+    /// `message.timestamp.type` is `LogAppendTime`.
+    pub log_append_time: bool,
+    pub message_timestamp_before_max: Duration,
+    pub message_timestamp_after_max: Duration,
 }
 
 impl TopicConfig {
@@ -134,6 +145,15 @@ impl TopicConfig {
                 }
                 "segment.bytes" => config.segment_bytes = lookup.count(name),
                 "max.message.bytes" => config.max_message_bytes = lookup.count(name),
+                "message.timestamp.type" => config.log_append_time = lookup.word(name) == "LogAppendTime",
+                "message.timestamp.before.max.ms" => {
+                    config.message_timestamp_before_max = lookup.millis(name);
+                }
+                "message.timestamp.after.max.ms" => {
+                    config.message_timestamp_after_max = lookup.millis(name);
+                }
+                // One value only so far: there is nothing to read.
+                "compression.type" => {}
                 other => panic!("topic setting {other} is in the table but read nowhere"),
             }
         }

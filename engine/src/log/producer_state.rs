@@ -160,15 +160,6 @@ pub struct ProducerStates {
     settled: Offset,
 }
 
-/// A producer, for DescribeProducers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ActiveProducer {
-    /// Its id.
-    pub id: ProducerId,
-    /// Its latest batch.
-    pub last: ProducerBatch,
-}
-
 /// Two states are equal if they judge every batch alike, whatever they keep besides for a truncation.
 impl PartialEq for ProducerStates {
     fn eq(&self, other: &Self) -> bool {
@@ -262,9 +253,9 @@ impl ProducerStates {
         self.entries.is_empty()
     }
 
-    /// Every producer it knows, by id.
-    pub fn active(&self) -> impl Iterator<Item = ActiveProducer> {
-        self.entries.iter().map(|(id, entry)| ActiveProducer { id: *id, last: *entry.last() })
+    /// Every producer it knows, by id, with its latest batch.
+    pub fn active(&self) -> impl Iterator<Item = (ProducerId, &ProducerBatch)> {
+        self.entries.iter().map(|(id, entry)| (*id, entry.last()))
     }
 
     /// The content of a snapshot file.

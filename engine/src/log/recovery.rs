@@ -159,10 +159,10 @@ impl PartitionLog {
     /// Deletes the snapshots that lie beyond the log, and those of segments that are gone.
     async fn drop_stray_snapshots<D: Disk>(&mut self, disk: &D) -> Result<(), DiskError> {
         let kept = self.start_offset()..=self.end_offset();
-        let (snapshots, strays) =
+        let (snapshots, strays): (Vec<Offset>, Vec<Offset>) =
             std::mem::take(&mut self.snapshots).into_iter().partition(|snapshot| kept.contains(snapshot));
         self.snapshots = snapshots;
-        for stray in Vec::<Offset>::from(strays) {
+        for stray in strays {
             disk.execute(DiskOp::Delete { file: self.snapshot_file(stray) }).await?;
         }
         Ok(())

@@ -12,7 +12,7 @@ use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::event::Event;
 use crate::id::NodeId;
-use crate::log::LogIo;
+use crate::log::{Checked, LogIo};
 use crate::machine::Effects;
 use crate::message::{DivergingEpoch, FetchPartition, IsrMember};
 use crate::metadata::{MetadataImage, PartitionImage};
@@ -205,10 +205,11 @@ impl Replica {
         self.leader().is_ok_and(|leader| leader.maximal_isr().len() >= self.effective_min_isr(leader))
     }
 
-    /// Appends a producer's batch in this leader's epoch; returns the offsets it got.
+    /// Appends a producer's batch in this leader's epoch; returns the offsets it got. A batch that is in the log
+    /// already, by its producer's sequence numbers, is not appended again: the offsets are its old ones.
     ///
     /// # Errors
-    /// NOT_LEADER_OR_FOLLOWER or KAFKA_STORAGE_ERROR.
+    /// NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR, INVALID_PRODUCER_EPOCH or OUT_OF_ORDER_SEQUENCE_NUMBER.
     pub fn append(
         &mut self,
         now: Now,
@@ -217,6 +218,13 @@ impl Replica {
         effects: &mut Effects,
     ) -> Result<(Offset, Offset), ErrorCode> {
         let epoch = self.leader()?.epoch;
+        if let Checked::Duplicate(old) =
+            self.log.check_producer(&batch).map_err(|wrong| wrong.error_code())?
+        {
+            let (base, last) = (old.base_offset, old.last_offset);
+            effects.note(Event::Deduplicated { partition: self.partition().clone(), base, last });
+            return Ok((base, last));
+        }
         let id = self.log.append_as_leader(batch, epoch, io);
         effects.note(Event::Appended { partition: self.partition().clone(), batch: id, as_leader: true });
         self.maybe_advance_high_watermark(now, effects);

@@ -24,8 +24,8 @@ use crate::log::{EpochEnd, LogCompletion, LogIo, PartitionLog};
 use crate::machine::Effects;
 use crate::metadata::PartitionImage;
 use crate::offset::Offset;
-use crate::time::{Duration, Now};
-use crate::variant::{ProtocolVariant, Truncation};
+use crate::time::{Duration, Now, Timestamp};
+use crate::variant::{ProducerState, ProtocolVariant, Truncation};
 
 pub use follower::{FetchPosition, Follower};
 pub use leader::{FollowerFetch, Leader};
@@ -214,6 +214,9 @@ impl Replica {
             Role::Leader(leader) if !new_epoch => leader.isr_committed(image),
             _ => {
                 self.log.start_epoch(image.leader_epoch, io);
+                if self.settings.variant.producer_state == ProducerState::NotRebuilt {
+                    self.log.forget_producers();
+                }
                 self.role =
                     Role::Leader(Leader::elected(&self.settings, image, self.log.end_offset(), now.mono));
                 let (partition, epoch) = (self.partition().clone(), image.leader_epoch);
@@ -241,6 +244,11 @@ impl Replica {
         effects.note(Event::StorageFailed { partition: self.partition().clone() });
     }
 
+    /// Forgets the idempotent producers that wrote nothing for `expiration`.
+    pub fn expire_producers(&mut self, now: Timestamp, expiration: Duration) {
+        self.log.expire_producers(now, expiration);
+    }
+
     /// A disk operation of the log ended well.
     pub fn complete(&mut self, now: Now, completion: LogCompletion, effects: &mut Effects) {
         self.log.complete(completion);
@@ -264,6 +272,7 @@ impl Replica {
     fn set_high_watermark(&mut self, high_watermark: Offset, effects: &mut Effects) {
         if high_watermark != self.high_watermark {
             self.high_watermark = high_watermark;
+            self.log.settle_producers(high_watermark);
             effects.note(Event::HighWatermark { partition: self.partition().clone(), high_watermark });
         }
     }
