@@ -48,7 +48,10 @@ fn gone(
                 "With acks=1 the leader answers before any follower has the record: it survives only as long as that leader's log.",
             )
         }),
-        Acks::All => evidence.too_many_lost_power(partition, offset, Some(given.epoch)),
+        Acks::All => {
+            let epoch = evidence.epoch_of_batch(partition, offset, given);
+            evidence.too_many_lost_power(partition, offset, Some(epoch))
+        }
     }
 }
 
