@@ -119,11 +119,20 @@ impl<'a> Guard<'a> {
                 let count = self.count(size)?;
                 self.take(count * size).map(drop)
             }
+            Kind::Strings => {
+                let count = self.count(if self.flexible { 1 } else { 2 })?;
+                (0..count).try_for_each(|_| self.string().map(drop))
+            }
             Kind::Structs(shape) => {
                 let count = self.count(self.bytes_min(shape))?;
                 (0..count).try_for_each(|_| self.structure(shape))
             }
             Kind::Struct(shape) => self.structure(shape),
+            Kind::OptionalStruct(shape) => match self.array()? {
+                [1] => self.structure(shape),
+                [0xff] => Ok(()),
+                [byte] => Err(malformed(format!("{byte} does not say whether a struct is there"))),
+            },
         }
     }
 
@@ -148,9 +157,10 @@ impl<'a> Guard<'a> {
             .map(|field| match field.kind {
                 Kind::Fixed(size) => size,
                 Kind::Struct(shape) => self.bytes_min(shape),
+                Kind::OptionalStruct(_) => 1,
                 _ if self.flexible => 1,
                 Kind::String => 2,
-                Kind::Bytes | Kind::Array(_) | Kind::Structs(_) => 4,
+                Kind::Bytes | Kind::Array(_) | Kind::Strings | Kind::Structs(_) => 4,
             })
             .sum();
         fields + usize::from(self.flexible)

@@ -15,10 +15,14 @@ pub(super) enum Kind {
     Bytes,
     /// An array of values of so many bytes each.
     Array(usize),
+    /// An array of strings.
+    Strings,
     /// An array of structs.
     Structs(Shape),
     /// A struct.
     Struct(Shape),
+    /// A struct that may be null: a byte says whether it is there (1) or not (-1).
+    OptionalStruct(Shape),
 }
 
 /// The fields of a message or of a struct in it.

@@ -26,6 +26,12 @@ pub enum Listener {
 /// | Metadata | 1 | 12 | 0 cannot name the controller or ask for no topic; 13 is KIP-1102 |
 /// | CreateTopics | 2 | 7 | the lowest of Kafka 4 |
 /// | OffsetForLeaderEpoch | 2 | 4 | the lowest of Kafka 4 |
+/// | DeleteTopics | 1 | 6 | all of Kafka 4 |
+/// | InitProducerId | 0 | 4 | 5 is KIP-890 |
+/// | DescribeConfigs, DescribeLogDirs | 1 | 4 | all of Kafka 4 |
+/// | DescribeCluster | 0 | 1 | 2 lists fenced brokers |
+/// | AlterPartitionReassignments | 0 | 0 | 1 is KIP-860 |
+/// | the other admin APIs | 0 | highest of Kafka 3.9 | |
 /// | AlterPartition | 2 | 3 | 2 names topics by id; 3 brings broker epochs (KIP-903) |
 #[must_use]
 pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
@@ -40,8 +46,19 @@ pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
         ApiKey::AlterPartition => 2..=3,
         ApiKey::BrokerRegistration => 0..=4,
         ApiKey::BrokerHeartbeat => 0..=1,
-        // Not translated yet: no version.
-        _ => RangeInclusive::new(1, 0),
+        ApiKey::DeleteTopics => 1..=6,
+        ApiKey::DeleteRecords | ApiKey::AlterConfigs | ApiKey::ElectLeaders => 0..=2,
+        ApiKey::InitProducerId => 0..=4,
+        ApiKey::DescribeConfigs | ApiKey::DescribeLogDirs => 1..=4,
+        ApiKey::CreatePartitions => 0..=3,
+        ApiKey::IncrementalAlterConfigs | ApiKey::DescribeCluster => 0..=1,
+        ApiKey::AlterPartitionReassignments
+        | ApiKey::ListPartitionReassignments
+        | ApiKey::DescribeProducers
+        | ApiKey::AllocateProducerIds
+        | ApiKey::GetTelemetrySubscriptions
+        | ApiKey::PushTelemetry
+        | ApiKey::DescribeTopicPartitions => 0..=0,
     }
 }
 

@@ -4,16 +4,32 @@
 //! A translation is total on the way out: what a version cannot carry is left out, and strings longer than the
 //! wire can say are cut. On the way in it fails only on values our types cannot hold.
 
+mod allocate_producer_ids;
+mod alter_configs;
 mod alter_partition;
+mod alter_partition_reassignments;
 mod api_versions;
 mod broker_heartbeat;
 mod broker_registration;
+mod create_partitions;
 mod create_topics;
+mod delete_records;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_log_dirs;
+mod describe_producers;
+mod describe_topic_partitions;
+mod elect_leaders;
 mod fetch;
+mod incremental_alter_configs;
+mod init_producer_id;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod offset_for_leader_epoch;
 mod produce;
+mod telemetry;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{BrokerId, TopicName as WireTopicName};
@@ -23,8 +39,8 @@ use super::error::{DecodeError, malformed};
 use super::guard::{self, STRING_BYTES_MAX};
 use super::shape::Shape;
 use super::version::is_flexible;
-use crate::id::{NodeId, TopicName};
-use crate::message::{ApiKey, Request, Response};
+use crate::id::{NodeId, PartitionIndex, TopicName, TopicPartition};
+use crate::message::{ApiKey, ConfigResource, ConfigResourceType, Request, Response};
 use crate::time::Duration;
 
 /// A message of ours that has a form on the wire.
@@ -64,34 +80,22 @@ macro_rules! dispatch {
     ($($key:ident),* $(,)?) => {
         /// Decodes the body of a request.
         pub(super) fn read_request(key: ApiKey, version: i16, body: Bytes) -> Result<Request, DecodeError> {
-            match key {
-                $(ApiKey::$key => read(version, body).map(Request::$key),)*
-                _ => Err(malformed("an API that is not translated")),
-            }
+            match key { $(ApiKey::$key => read(version, body).map(Request::$key),)* }
         }
 
         /// Decodes the body of a response.
         pub(super) fn read_response(key: ApiKey, version: i16, body: Bytes) -> Result<Response, DecodeError> {
-            match key {
-                $(ApiKey::$key => read(version, body).map(Response::$key),)*
-                _ => Err(malformed("an API that is not translated")),
-            }
+            match key { $(ApiKey::$key => read(version, body).map(Response::$key),)* }
         }
 
         /// Appends the body of a request.
         pub(super) fn write_request(request: &Request, version: i16, out: &mut BytesMut) {
-            match request {
-                $(Request::$key(request) => write(request, version, out),)*
-                other => panic!("{:?} has no version", other.key()),
-            }
+            match request { $(Request::$key(request) => write(request, version, out),)* }
         }
 
         /// Appends the body of a response.
         pub(super) fn write_response(response: &Response, version: i16, out: &mut BytesMut) {
-            match response {
-                $(Response::$key(response) => write(response, version, out),)*
-                other => panic!("{:?} has no version", other.key()),
-            }
+            match response { $(Response::$key(response) => write(response, version, out),)* }
         }
     };
 }
@@ -103,10 +107,27 @@ dispatch! {
     Metadata,
     ApiVersions,
     CreateTopics,
+    DeleteTopics,
+    DeleteRecords,
+    InitProducerId,
     OffsetForLeaderEpoch,
+    DescribeConfigs,
+    AlterConfigs,
+    DescribeLogDirs,
+    CreatePartitions,
+    ElectLeaders,
+    IncrementalAlterConfigs,
+    AlterPartitionReassignments,
+    ListPartitionReassignments,
     AlterPartition,
+    DescribeCluster,
+    DescribeProducers,
     BrokerRegistration,
     BrokerHeartbeat,
+    AllocateProducerIds,
+    GetTelemetrySubscriptions,
+    PushTelemetry,
+    DescribeTopicPartitions,
 }
 
 /// The longest beginning of `text` that a string on the wire can hold. Only texts for people get so long.
@@ -132,6 +153,28 @@ fn wire_name(name: &TopicName) -> WireTopicName {
 
 fn topic_name(name: &WireTopicName) -> TopicName {
     TopicName::new(name.as_str())
+}
+
+fn topic_partition(topic: &TopicName, index: i32) -> TopicPartition {
+    TopicPartition { topic: topic.clone(), partition: PartitionIndex(index) }
+}
+
+fn indexes(partitions: &[TopicPartition]) -> Vec<i32> {
+    partitions.iter().map(|partition| partition.partition.0).collect()
+}
+
+/// Runs of neighbours that belong to one topic, with its name.
+fn by_topic<T>(
+    items: &[T],
+    partition: fn(&T) -> &TopicPartition,
+) -> impl Iterator<Item = (WireTopicName, &[T])> {
+    items
+        .chunk_by(move |a, b| partition(a).topic == partition(b).topic)
+        .map(move |run| (wire_name(&partition(&run[0]).topic), run))
+}
+
+fn config_resource(kind: i8, name: &StrBytes) -> ConfigResource {
+    ConfigResource { kind: ConfigResourceType::from_code(kind), name: owned(name) }
 }
 
 fn wire_broker(node: NodeId) -> BrokerId {

@@ -3,8 +3,11 @@
 
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
-use crate::id::{NodeId, TopicId, TopicName};
-use crate::message::{FetchRequest, FetchResponse, MetadataResponse, ProduceResponse, Request, Response};
+use crate::id::{NodeId, ProducerId, TopicId, TopicName};
+use crate::message::{
+    ConfigType, DeleteTopicsResponse, DescribeClusterRequest, ElectLeadersRequest, FetchRequest,
+    FetchResponse, MetadataResponse, ProduceResponse, Request, Response,
+};
 use crate::offset::Offset;
 
 /// The part of a request that a version carries.
@@ -38,6 +41,21 @@ pub(super) fn carried_request(mut request: Request, version: i16) -> Request {
         Request::BrokerRegistration(registration) if version < 3 => {
             registration.previous_broker_epoch = BrokerEpoch::NONE;
         }
+        Request::DeleteTopics(delete) if version < 6 => {
+            for topic in &mut delete.topics {
+                topic.id = TopicId::ZERO;
+                topic.name.get_or_insert_with(|| TopicName::new(""));
+            }
+        }
+        Request::InitProducerId(init) if version < 3 => {
+            init.producer_id = ProducerId::NONE;
+            init.producer_epoch = -1;
+        }
+        Request::DescribeConfigs(describe) if version < 3 => describe.include_documentation = false,
+        Request::DescribeCluster(describe) if version < 1 => {
+            describe.endpoint_type = DescribeClusterRequest::BROKERS;
+        }
+        Request::ElectLeaders(elect) if version < 1 => elect.election_type = ElectLeadersRequest::PREFERRED,
         _ => {}
     }
     request
@@ -60,6 +78,27 @@ pub(super) fn carried_response(mut response: Response, version: i16) -> Response
                 }
                 if version < 7 {
                     topic.id = TopicId::ZERO;
+                }
+            }
+        }
+        Response::DeleteTopics(delete) => carried_deleted(delete, version),
+        Response::DescribeConfigs(describe) if version < 3 => {
+            for entry in describe.resources.iter_mut().flat_map(|it| it.configs.iter_mut()) {
+                entry.config_type = ConfigType::Unknown(0);
+                entry.documentation = None;
+            }
+        }
+        Response::DescribeCluster(describe) if version < 1 => {
+            describe.endpoint_type = DescribeClusterRequest::BROKERS;
+        }
+        Response::ElectLeaders(elect) if version < 1 => elect.error = ErrorCode::None,
+        Response::DescribeLogDirs(describe) => {
+            if version < 3 {
+                describe.error = ErrorCode::None;
+            }
+            if version < 4 {
+                for directory in &mut describe.directories {
+                    (directory.total_bytes, directory.usable_bytes) = (-1, -1);
                 }
             }
         }
@@ -160,6 +199,18 @@ fn carried_metadata(metadata: &mut MetadataResponse, version: i16) {
             if version < 7 {
                 partition.leader_epoch = LeaderEpoch::NONE;
             }
+        }
+    }
+}
+
+fn carried_deleted(delete: &mut DeleteTopicsResponse, version: i16) {
+    for topic in &mut delete.topics {
+        if version < 5 {
+            topic.error_message = None;
+        }
+        if version < 6 {
+            topic.id = TopicId::ZERO;
+            topic.name.get_or_insert_with(|| TopicName::new(""));
         }
     }
 }

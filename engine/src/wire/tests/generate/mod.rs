@@ -2,6 +2,8 @@
 //!
 //! Values are those that can be told apart on the wire: whole milliseconds, no timestamp that means "latest".
 
+mod admin;
+
 use bytes::Bytes;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -96,7 +98,23 @@ pub(super) fn request(key: ApiKey) -> BoxedStrategy<Request> {
         ApiKey::AlterPartition => alter_partition_request().prop_map(Request::from).boxed(),
         ApiKey::BrokerRegistration => registration_request().prop_map(Request::from).boxed(),
         ApiKey::BrokerHeartbeat => heartbeat_request().prop_map(Request::from).boxed(),
-        _ => panic!("{key:?} has no version"),
+        ApiKey::DeleteTopics => admin::delete_topics_request().prop_map(Request::from).boxed(),
+        ApiKey::DeleteRecords => admin::delete_records_request().prop_map(Request::from).boxed(),
+        ApiKey::InitProducerId => admin::init_producer_id_request().prop_map(Request::from).boxed(),
+        ApiKey::DescribeConfigs => admin::describe_configs_request().prop_map(Request::from).boxed(),
+        ApiKey::AlterConfigs => admin::alter_configs_request().prop_map(Request::from).boxed(),
+        ApiKey::DescribeLogDirs => admin::log_dirs_request().prop_map(Request::from).boxed(),
+        ApiKey::CreatePartitions => admin::create_partitions_request().prop_map(Request::from).boxed(),
+        ApiKey::ElectLeaders => admin::elect_leaders_request().prop_map(Request::from).boxed(),
+        ApiKey::IncrementalAlterConfigs => admin::incremental_request().prop_map(Request::from).boxed(),
+        ApiKey::AlterPartitionReassignments => admin::reassign_request().prop_map(Request::from).boxed(),
+        ApiKey::ListPartitionReassignments => admin::reassignments_request().prop_map(Request::from).boxed(),
+        ApiKey::DescribeCluster => admin::describe_cluster_request().prop_map(Request::from).boxed(),
+        ApiKey::DescribeProducers => admin::producers_request().prop_map(Request::from).boxed(),
+        ApiKey::AllocateProducerIds => admin::allocate_request().prop_map(Request::from).boxed(),
+        ApiKey::GetTelemetrySubscriptions => admin::subscriptions_request().prop_map(Request::from).boxed(),
+        ApiKey::PushTelemetry => admin::push_request().prop_map(Request::from).boxed(),
+        ApiKey::DescribeTopicPartitions => admin::topic_partitions_request().prop_map(Request::from).boxed(),
     }
 }
 
@@ -113,7 +131,27 @@ pub(super) fn response(key: ApiKey) -> BoxedStrategy<Response> {
         ApiKey::AlterPartition => alter_partition_response().prop_map(Response::from).boxed(),
         ApiKey::BrokerRegistration => registration_response().prop_map(Response::from).boxed(),
         ApiKey::BrokerHeartbeat => heartbeat_response().prop_map(Response::from).boxed(),
-        _ => panic!("{key:?} has no version"),
+        ApiKey::DeleteTopics => admin::delete_topics_response().prop_map(Response::from).boxed(),
+        ApiKey::DeleteRecords => admin::delete_records_response().prop_map(Response::from).boxed(),
+        ApiKey::InitProducerId => admin::init_producer_id_response().prop_map(Response::from).boxed(),
+        ApiKey::DescribeConfigs => admin::describe_configs_response().prop_map(Response::from).boxed(),
+        ApiKey::AlterConfigs => admin::alter_configs_response().prop_map(Response::from).boxed(),
+        ApiKey::DescribeLogDirs => admin::log_dirs_response().prop_map(Response::from).boxed(),
+        ApiKey::CreatePartitions => admin::create_partitions_response().prop_map(Response::from).boxed(),
+        ApiKey::ElectLeaders => admin::elect_leaders_response().prop_map(Response::from).boxed(),
+        ApiKey::IncrementalAlterConfigs => admin::incremental_response().prop_map(Response::from).boxed(),
+        ApiKey::AlterPartitionReassignments => admin::reassign_response().prop_map(Response::from).boxed(),
+        ApiKey::ListPartitionReassignments => {
+            admin::reassignments_response().prop_map(Response::from).boxed()
+        }
+        ApiKey::DescribeCluster => admin::describe_cluster_response().prop_map(Response::from).boxed(),
+        ApiKey::DescribeProducers => admin::producers_response().prop_map(Response::from).boxed(),
+        ApiKey::AllocateProducerIds => admin::allocate_response().prop_map(Response::from).boxed(),
+        ApiKey::GetTelemetrySubscriptions => admin::subscriptions_response().prop_map(Response::from).boxed(),
+        ApiKey::PushTelemetry => admin::push_response().prop_map(Response::from).boxed(),
+        ApiKey::DescribeTopicPartitions => {
+            admin::topic_partitions_response().prop_map(Response::from).boxed()
+        }
     }
 }
 
