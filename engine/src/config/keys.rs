@@ -460,15 +460,12 @@ pub static KEYS: &[Key] = &[
         "",
         "Empty: by key hash (murmur2), without a key sticky to one partition per batch. Or round robin.",
     ),
-    only(
-        key(
-            Producer,
-            "enable.idempotence",
-            Kind::Boolean,
-            "true",
-            "Exactly one copy of each record in order, whatever is retried.",
-        ),
-        "false",
+    key(
+        Producer,
+        "enable.idempotence",
+        Kind::Boolean,
+        "true",
+        "One copy of each record in order, whatever is retried. Without being set it is off if acks is not all, retries is 0 or more than 5 requests may be in flight.",
     ),
     key(
         Consumer,
