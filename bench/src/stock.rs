@@ -122,6 +122,7 @@ fn start_processes(simulation: &mut turmoil::Sim<'static>, plan: &Plan, rng: &Rn
         cluster_id: "tribunal".to_owned(),
         config: plan.cluster.config.clone(),
         rng: rng.fork("process/controller"),
+        variant: plan.protocol,
     };
     let controller = machine(plan, &host_name(CONTROLLER), seed);
     simulation.host(host_name(CONTROLLER), move || {

@@ -19,21 +19,55 @@ pub enum HighWatermarkQuorum {
 /// How a follower finds where its log parts from the leader's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Truncation {
-    /// By the diverging epoch in the fetch response (KIP-595).
+    /// By the diverging epoch and its end: it goes back epoch by epoch until the logs agree (KIP-279, KIP-595).
     #[default]
     DivergingEpoch,
+    /// To the end offset the leader names, whatever epoch that offset belongs to (KIP-101; KAFKA-6361).
+    OffsetOnly,
     /// To its own high watermark, on every new leader epoch (KIP-101 scenario 1, KAFKA-1211).
     ToHighWatermark,
 }
 
-/// What a new leader knows of idempotent producers.
+/// When a follower compares its log with the leader's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum ProducerState {
-    /// What their batches in its log say: every replica keeps it (KIP-98).
+pub enum Reconciliation {
+    /// With every fetch (KIP-595).
     #[default]
-    Rebuilt,
-    /// Nothing: it takes the retry of a batch it has for a new one (kafka.md B53).
-    NotRebuilt,
+    EveryFetch,
+    /// Once in each leader epoch (KIP-101, KIP-279).
+    EveryEpoch,
+    /// Once when the leader is another broker: epochs that were missed in between are not noticed (KAFKA-7164).
+    LeaderChange,
+}
+
+/// When a follower may join the ISR.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum IsrJoin {
+    /// It has reached the high watermark and the offset at which the leader's epoch began.
+    #[default]
+    ReachedEpochStart,
+    /// It has reached the high watermark, which may be stale on a new leader (KAFKA-7128).
+    ReachedHighWatermark,
+}
+
+/// Which answers to AlterPartition make a leader forget its proposal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum IsrRollback {
+    /// Those that prove that the controller did not apply it.
+    #[default]
+    DefiniteErrors,
+    /// Every failure, a lost answer too: the controller may have applied it (kafka.md B19).
+    AnyError,
+}
+
+/// A check that a variant may leave out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Guard {
+    /// The check is made.
+    #[default]
+    On,
+    /// The check is left out.
+    Off,
 }
 
 /// The knobs. `ProtocolVariant::default()` is the safe protocol.
@@ -43,16 +77,37 @@ pub struct ProtocolVariant {
     pub high_watermark_quorum: HighWatermarkQuorum,
     /// How followers truncate.
     pub truncation: Truncation,
-    /// What a new leader knows of idempotent producers.
-    pub producer_state: ProducerState,
+    /// When followers look whether they must truncate.
+    pub reconciliation: Reconciliation,
+    /// A reader's idea of the leader epoch is compared with the leader's own (KIP-320).
+    pub leader_epoch_check: Guard,
+    /// A follower drops answers to fetches it would not make any more (KAFKA-13207).
+    pub late_response_check: Guard,
+    /// When followers join the ISR.
+    pub isr_join: IsrJoin,
+    /// When leaders forget an ISR they proposed.
+    pub isr_rollback: IsrRollback,
+    /// The controller compares leader, leader epoch and partition epoch of a proposed ISR with its own (KIP-497).
+    pub partition_epoch_check: Guard,
+    /// The controller compares the broker epochs of the members of a proposed ISR with the registered ones (KIP-903).
+    pub broker_epoch_check: Guard,
+    /// A new leader knows of idempotent producers what their batches in its log say (KIP-98).
+    pub producer_state: Guard,
 }
 
 impl ProtocolVariant {
-    /// The protocol as Kafka runs it today.
-    const SAFE: ProtocolVariant = ProtocolVariant {
+    /// The protocol as Kafka runs it today: the base of every named variant.
+    pub const SAFE: ProtocolVariant = ProtocolVariant {
         high_watermark_quorum: HighWatermarkQuorum::MaximalIsr,
         truncation: Truncation::DivergingEpoch,
-        producer_state: ProducerState::Rebuilt,
+        reconciliation: Reconciliation::EveryFetch,
+        leader_epoch_check: Guard::On,
+        late_response_check: Guard::On,
+        isr_join: IsrJoin::ReachedEpochStart,
+        isr_rollback: IsrRollback::DefiniteErrors,
+        partition_epoch_check: Guard::On,
+        broker_epoch_check: Guard::On,
+        producer_state: Guard::On,
     };
 
     /// Every variant that has a name, with the sentence that explains it; the first is the safe one.
@@ -74,8 +129,56 @@ impl ProtocolVariant {
             "the leader commits without the replica it has just proposed for the ISR (KIP-497, KIP-966 6.5.2)",
         ),
         (
+            "truncate-to-offset-only",
+            ProtocolVariant {
+                truncation: Truncation::OffsetOnly,
+                reconciliation: Reconciliation::EveryEpoch,
+                ..Self::SAFE
+            },
+            "a follower cuts to the offset the leader names without asking which epoch it ends (KIP-279, KAFKA-6361)",
+        ),
+        (
+            "reconcile-on-leader-change-only",
+            ProtocolVariant { reconciliation: Reconciliation::LeaderChange, ..Self::SAFE },
+            "a follower that missed epochs does not look for divergence if the leader is the same broker (KAFKA-7164)",
+        ),
+        (
+            "unfenced-fetches",
+            ProtocolVariant {
+                leader_epoch_check: Guard::Off,
+                reconciliation: Reconciliation::EveryEpoch,
+                ..Self::SAFE
+            },
+            "a leader counts the fetches of a follower that knows nothing of its epoch (KIP-320, KAFKA-6880)",
+        ),
+        (
+            "late-responses-truncate",
+            ProtocolVariant { late_response_check: Guard::Off, ..Self::SAFE },
+            "a broker that leads by now obeys a diverging epoch it asked for as a follower (KAFKA-13207)",
+        ),
+        (
+            "isr-join-below-epoch-start",
+            ProtocolVariant { isr_join: IsrJoin::ReachedHighWatermark, ..Self::SAFE },
+            "a follower joins the ISR of a new leader whose high watermark is still stale (KAFKA-7128)",
+        ),
+        (
+            "isr-rollback-on-any-error",
+            ProtocolVariant { isr_rollback: IsrRollback::AnyError, ..Self::SAFE },
+            "a leader forgets an ISR it proposed when the answer is lost, though it may be committed (KIP-497)",
+        ),
+        (
+            "no-partition-epoch-check",
+            ProtocolVariant { partition_epoch_check: Guard::Off, ..Self::SAFE },
+            "the controller takes an ISR from a leader that does not know the current state (KIP-497)",
+        ),
+        (
+            "no-broker-epoch-check",
+            ProtocolVariant { broker_epoch_check: Guard::Off, ..Self::SAFE },
+            "a broker that came back without its disk joins the ISR for what it had before (KIP-903, KAFKA-14139)",
+        ),
+        (
             "producer-state-not-rebuilt",
-            ProtocolVariant { producer_state: ProducerState::NotRebuilt, ..Self::SAFE },
+            ProtocolVariant { producer_state: Guard::Off, ..Self::SAFE },
             "a new leader knows nothing of idempotent producers and takes a retry for a new batch",
         ),
     ];
@@ -84,5 +187,22 @@ impl ProtocolVariant {
     #[must_use]
     pub fn named(name: &str) -> Option<ProtocolVariant> {
         Self::NAMED.iter().find(|(known, ..)| *known == name).map(|(_, variant, _)| *variant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_the_safe_protocol() {
+        assert_eq!(ProtocolVariant::default(), ProtocolVariant::SAFE);
+    }
+
+    #[test]
+    fn every_other_named_variant_differs_from_the_safe_one() {
+        for (name, variant, _) in &ProtocolVariant::NAMED[1..] {
+            assert_ne!(*variant, ProtocolVariant::SAFE, "{name}");
+        }
     }
 }

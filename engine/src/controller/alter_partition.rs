@@ -11,6 +11,7 @@ use crate::message::{
     AlterPartitionRequest, AlterPartitionResponse, AlteredPartition, IsrMember, PartitionAlteration,
 };
 use crate::metadata::{MetadataRecord, PartitionChange, PartitionImage};
+use crate::variant::Guard;
 
 impl Controller {
     pub(super) fn decide_alter_partition(&self, request: &AlterPartitionRequest) -> Decision {
@@ -43,20 +44,8 @@ impl Controller {
         let topic = self.image.topic_by_id(alteration.topic).ok_or(ErrorCode::UnknownTopicId)?;
         let current =
             topic.partitions.get(&alteration.partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        // A request from the future means that this controller is the stale side (KAFKA-14154).
-        if alteration.leader_epoch > current.leader_epoch
-            || alteration.partition_epoch > current.partition_epoch
-        {
-            return Err(ErrorCode::NotController);
-        }
-        if alteration.leader_epoch < current.leader_epoch {
-            return Err(ErrorCode::FencedLeaderEpoch);
-        }
-        if current.leader != Some(sender) {
-            return Err(ErrorCode::InvalidRequest);
-        }
-        if alteration.partition_epoch < current.partition_epoch {
-            return Err(ErrorCode::InvalidUpdateVersion);
+        if self.settings.variant.partition_epoch_check == Guard::On {
+            compare_states(sender, alteration, current)?;
         }
         let proposed: Vec<NodeId> = alteration.new_isr.iter().map(|member| member.broker).collect();
         if !proposed.iter().all(|member| current.replicas.contains(member)) || !proposed.contains(&sender) {
@@ -75,9 +64,33 @@ impl Controller {
     fn is_eligible(&self, member: IsrMember) -> bool {
         let registered = self.image.brokers().get(&member.broker);
         registered.is_some_and(|broker| {
-            !broker.fenced && (member.broker_epoch.0 == -1 || member.broker_epoch == broker.epoch)
+            let same_boot = member.broker_epoch.0 == -1 || member.broker_epoch == broker.epoch;
+            !broker.fenced && (same_boot || self.settings.variant.broker_epoch_check == Guard::Off)
         })
     }
+}
+
+/// The sender must lead, and know the state its proposal replaces.
+fn compare_states(
+    sender: NodeId,
+    alteration: &PartitionAlteration,
+    current: &PartitionImage,
+) -> Result<(), ErrorCode> {
+    // A request from the future means that this controller is the stale side (KAFKA-14154).
+    if alteration.leader_epoch > current.leader_epoch || alteration.partition_epoch > current.partition_epoch
+    {
+        return Err(ErrorCode::NotController);
+    }
+    if alteration.leader_epoch < current.leader_epoch {
+        return Err(ErrorCode::FencedLeaderEpoch);
+    }
+    if current.leader != Some(sender) {
+        return Err(ErrorCode::InvalidRequest);
+    }
+    if alteration.partition_epoch < current.partition_epoch {
+        return Err(ErrorCode::InvalidUpdateVersion);
+    }
+    Ok(())
 }
 
 fn change(alteration: &PartitionAlteration, current: &PartitionImage) -> PartitionChange {

@@ -33,6 +33,7 @@ use crate::quorum::Quorum;
 use crate::rng::Rng;
 use crate::storage::{DiskOutcome, DiskToken};
 use crate::time::{Instant, Now};
+use crate::variant::ProtocolVariant;
 use crate::wire::{Listener, advertised};
 
 /// What a handler wants: records to commit, and the reply once they are.
@@ -68,6 +69,8 @@ pub struct ControllerSettings {
     pub config: BrokerConfig,
     /// For topic ids and placement.
     pub rng: Rng,
+    /// The protocol's knobs.
+    pub variant: ProtocolVariant,
 }
 
 /// The controller of a cluster.

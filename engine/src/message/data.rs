@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use super::quorum::{LeaderIdAndEpoch, SnapshotId};
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::id::{NodeId, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition};
@@ -149,15 +150,6 @@ pub struct RecordError {
     pub message: Option<String>,
 }
 
-/// A leader and its epoch, told to a client that knows another one (KIP-951) or to a voter (KIP-595).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LeaderIdAndEpoch {
-    /// The leader, or NONE if it is unknown.
-    pub leader: NodeId,
-    /// Its epoch.
-    pub epoch: LeaderEpoch,
-}
-
 /// Fetch: read records; followers and consumers alike.
 #[derive(Clone, PartialEq, Debug)]
 pub struct FetchRequest {
@@ -300,10 +292,11 @@ pub struct FetchedPartition {
     pub log_start_offset: Offset,
     /// Set if the reader's log parts from the leader's.
     pub diverging_epoch: Option<DivergingEpoch>,
-    /// The leader, if it is another one than the reader believes (version 12 on).
+    /// Who leads instead, or in which epoch, if the asked one knows better than the reader (version 12 on).
     pub current_leader: Option<LeaderIdAndEpoch>,
-    /// Set if what the reader wants is only in a snapshot any more (version 12 on, KIP-630).
-    pub snapshot_id: Option<SnapshotId>,
+    /// What to fetch instead if the offset is no longer in the log (version 12 on, KIP-630; only of the metadata
+    /// log).
+    pub snapshot: Option<SnapshotId>,
     /// Aborted transactions whose records are among these; to read_committed readers only (KIP-98).
     pub aborted_transactions: Vec<AbortedTransaction>,
     /// A replica the reader should rather ask, or NONE (version 11 on, KIP-392).
@@ -324,21 +317,12 @@ impl FetchedPartition {
             log_start_offset: Offset::NONE,
             diverging_epoch: None,
             current_leader: None,
-            snapshot_id: None,
+            snapshot: None,
             aborted_transactions: Vec::new(),
             preferred_read_replica: NodeId::NONE,
             records: Bytes::new(),
         }
     }
-}
-
-/// A snapshot of the metadata log (KIP-630).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct SnapshotId {
-    /// The snapshot holds what was before this offset.
-    pub end_offset: Offset,
-    /// Epoch of the last record it holds.
-    pub epoch: LeaderEpoch,
 }
 
 /// A transaction whose records a read_committed reader must leave out.

@@ -10,6 +10,7 @@ mod control;
 mod data;
 mod leadership;
 mod producer;
+mod quorum;
 mod topics;
 
 pub use cluster::{
@@ -32,10 +33,9 @@ pub use control::{
 };
 pub use data::{
     AbortedTransaction, Acks, DivergingEpoch, EpochEndOffset, FetchPartition, FetchRequest, FetchResponse,
-    FetchTopic, FetchedPartition, FetchedTopic, ForgottenTopic, LeaderIdAndEpoch, ListOffsetsPartition,
-    ListOffsetsRequest, ListOffsetsResponse, ListedOffset, OffsetForLeaderEpochRequest,
-    OffsetForLeaderEpochResponse, OffsetSpec, PartitionEpochQuery, ProducePartition, ProduceRequest,
-    ProduceResponse, ProducedPartition, RecordError, SnapshotId,
+    FetchTopic, FetchedPartition, FetchedTopic, ForgottenTopic, ListOffsetsPartition, ListOffsetsRequest,
+    ListOffsetsResponse, ListedOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetSpec,
+    PartitionEpochQuery, ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition, RecordError,
 };
 pub use leadership::{
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, ElectLeadersRequest,
@@ -51,6 +51,12 @@ pub use topics::{
     DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DeletedRecords, DeletedTopic,
     DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, DescribedPartition, DescribedTopic,
     MorePartitions, RecordsToDelete,
+};
+
+pub use quorum::{
+    BeginQuorumEpochRequest, BeginQuorumEpochResponse, DescribeQuorumRequest, DescribeQuorumResponse,
+    DescribedQuorum, EndQuorumEpochRequest, EndQuorumEpochResponse, FetchSnapshotRequest,
+    FetchSnapshotResponse, LeaderIdAndEpoch, QuorumReplica, SnapshotId, VoteRequest, VoteResponse,
 };
 
 /// The APIs this engine speaks, with Kafka's keys.
@@ -76,7 +82,12 @@ pub enum ApiKey {
     IncrementalAlterConfigs = 44,
     AlterPartitionReassignments = 45,
     ListPartitionReassignments = 46,
+    Vote = 52,
+    BeginQuorumEpoch = 53,
+    EndQuorumEpoch = 54,
+    DescribeQuorum = 55,
     AlterPartition = 56,
+    FetchSnapshot = 59,
     DescribeCluster = 60,
     DescribeProducers = 61,
     BrokerRegistration = 62,
@@ -89,7 +100,7 @@ pub enum ApiKey {
 
 impl ApiKey {
     /// Every key, ascending.
-    pub const ALL: [ApiKey; 27] = [
+    pub const ALL: [ApiKey; 32] = [
         ApiKey::Produce,
         ApiKey::Fetch,
         ApiKey::ListOffsets,
@@ -108,7 +119,12 @@ impl ApiKey {
         ApiKey::IncrementalAlterConfigs,
         ApiKey::AlterPartitionReassignments,
         ApiKey::ListPartitionReassignments,
+        ApiKey::Vote,
+        ApiKey::BeginQuorumEpoch,
+        ApiKey::EndQuorumEpoch,
+        ApiKey::DescribeQuorum,
         ApiKey::AlterPartition,
+        ApiKey::FetchSnapshot,
         ApiKey::DescribeCluster,
         ApiKey::DescribeProducers,
         ApiKey::BrokerRegistration,
@@ -200,7 +216,12 @@ messages! {
     IncrementalAlterConfigs: IncrementalAlterConfigsRequest => IncrementalAlterConfigsResponse,
     AlterPartitionReassignments: AlterPartitionReassignmentsRequest => AlterPartitionReassignmentsResponse,
     ListPartitionReassignments: ListPartitionReassignmentsRequest => ListPartitionReassignmentsResponse,
+    Vote: VoteRequest => VoteResponse,
+    BeginQuorumEpoch: BeginQuorumEpochRequest => BeginQuorumEpochResponse,
+    EndQuorumEpoch: EndQuorumEpochRequest => EndQuorumEpochResponse,
+    DescribeQuorum: DescribeQuorumRequest => DescribeQuorumResponse,
     AlterPartition: AlterPartitionRequest => AlterPartitionResponse,
+    FetchSnapshot: FetchSnapshotRequest => FetchSnapshotResponse,
     DescribeCluster: DescribeClusterRequest => DescribeClusterResponse,
     DescribeProducers: DescribeProducersRequest => DescribeProducersResponse,
     BrokerRegistration: BrokerRegistrationRequest => BrokerRegistrationResponse,

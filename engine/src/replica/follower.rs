@@ -13,7 +13,7 @@ use crate::message::{DivergingEpoch, FetchPartition, FetchedPartition};
 use crate::offset::Offset;
 use crate::record::batches;
 use crate::time::{Duration, Instant, Now};
-use crate::variant::Truncation;
+use crate::variant::{Guard, Reconciliation, Truncation};
 
 /// A replica that copies a leader.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,8 @@ pub struct Follower {
     leader: Option<NodeId>,
     /// It does not fetch before this.
     pause_until: Instant,
+    /// Its log was compared with the leader's and agreed. Only variants that compare once ask for it.
+    reconciled: bool,
 }
 
 /// The state of a follower when it asked; an answer to another state is void.
@@ -34,11 +36,16 @@ pub struct FetchPosition {
 
 impl Follower {
     pub(super) fn waiting() -> Follower {
-        Follower { leader: None, pause_until: Instant::START }
+        Follower { leader: None, pause_until: Instant::START, reconciled: false }
     }
 
-    pub(super) fn of(leader: Option<NodeId>, now: Instant) -> Follower {
-        Follower { leader, pause_until: now }
+    pub(super) fn of(leader: Option<NodeId>, now: Instant, reconciled: bool) -> Follower {
+        Follower { leader, pause_until: now, reconciled }
+    }
+
+    /// True if its log was compared with that of `leader` in an earlier epoch.
+    pub(super) fn has_reconciled_with(&self, leader: Option<NodeId>) -> bool {
+        self.reconciled && self.leader == leader
     }
 
     /// Whom it copies; nobody while the partition has no leader.
@@ -68,9 +75,10 @@ impl Replica {
     /// The fetch for a position.
     #[must_use]
     pub fn fetch_request(&self, position: FetchPosition, max_bytes: i32) -> FetchPartition {
-        let last_fetched_epoch = match self.settings.variant.truncation {
-            Truncation::DivergingEpoch => self.log.latest_epoch().unwrap_or(LeaderEpoch::NONE),
-            Truncation::ToHighWatermark => LeaderEpoch::NONE,
+        let last_fetched_epoch = if self.compares_logs() {
+            self.log.latest_epoch().unwrap_or(LeaderEpoch::NONE)
+        } else {
+            LeaderEpoch::NONE
         };
         FetchPartition {
             partition: self.partition().partition,
@@ -79,6 +87,20 @@ impl Replica {
             last_fetched_epoch,
             log_start_offset: self.log.start_offset(),
             max_bytes,
+        }
+    }
+
+    /// True if the next fetch tells the leader the epoch of the last record, so that it can find a divergence.
+    fn compares_logs(&self) -> bool {
+        let variant = self.settings.variant;
+        let reconciled = self.follower().is_some_and(|follower| follower.reconciled);
+        variant.truncation != Truncation::ToHighWatermark
+            && (variant.reconciliation == Reconciliation::EveryFetch || !reconciled)
+    }
+
+    fn reconciled(&mut self) {
+        if let Role::Follower(follower) = &mut self.role {
+            follower.reconciled = true;
         }
     }
 
@@ -100,16 +122,21 @@ impl Replica {
         io: &mut LogIo,
         effects: &mut Effects,
     ) {
-        if self.fetch_position() != Some(asked) {
+        let late = self.fetch_position() != Some(asked);
+        if late && self.settings.variant.late_response_check == Guard::On {
+            return;
+        }
+        if let Some(diverging) = fetched.diverging_epoch.filter(|_| !fetched.error.is_error()) {
+            return self.on_divergence(diverging, io, effects);
+        }
+        if late {
             return;
         }
         if fetched.error.is_error() {
             // Epoch errors say that metadata is on its way to one of us; the others too are retried.
             return self.pause_fetching(now.mono.after(backoff));
         }
-        if let Some(diverging) = fetched.diverging_epoch {
-            return self.on_divergence(diverging, io, effects);
-        }
+        self.reconciled();
         for batch in batches(fetched.records.clone()) {
             let appended = batch
                 .map_err(|_| ())
@@ -133,7 +160,15 @@ impl Replica {
     /// Cuts the log to where it agrees with the leader's, one epoch at a time: if our largest epoch at or below
     /// the leader's is an older one, the next fetch finds the next divergence (KIP-279).
     fn on_divergence(&mut self, diverging: DivergingEpoch, io: &mut LogIo, effects: &mut Effects) {
-        let ours = self.log.end_offset_for(diverging.epoch).map_or(self.log.start_offset(), |end| end.end);
+        let ours = match self.settings.variant.truncation {
+            Truncation::OffsetOnly => {
+                self.reconciled();
+                self.log.end_offset()
+            }
+            Truncation::DivergingEpoch | Truncation::ToHighWatermark => {
+                self.log.end_offset_for(diverging.epoch).map_or(self.log.start_offset(), |end| end.end)
+            }
+        };
         let to = ours.min(diverging.end_offset).max(self.log.start_offset());
         let reason = TruncationReason::DivergingEpoch { epoch: diverging.epoch, end: diverging.end_offset };
         self.truncate(to, reason, io, effects);

@@ -19,7 +19,7 @@ use crate::metadata::{MetadataImage, PartitionImage};
 use crate::offset::Offset;
 use crate::record::RecordBatch;
 use crate::time::{Duration, Instant, Now};
-use crate::variant::HighWatermarkQuorum;
+use crate::variant::{HighWatermarkQuorum, IsrJoin, IsrRollback};
 
 /// A partition's leader in one leader epoch.
 #[derive(Debug)]
@@ -155,8 +155,9 @@ impl Leader {
     }
 
     /// The request that carried the proposal failed.
-    pub(crate) fn proposal_failed(&mut self, error: Option<ErrorCode>) {
+    fn proposal_failed(&mut self, error: Option<ErrorCode>, rollback: IsrRollback) {
         match error {
+            _ if rollback == IsrRollback::AnyError => self.proposal = None,
             // Only these prove that the controller did not apply it.
             Some(ErrorCode::IneligibleReplica | ErrorCode::OperationNotAttempted) => self.proposal = None,
             // Another leader or a newer state is on its way to us: wait for the metadata.
@@ -302,12 +303,15 @@ impl Replica {
     ) {
         let high_watermark = self.high_watermark;
         let partition = self.partition().clone();
+        let join = self.settings.variant.isr_join;
         let Ok(leader) = self.leader_mut() else { return };
-        let caught_up =
-            leader.followers.get(&follower.broker).and_then(|progress| progress.end).is_some_and(|end| {
-                // The second condition matters while our own high watermark is stale (KAFKA-7128).
-                end >= high_watermark && end >= leader.start
-            });
+        let reached = match join {
+            // The epoch's start matters while our own high watermark is stale (KAFKA-7128).
+            IsrJoin::ReachedEpochStart => high_watermark.max(leader.start),
+            IsrJoin::ReachedHighWatermark => high_watermark,
+        };
+        let progress = leader.followers.get(&follower.broker);
+        let caught_up = progress.and_then(|progress| progress.end).is_some_and(|end| end >= reached);
         if leader.proposal.is_some()
             || leader.isr.contains(&follower.broker)
             || !caught_up
@@ -363,8 +367,9 @@ impl Replica {
 
     /// The controller refused the proposal, or nobody answered (`None`).
     pub fn proposal_failed(&mut self, now: Now, error: Option<ErrorCode>, effects: &mut Effects) {
+        let rollback = self.settings.variant.isr_rollback;
         if let Ok(leader) = self.leader_mut() {
-            leader.proposal_failed(error);
+            leader.proposal_failed(error, rollback);
             self.maybe_advance_high_watermark(now, effects);
         }
     }

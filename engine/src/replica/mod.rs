@@ -25,7 +25,7 @@ use crate::machine::Effects;
 use crate::metadata::PartitionImage;
 use crate::offset::Offset;
 use crate::time::{Duration, Now, Timestamp};
-use crate::variant::{ProducerState, ProtocolVariant, Truncation};
+use crate::variant::{Guard, ProtocolVariant, Reconciliation, Truncation};
 
 pub use follower::{FetchPosition, Follower};
 pub use leader::{FollowerFetch, Leader};
@@ -143,6 +143,7 @@ impl Replica {
     /// FENCED_LEADER_EPOCH if the reader is behind, UNKNOWN_LEADER_EPOCH if this replica is.
     pub fn check_epoch(&self, current: LeaderEpoch) -> Result<(), ErrorCode> {
         match current {
+            _ if self.settings.variant.leader_epoch_check == Guard::Off => Ok(()),
             LeaderEpoch::NONE => Ok(()),
             epoch if epoch < self.leader_epoch => Err(ErrorCode::FencedLeaderEpoch),
             epoch if epoch > self.leader_epoch => Err(ErrorCode::UnknownLeaderEpoch),
@@ -214,7 +215,7 @@ impl Replica {
             Role::Leader(leader) if !new_epoch => leader.isr_committed(image),
             _ => {
                 self.log.start_epoch(image.leader_epoch, io);
-                if self.settings.variant.producer_state == ProducerState::NotRebuilt {
+                if self.settings.variant.producer_state == Guard::Off {
                     self.log.forget_producers();
                 }
                 self.role =
@@ -230,7 +231,9 @@ impl Replica {
     }
 
     fn follow(&mut self, now: Now, leader: Option<NodeId>, io: &mut LogIo, effects: &mut Effects) {
-        self.role = Role::Follower(Follower::of(leader, now.mono));
+        let reconciled = self.settings.variant.reconciliation == Reconciliation::LeaderChange
+            && self.follower().is_some_and(|follower| follower.has_reconciled_with(leader));
+        self.role = Role::Follower(Follower::of(leader, now.mono, reconciled));
         let (partition, epoch) = (self.partition().clone(), self.leader_epoch);
         effects.note(Event::BecameFollower { partition, epoch, leader, end: self.log.end_offset() });
         if self.settings.variant.truncation == Truncation::ToHighWatermark {

@@ -58,6 +58,11 @@ impl MemoryDisk {
                 self.damage(&file.directory, &file.name, |_| ()).ok_or(DiskError::NotFound)?;
             }
             DiskOp::Delete { file } => self.remove(&file.directory, &file.name),
+            DiskOp::Rename { file, to } => {
+                let content = self.content(&file.directory, &file.name).ok_or(DiskError::NotFound)?;
+                self.remove(&file.directory, &file.name);
+                self.write(&file.directory, &to, &content);
+            }
         }
         Ok(DiskDone::Done)
     }
@@ -127,12 +132,33 @@ fn clamp(position: u64, length: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
+    use std::pin::pin;
     use std::sync::Arc;
+    use std::task::{Context, Waker};
 
+    use super::super::conformance;
     use super::*;
 
     fn file(name: &str) -> FileName {
         FileName::new(&Arc::from("orders-0"), name)
+    }
+
+    #[test]
+    fn the_disk_in_memory_does_what_every_disk_must() {
+        block_on(conformance::operations(&MemoryDisk::new()));
+    }
+
+    #[test]
+    fn the_disk_in_memory_keeps_what_must_outlive_a_power_loss() {
+        let disk = MemoryDisk::new();
+        block_on(conformance::before_power_loss(&disk));
+        block_on(conformance::after_power_loss(&disk));
+    }
+
+    fn block_on(future: impl Future<Output = ()>) {
+        let poll = pin!(future).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(poll.is_ready(), "the disk in memory never waits");
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //! Boot is plain async code over [`Disk`] (nothing is promised to anybody yet); after it every operation goes
 //! through effects.
 
+#[doc(hidden)]
+pub mod conformance;
 pub mod mem;
 pub mod progress;
 
@@ -61,7 +63,7 @@ pub enum DiskOp {
         /// How many bytes at most.
         length: u64,
     },
-    /// Cut the file to `length` bytes.
+    /// Cut the file to `length` bytes; nothing if it is not longer.
     Truncate {
         /// The file.
         file: FileName,
@@ -85,6 +87,14 @@ pub enum DiskOp {
         /// The file.
         file: FileName,
     },
+    /// Give the file another name in its directory, atomically and durably; a file of that name is replaced. Its
+    /// content is as durable as it was: sync it first.
+    Rename {
+        /// The file.
+        file: FileName,
+        /// Its new name.
+        to: Arc<str>,
+    },
 }
 
 impl DiskOp {
@@ -97,7 +107,8 @@ impl DiskOp {
             | DiskOp::Truncate { file, .. }
             | DiskOp::Replace { file, .. }
             | DiskOp::Sync { file }
-            | DiskOp::Delete { file } => file,
+            | DiskOp::Delete { file }
+            | DiskOp::Rename { file, .. } => file,
         }
     }
 
@@ -108,7 +119,9 @@ impl DiskOp {
             DiskOp::Append { parts, .. } => parts.iter().map(|part| part.len() as u64).sum(),
             DiskOp::Read { length, .. } => *length,
             DiskOp::Replace { content, .. } => content.len() as u64,
-            DiskOp::Truncate { .. } | DiskOp::Sync { .. } | DiskOp::Delete { .. } => 0,
+            DiskOp::Truncate { .. } | DiskOp::Sync { .. } | DiskOp::Delete { .. } | DiskOp::Rename { .. } => {
+                0
+            }
         }
     }
 }
@@ -123,6 +136,7 @@ impl fmt::Display for DiskOp {
             DiskOp::Replace { .. } => write!(formatter, "replace {file} {}B", self.bytes()),
             DiskOp::Sync { .. } => write!(formatter, "sync {file}"),
             DiskOp::Delete { .. } => write!(formatter, "delete {file}"),
+            DiskOp::Rename { to, .. } => write!(formatter, "rename {file} to {to}"),
         }
     }
 }

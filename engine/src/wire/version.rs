@@ -32,6 +32,10 @@ pub enum Listener {
 /// | DescribeCluster | 0 | 1 | 2 lists fenced brokers |
 /// | AlterPartitionReassignments | 0 | 0 | 1 is KIP-860 |
 /// | the other admin APIs | 0 | highest of Kafka 3.9 | |
+/// | Vote | 2 | 2 | 2 is the first with pre-votes; only our own controllers send it |
+/// | BeginQuorumEpoch, EndQuorumEpoch | 1 | 1 | the versions that go with Vote 2 |
+/// | DescribeQuorum | 0 | 2 | all there are |
+/// | FetchSnapshot | 0 | 1 | all there are |
 /// | AlterPartition | 2 | 3 | 2 names topics by id; 3 brings broker epochs (KIP-903) |
 #[must_use]
 pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
@@ -43,6 +47,10 @@ pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
         ApiKey::ApiVersions => 0..=4,
         ApiKey::CreateTopics => 2..=7,
         ApiKey::OffsetForLeaderEpoch => 2..=4,
+        ApiKey::Vote => 2..=2,
+        ApiKey::BeginQuorumEpoch | ApiKey::EndQuorumEpoch => 1..=1,
+        ApiKey::DescribeQuorum => 0..=2,
+        ApiKey::FetchSnapshot => 0..=1,
         ApiKey::AlterPartition => 2..=3,
         ApiKey::BrokerRegistration => 0..=4,
         ApiKey::BrokerHeartbeat => 0..=1,
@@ -88,7 +96,12 @@ fn served_by(key: ApiKey) -> &'static [Listener] {
         ApiKey::IncrementalAlterConfigs => NOBODY,
         ApiKey::AlterPartitionReassignments => NOBODY,
         ApiKey::ListPartitionReassignments => NOBODY,
+        ApiKey::Vote => CONTROLLER,
+        ApiKey::BeginQuorumEpoch => CONTROLLER,
+        ApiKey::EndQuorumEpoch => CONTROLLER,
+        ApiKey::DescribeQuorum => BOTH,
         ApiKey::AlterPartition => CONTROLLER,
+        ApiKey::FetchSnapshot => CONTROLLER,
         ApiKey::DescribeCluster => NOBODY,
         ApiKey::DescribeProducers => BROKER,
         ApiKey::BrokerRegistration => CONTROLLER,
@@ -116,10 +129,13 @@ pub(super) fn is_flexible(key: ApiKey, version: i16) -> bool {
         | ApiKey::CreatePartitions
         | ApiKey::ElectLeaders => 2,
         ApiKey::DeleteTopics | ApiKey::DescribeConfigs => 4,
-        ApiKey::IncrementalAlterConfigs => 1,
+        ApiKey::IncrementalAlterConfigs | ApiKey::BeginQuorumEpoch | ApiKey::EndQuorumEpoch => 1,
         ApiKey::AlterPartitionReassignments
         | ApiKey::ListPartitionReassignments
+        | ApiKey::Vote
+        | ApiKey::DescribeQuorum
         | ApiKey::AlterPartition
+        | ApiKey::FetchSnapshot
         | ApiKey::DescribeCluster
         | ApiKey::DescribeProducers
         | ApiKey::BrokerRegistration

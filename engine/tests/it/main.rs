@@ -1,5 +1,7 @@
-//! Tests of the engine from outside, one binary: golden dialogues over a small cluster, and the rules of the tree.
+//! Tests of the engine from outside, one binary: golden dialogues over a small cluster, the
+//! museum of protocol bugs, and the rules of the tree.
 
 mod dialogue;
 mod mini_cluster;
+mod museum;
 mod tidy;

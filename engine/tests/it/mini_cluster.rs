@@ -8,16 +8,20 @@ use bytes::Bytes;
 use tribunal_engine::broker::{Broker, BrokerSettings};
 use tribunal_engine::config::{BrokerConfig, Properties};
 use tribunal_engine::controller::{Controller, ControllerSettings};
+use tribunal_engine::event::Event;
 use tribunal_engine::id::{ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, TopicPartition};
 use tribunal_engine::log::{LogSettings, PartitionLog};
 use tribunal_engine::machine::{CallError, CallToken, Effect, Effects, Input, Machine, RequestContext};
-use tribunal_engine::message::{ProducePartition, ProduceRequest, Request, Response};
+use tribunal_engine::message::{Acks, ApiKey, ProducePartition, ProduceRequest, Request, Response};
 use tribunal_engine::quorum::Quorum;
 use tribunal_engine::record::{BatchBuilder, Compression};
+use tribunal_engine::replica::Leader;
 use tribunal_engine::rng::Rng;
 use tribunal_engine::storage::mem::MemoryDisk;
 use tribunal_engine::time::{Duration, Instant, Now, Timestamp};
 use tribunal_engine::variant::ProtocolVariant;
+
+use crate::museum::held;
 
 /// The controller's node id.
 pub(crate) const CONTROLLER: i32 = 100;
@@ -50,11 +54,15 @@ pub(crate) struct MiniCluster {
     queue: VecDeque<(i32, u128, Input)>,
     calls: BTreeMap<u64, PendingCall>,
     cut: BTreeSet<(i32, i32)>,
+    holding: Option<ApiKey>,
+    held: Vec<(i32, Input)>,
     next_connection: u64,
     properties: Properties,
     variant: ProtocolVariant,
     /// What happened since it was last taken.
     pub(crate) transcript: String,
+    /// The values of `orders/0` that were acknowledged with acks=all.
+    pub(crate) acknowledged: Vec<String>,
 }
 
 impl MiniCluster {
@@ -69,6 +77,8 @@ impl MiniCluster {
             queue: VecDeque::new(),
             calls: BTreeMap::new(),
             cut: BTreeSet::new(),
+            holding: None,
+            held: Vec::new(),
             next_connection: 0,
             properties: properties
                 .iter()
@@ -76,6 +86,7 @@ impl MiniCluster {
                 .collect(),
             variant,
             transcript: String::new(),
+            acknowledged: Vec::new(),
         }
     }
 
@@ -92,6 +103,7 @@ impl MiniCluster {
                 cluster_id: "mini".to_owned(),
                 config,
                 rng: Rng::from_seed(1),
+                variant: self.variant,
             };
             Process::Controller(Box::new(Controller::new(settings, quorum, &records)))
         } else {
@@ -128,9 +140,62 @@ impl MiniCluster {
         }
     }
 
+    /// Ends a process and takes away what it wrote.
+    pub(crate) fn wipe(&mut self, id: i32) {
+        self.crash(id);
+        self.hosts.get_mut(&id).expect("a host of the cluster").disk = MemoryDisk::new();
+    }
+
+    /// Keeps requests of one kind on their way until they are released.
+    pub(crate) fn hold(&mut self, key: ApiKey) {
+        self.holding = Some(key);
+    }
+
+    /// Delivers what was held, in order, and holds nothing more.
+    pub(crate) fn release(&mut self) {
+        self.holding = None;
+        for (to, input) in std::mem::take(&mut self.held) {
+            let boot = self.hosts[&to].boot;
+            self.queue.push_back((to, boot, input));
+        }
+        self.settle();
+    }
+
+    /// The running broker that leads `orders/0` in the latest epoch.
+    pub(crate) fn leader(&self) -> Option<i32> {
+        let partition = TopicPartition::new("orders", 0);
+        let epoch = |host: &Host| match host.process.as_ref()? {
+            Process::Broker(broker) => broker.replicas().get(&partition)?.leader().ok().map(Leader::epoch),
+            Process::Controller(_) => None,
+        };
+        self.hosts.iter().filter_map(|(id, host)| Some((epoch(host)?, *id))).max().map(|(_, id)| id)
+    }
+
+    /// The ISR of `orders/0` as the controller has it.
+    pub(crate) fn isr(&self) -> Vec<i32> {
+        let image = match &self.hosts[&CONTROLLER].process {
+            Some(Process::Controller(controller)) => controller.image(),
+            _ => return Vec::new(),
+        };
+        let partition = image.partition(&TopicPartition::new("orders", 0));
+        partition.map_or(Vec::new(), |partition| partition.isr.iter().map(|member| member.0).collect())
+    }
+
     /// Loses every message between two processes, both ways.
     pub(crate) fn cut(&mut self, one: i32, other: i32) {
         self.cut.extend([(one, other), (other, one)]);
+    }
+
+    /// Ends one cut; both sides notice what was lost on the way.
+    pub(crate) fn mend(&mut self, one: i32, other: i32) {
+        self.cut.remove(&(one, other));
+        self.cut.remove(&(other, one));
+        let between = |call: &PendingCall| [(one, other), (other, one)].contains(&(call.from, call.to));
+        let lost: Vec<u64> =
+            self.calls.iter().filter(|(_, call)| between(call)).map(|(key, _)| *key).collect();
+        for key in lost {
+            self.fail_call(key, CallError::Disconnected);
+        }
     }
 
     /// Ends every cut.
@@ -250,7 +315,13 @@ impl MiniCluster {
                     let context =
                         RequestContext { connection, correlation: CorrelationId(0), api_version: 0 };
                     let boot = self.hosts[&to.0].boot;
-                    self.queue.push_back((to.0, boot, Input::Request { context, request }));
+                    let kept = self.holding == Some(request.key());
+                    let input = Input::Request { context, request };
+                    if kept {
+                        self.held.push((to.0, input));
+                    } else {
+                        self.queue.push_back((to.0, boot, input));
+                    }
                 }
             }
             Effect::Disconnect { from, .. } => {
@@ -272,7 +343,15 @@ impl MiniCluster {
                 let outcome = self.hosts[&id].disk.perform(op);
                 self.queue.push_back((id, boot, Input::Disk { token, outcome }));
             }
-            Effect::Note(event) => self.line(id, &event.to_string()),
+            Effect::Note(event) => {
+                if let Event::Acknowledged { base, last, acks: Acks::All, .. } = &event {
+                    let first = usize::try_from(base.0).expect("an offset");
+                    let count = usize::try_from(last.0 - base.0 + 1).expect("an offset");
+                    let log = held(self.log_bytes(id));
+                    self.acknowledged.extend(log.into_iter().skip(first).take(count).map(|it| it.value));
+                }
+                self.line(id, &event.to_string());
+            }
         }
     }
 

@@ -210,6 +210,7 @@ impl Cluster {
                 cluster_id: CLUSTER_ID.to_owned(),
                 config: self.plan.cluster.config.clone(),
                 rng: stream,
+                variant: self.plan.protocol,
             };
             self.simulation.spawn(host, "controller", async move {
                 if let Err(error) = start_controller(platform, settings, endpoint(node), observer).await {

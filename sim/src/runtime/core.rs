@@ -132,8 +132,8 @@ impl Runtime {
         if self.poll_one() {
             return true;
         }
-        if self.network.dirty.get() {
-            self.network.flush(self, false);
+        if self.network.is_busy() {
+            self.network.flush(self);
             return true;
         }
         self.advance(deadline)
@@ -166,7 +166,7 @@ impl Runtime {
 
     /// Whether a task waits to be polled or a stack to send.
     pub(super) fn is_busy(&self) -> bool {
-        self.tasks.borrow().any_ready() || self.network.dirty.get()
+        self.tasks.borrow().any_ready() || self.network.is_busy()
     }
 
     /// Sets the time forward to `deadline`.

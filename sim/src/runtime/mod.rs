@@ -11,7 +11,7 @@
 //! | `timer`      | deadlines in true time                                                      |
 //! | `clock`      | monotonic and wall clocks with offset and drift                             |
 //! | `cpu`        | the cost of work, as a queue                                                |
-//! | `network`    | when and whether packets arrive; turmoil-net's stacks                       |
+//! | `network`    | when and whether packets arrive; turmoil-net's stacks open and close        |
 //! | `flow`       | order and window of one direction of a connection                           |
 //! | `link`       | latency, bandwidth, loss, partitions between two hosts                      |
 //! | `stream`     | sockets                                                                     |

@@ -1,12 +1,13 @@
 //! The network: carries what the socket stacks send, when and if it may.
 //!
-//! The stacks are turmoil-net's and know no time. This module decides when a packet arrives:
+//! The stacks are turmoil-net's and know no time. They keep ports and connections: handshakes, refusals, FIN, RST.
+//! The bytes of a connection between two hosts go past them, through its flows: a stack copies every byte several
+//! times and looks at every socket whenever anything is sent. This module decides when a packet arrives:
 //! - In one connection packets arrive in the order they were sent, whatever latency was drawn.
 //! - Nothing is ever lost for good: a lost packet is late, a partition holds packets until it heals and the running
 //!   retransmission timeout is over.
-//! - Acknowledgements do not travel. The sender's stack is given one for each packet at once, as long as the
-//!   connection's window (bytes on the way or unread) has room. This stands for window scaling, which the stack
-//!   lacks, and saves half of all packets. Only the end of a handshake and the acknowledgement of a FIN travel.
+//! - Acknowledgements do not travel, but for the end of a handshake and that of a FIN. A sender knows at once how
+//!   much is on the way or unread, and stops when that fills the connection's window.
 //! - A dead machine hears and says nothing. Of what was sent to it the newest packet of each connection is kept and
 //!   delivered after the reboot, as a retransmission would be; the fresh stack answers with a reset.
 //!
@@ -18,6 +19,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tribunal_engine::rng::Rng;
@@ -37,9 +39,17 @@ const IP_AND_TCP_HEADER_BYTES: u32 = 40;
 /// Connections waiting for their `accept`. No listener is to refuse for this reason.
 const BACKLOG: usize = 1 << 16;
 
+/// What travels.
+enum Load {
+    /// What the stacks say to each other.
+    Stack(Packet),
+    /// Bytes of a connection.
+    Bytes(Bytes),
+}
+
 /// A packet on its way.
 pub(super) struct InFlight {
-    packet: Packet,
+    load: Load,
     flow: Rc<Flow>,
     sent: u64,
     /// Packets that arrive at one instant arrive in this order, however often they were put off.
@@ -70,6 +80,8 @@ pub(super) struct Network {
     current: Cell<Option<HostId>>,
     /// Whether a stack may have something to send.
     pub(super) dirty: Cell<bool>,
+    /// Flows with bytes to send, in the order in which they were written to.
+    written: RefCell<Vec<Rc<Flow>>>,
     /// Whether the simulation is over; sockets that outlive it are not closed.
     over: Cell<bool>,
     pub(super) links: RefCell<Links>,
@@ -79,13 +91,10 @@ pub(super) struct Network {
 
 impl Network {
     pub(super) fn new(settings: NetworkSettings, rng: Rng) -> Self {
-        // The stack must have room for all that its window, kept here, lets through.
-        let room = usize::try_from(settings.window_bytes).unwrap_or(usize::MAX / 2);
         let config = KernelConfig::default()
             .mtu(PAYLOAD_MAX + IP_AND_TCP_HEADER_BYTES)
             .loopback_mtu(PAYLOAD_MAX + IP_AND_TCP_HEADER_BYTES)
             .send_buf_cap(SEND_BUFFER_BYTES)
-            .recv_buf_cap(room + 2 * SEND_BUFFER_BYTES)
             .default_backlog(BACKLOG)
             .retx_threshold(u32::MAX);
         Network {
@@ -94,6 +103,7 @@ impl Network {
             stacks: RefCell::default(),
             current: Cell::new(None),
             dirty: Cell::new(false),
+            written: RefCell::default(),
             over: Cell::new(false),
             links: RefCell::new(Links::new(settings)),
             transit: RefCell::new(Transit {
@@ -165,75 +175,111 @@ impl Network {
         (flows.get(own, peer), flows.get(peer, own))
     }
 
-    /// Collects what the stacks want to send, until they want no more. With `all`, windows do not matter.
-    pub(super) fn flush(&self, runtime: &Runtime, all: bool) {
+    /// Takes what a process writes to its socket.
+    pub(super) fn write(&self, flow: &Rc<Flow>, context: &Context<'_>, bytes: &[u8]) -> Poll<usize> {
+        let (taken, news) = ready!(flow.write(context, bytes, SEND_BUFFER_BYTES));
+        if news {
+            self.written.borrow_mut().push(Rc::clone(flow));
+        }
+        Poll::Ready(taken)
+    }
+
+    /// Whether something waits to be sent.
+    pub(super) fn is_busy(&self) -> bool {
+        self.dirty.get() || !self.written.borrow().is_empty()
+    }
+
+    /// Sends what was written and what the stacks want to say, until they want no more. Bytes go first: a FIN comes
+    /// after what was written before it.
+    pub(super) fn flush(&self, runtime: &Runtime) {
+        let window = self.links.borrow().window_bytes();
+        let mut written = self.written.take();
+        for flow in written.drain(..) {
+            self.send_written(runtime, &flow, window);
+        }
+        self.written.replace(written);
         while self.dirty.replace(false) {
             let mut outbox = self.outbox.take();
             if let Some(guard) = self.guard.borrow().as_ref() {
                 guard.egress_all(&mut outbox);
             }
             for packet in outbox.drain(..) {
-                self.send(runtime, packet, all);
+                self.send(runtime, packet);
             }
             self.outbox.replace(outbox);
         }
     }
 
-    fn send(&self, runtime: &Runtime, packet: Packet, all: bool) {
-        let Some((from, to, segment)) = ends(&packet) else { return };
-        if runtime.status(from.host) == HostStatus::Dark {
-            return;
+    /// Sends all that was written to a flow whose sender closes its socket, whatever the window says.
+    pub(super) fn send_rest(&self, runtime: &Runtime, flow: &Rc<Flow>) {
+        self.send_written(runtime, flow, u64::MAX);
+    }
+
+    fn send_written(&self, runtime: &Runtime, flow: &Rc<Flow>, window: u64) {
+        while let Some(message) = flow.next_message(PAYLOAD_MAX as usize, window) {
+            self.launch(runtime, flow, Load::Bytes(message));
         }
+    }
+
+    fn send(&self, runtime: &Runtime, packet: Packet) {
+        let Some((from, to, segment)) = ends(&packet) else { return };
         let flags = segment.flags;
-        let bytes = segment.payload.len() as u64;
-        let transit = &mut *self.transit.borrow_mut();
-        let opening = flags.syn && !flags.ack;
-        let flow = if opening { transit.flows.open(from, to) } else { transit.flows.get(from, to) };
-        if opening {
-            if let Some(abandoned) = transit.connecting[from.host.index()].pop_front() {
-                *flow.abandoned.borrow_mut() = abandoned;
-            }
-        } else if flags.syn {
-            flow.established.set(true);
-        } else if bytes == 0 && !flags.fin && !flags.rst {
-            let closing = transit.flows.get(to, from).finished.get();
-            if flow.established.replace(true) && !closing {
+        let flow = {
+            let transit = &mut *self.transit.borrow_mut();
+            let opening = flags.syn && !flags.ack;
+            if runtime.status(from.host) == HostStatus::Dark {
                 return;
             }
-        }
-        flow.finished.set(flow.finished.get() || flags.fin);
-        if bytes > 0 {
-            flow.established.set(true);
-            flow.sent.set(flow.sent.get() + bytes);
-            let acknowledgement = acknowledge(&packet, segment);
-            if all || flow.outstanding() < self.links.borrow().window_bytes() {
-                self.hand_over(acknowledgement);
-                if flow.written.get() > flow.sent.get() || flow.finished.get() {
-                    self.dirty.set(true);
+            let flow = if opening { transit.flows.open(from, to) } else { transit.flows.get(from, to) };
+            if opening {
+                if let Some(abandoned) = transit.connecting[from.host.index()].pop_front() {
+                    *flow.abandoned.borrow_mut() = abandoned;
                 }
-            } else {
-                *flow.withheld.borrow_mut() = Some(acknowledgement);
+            } else if flags.syn {
+                flow.established.set(true);
+            } else if !flags.fin && !flags.rst {
+                let closing = transit.flows.get(to, from).finished.get();
+                if flow.established.replace(true) && !closing {
+                    return;
+                }
             }
+            flow.finished.set(flow.finished.get() || flags.fin);
+            flow
+        };
+        self.launch(runtime, &flow, Load::Stack(packet));
+    }
+
+    fn launch(&self, runtime: &Runtime, flow: &Rc<Flow>, load: Load) {
+        let (from, to) = (flow.from.host, flow.to.host);
+        if runtime.status(from) == HostStatus::Dark {
+            return;
         }
+        let transit = &mut *self.transit.borrow_mut();
         let now = runtime.now_nanos();
-        let arrival =
-            self.links.borrow_mut().arrival(now, (from.host, to.host), bytes, flags.syn, &mut transit.rng);
+        let arrival = self.links.borrow_mut().arrival(
+            now,
+            (from, to),
+            load.bytes(),
+            load.is_opening(),
+            &mut transit.rng,
+        );
         transit.sequence += 1;
         let sequence = transit.sequence;
-        transit.schedule(arrival, InFlight { packet, flow, sent: now, sequence });
+        transit.schedule(arrival, InFlight { load, flow: Rc::clone(flow), sent: now, sequence });
     }
 
     /// Tells the network that the owner of `flow`'s far end has read `bytes`.
-    pub(super) fn consumed(&self, flow: &Flow, bytes: u64) {
-        flow.consumed.set(flow.consumed.get() + bytes);
-        let room = flow.outstanding() <= self.links.borrow().window_bytes() / 2;
-        if room && flow.withheld.borrow().is_some() {
-            let withheld = flow.withheld.take();
-            if let Some(acknowledgement) = withheld {
-                self.hand_over(acknowledgement);
-                self.dirty.set(true);
-            }
+    pub(super) fn consumed(&self, flow: &Rc<Flow>, bytes: u64) {
+        if flow.consumed(bytes, self.links.borrow().window_bytes()) {
+            self.written.borrow_mut().push(Rc::clone(flow));
         }
+    }
+
+    /// Resets a connection whose owner closes it with bytes unread, as Linux does.
+    pub(super) fn reset(&self, runtime: &Runtime, incoming: &Flow) {
+        let flags = TcpFlags { rst: true, ..TcpFlags::default() };
+        self.hand_over(made_up(incoming.from, incoming.to, flags, Bytes::new()));
+        self.send(runtime, made_up(incoming.to, incoming.from, flags, Bytes::new()));
     }
 
     fn hand_over(&self, packet: Packet) {
@@ -271,29 +317,41 @@ impl Network {
         true
     }
 
-    fn arrive(&self, runtime: &Runtime, now: u64, InFlight { packet, flow, .. }: InFlight) {
+    fn arrive(&self, runtime: &Runtime, now: u64, InFlight { load, flow, .. }: InFlight) {
+        let mut digest = Digest(flow.key());
+        load.digest(&mut digest);
+        let line = Line { flow: &flow, load: &load };
+        runtime.trace.borrow_mut().event(now, flow.to.host, TraceKind::Packet, digest.finish(), line);
+        match load {
+            Load::Bytes(bytes) => {
+                if let Some(unwanted) = flow.arrived(bytes) {
+                    // The stack resets a connection it does not know.
+                    self.hand_over(made_up(flow.from, flow.to, TcpFlags::default(), unwanted));
+                    self.dirty.set(true);
+                }
+            }
+            Load::Stack(packet) => self.arrive_at_stack(runtime, packet, &flow),
+        }
+    }
+
+    fn arrive_at_stack(&self, runtime: &Runtime, packet: Packet, flow: &Rc<Flow>) {
         let Transport::Tcp(segment) = &packet.payload else { return };
         let flags = segment.flags;
-        let mut digest = Digest(flow.key());
-        digest.add(u64::from(flags.syn) | u64::from(flags.fin) << 1 | u64::from(flags.rst) << 2);
-        digest.add_ends(&segment.payload);
-        let line = Line { flow: &flow, segment };
-        runtime.trace.borrow_mut().event(now, flow.to.host, TraceKind::Packet, digest.finish(), line);
-        if flags.syn && self.answer_for_the_absent(runtime, &packet, &flow) {
+        if flags.syn && self.answer_for_the_absent(runtime, &packet, flow) {
             return;
         }
-        if flow.orphaned.get() && !flags.syn && segment.payload.is_empty() {
+        if flow.orphaned.get() && !flags.syn {
             return self.answer_for_the_orphan(runtime, &packet, segment);
         }
-        let plain = !flags.syn && !flags.fin && !flags.rst;
-        flow.delivered.set(flow.delivered.get() + segment.payload.len() as u64);
-        if !plain || !flow.read.get() {
-            self.dirty.set(true);
-        }
-        if flags.rst {
-            self.transit.borrow_mut().flows.close(&flow);
-        }
+        let back = flags.rst.then(|| self.transit.borrow_mut().flows.close(flow));
+        self.dirty.set(true);
         self.hand_over(packet);
+        if flags.fin || flags.rst {
+            flow.end(flags.rst);
+        }
+        if let Some(back) = back {
+            back.give_up();
+        }
     }
 
     /// A connect whose process gave up is not retransmitted; if its listener has already answered, the connection
@@ -316,15 +374,15 @@ impl Network {
         if let Transport::Tcp(segment) = &mut reset.payload {
             segment.flags.rst = true;
         }
-        self.send(runtime, completion, false);
-        self.send(runtime, reset, false);
+        self.send(runtime, completion);
+        self.send(runtime, reset);
         true
     }
 
     /// A socket whose process is gone takes acknowledgements and a FIN quietly; only data make it reset.
     fn answer_for_the_orphan(&self, runtime: &Runtime, packet: &Packet, segment: &TcpSegment) {
         if segment.flags.fin {
-            self.send(runtime, acknowledge(packet, segment), false);
+            self.send(runtime, acknowledge(packet, segment));
         }
     }
 
@@ -340,7 +398,7 @@ impl Network {
 
     fn retransmit(&self, runtime: &Runtime, transit: &mut Transit, in_flight: InFlight) {
         let flow = &in_flight.flow;
-        let opening = matches!(&in_flight.packet.payload, Transport::Tcp(segment) if segment.flags.syn);
+        let opening = in_flight.load.is_opening();
         if opening && flow.abandoned.borrow().get() {
             return;
         }
@@ -369,10 +427,11 @@ impl Network {
             transit.flows.close_all_of(host, runtime.status(host) == HostStatus::Crashed)
         };
         for flow in flows {
-            self.hand_over(made_up(flow.from, flow.to, TcpFlags { rst: true, ..TcpFlags::default() }));
+            let flags = TcpFlags { rst: true, ..TcpFlags::default() };
+            self.hand_over(made_up(flow.from, flow.to, flags, Bytes::new()));
         }
         self.dirty.set(true);
-        self.flush(runtime, true);
+        self.flush(runtime);
         self.transit.borrow_mut().connecting[host.index()].clear();
     }
 
@@ -407,25 +466,57 @@ impl Transit {
     }
 }
 
+impl Load {
+    fn bytes(&self) -> u64 {
+        match self {
+            Load::Stack(_) => 0,
+            Load::Bytes(bytes) => bytes.len() as u64,
+        }
+    }
+
+    fn flags(&self) -> TcpFlags {
+        match self {
+            Load::Stack(Packet { payload: Transport::Tcp(segment), .. }) => segment.flags,
+            _ => TcpFlags::default(),
+        }
+    }
+
+    fn is_opening(&self) -> bool {
+        self.flags().syn
+    }
+
+    fn digest(&self, digest: &mut Digest) {
+        match self {
+            Load::Stack(_) => {
+                let flags = self.flags();
+                digest.add(u64::from(flags.syn) | u64::from(flags.fin) << 1 | u64::from(flags.rst) << 2);
+            }
+            Load::Bytes(bytes) => digest.add_ends(bytes),
+        }
+    }
+}
+
+/// A packet in a trace.
 struct Line<'a> {
     flow: &'a Flow,
-    segment: &'a TcpSegment,
+    load: &'a Load,
 }
 
 impl std::fmt::Display for Line<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (Flow { from, to, .. }, segment) = (self.flow, self.segment);
+        let Flow { from, to, .. } = self.flow;
         write!(formatter, "{}:{} -> {}:{}", from.host, from.port, to.host, to.port)?;
-        for (set, name) in
-            [(segment.flags.syn, "SYN"), (segment.flags.fin, "FIN"), (segment.flags.rst, "RST")]
-        {
+        let flags = self.load.flags();
+        for (set, name) in [(flags.syn, "SYN"), (flags.fin, "FIN"), (flags.rst, "RST")] {
             if set {
                 write!(formatter, " {name}")?;
             }
         }
         let mut digest = Digest(0);
-        digest.add_bytes(&segment.payload);
-        write!(formatter, " {}B {:016x}", segment.payload.len(), digest.finish())
+        if let Load::Bytes(bytes) = self.load {
+            digest.add_bytes(bytes);
+        }
+        write!(formatter, " {}B {:016x}", self.load.bytes(), digest.finish())
     }
 }
 
@@ -471,9 +562,9 @@ fn acknowledge(packet: &Packet, segment: &TcpSegment) -> Packet {
     }
 }
 
-fn made_up(from: Socket, to: Socket, flags: TcpFlags) -> Packet {
+/// What a stack is told that nobody sent.
+fn made_up(from: Socket, to: Socket, flags: TcpFlags, payload: Bytes) -> Packet {
     let (src_port, dst_port) = (from.port, to.port);
-    let payload = Bytes::new();
     let segment = TcpSegment { src_port, dst_port, seq: 0, ack: 0, flags, window: 0, payload };
     Packet { src: address(from.host), dst: address(to.host), ttl: 64, payload: Transport::Tcp(segment) }
 }

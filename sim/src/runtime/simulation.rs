@@ -135,7 +135,7 @@ impl Simulation {
         let runtime = &self.runtime;
         runtime.network.start();
         // What was written before the end has left the process.
-        runtime.network.flush(runtime, false);
+        runtime.network.flush(runtime);
         {
             let mut hosts = runtime.hosts.borrow_mut();
             let host = &mut hosts[host.index()];
@@ -146,7 +146,7 @@ impl Simulation {
         }
         runtime.kill_tasks(Some(host));
         runtime.network.dirty.set(true);
-        runtime.network.flush(runtime, true);
+        runtime.network.flush(runtime);
         runtime.network.purge(runtime, host);
     }
 

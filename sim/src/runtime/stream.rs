@@ -2,6 +2,9 @@
 //!
 //! Every call first makes the host current, so a socket works and closes rightly wherever it is polled or dropped.
 //! A socket that outlives its simulation does nothing when dropped.
+//!
+//! Between two hosts the stack opens and closes connections; bytes go through the connection's flows. The stack is
+//! asked when a flow has ended: it knows whether that was a FIN or a reset.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -26,6 +29,8 @@ pub struct SimStream {
     host: HostId,
     /// What it sends and what it receives; `None` for a connection of a host with itself.
     flows: Option<(Rc<Flow>, Rc<Flow>)>,
+    /// Whether its own direction is closed.
+    shut: bool,
 }
 
 impl SimStream {
@@ -34,13 +39,11 @@ impl SimStream {
         let flows = match host_at(peer.ip()) {
             Some(far) if far != host => {
                 let own = Socket { host, port: own.port() };
-                let flows = runtime.network.flows(own, Socket { host: far, port: peer.port() });
-                flows.1.read.set(true);
-                Some(flows)
+                Some(runtime.network.flows(own, Socket { host: far, port: peer.port() }))
             }
             _ => None,
         };
-        Ok(SimStream { inner: Some(inner), runtime, host, flows })
+        Ok(SimStream { inner: Some(inner), runtime, host, flows, shut: false })
     }
 
     fn socket(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -57,19 +60,15 @@ impl AsyncRead for SimStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // The stack clears all it is given before it fills it: give it what it can fill.
-        let available = self.flows.as_ref().map_or(usize::MAX, |(_, incoming)| {
-            usize::try_from(incoming.available()).unwrap_or(usize::MAX).max(1)
-        });
-        let room = buffer.remaining().min(available);
-        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(room));
-        ready!(self.socket()?.poll_read(context, &mut part))?;
-        let read = part.filled().len();
-        buffer.advance(read);
-        match &self.flows {
-            Some((_, incoming)) => self.runtime.network.consumed(incoming, read as u64),
-            None => self.runtime.network.dirty.set(true),
+        if let Some((_, incoming)) = &self.flows
+            && (!incoming.ended.get() || incoming.is_unread())
+        {
+            let read = ready!(incoming.read(context, buffer));
+            self.runtime.network.consumed(incoming, read as u64);
+            return Poll::Ready(Ok(()));
         }
+        ready!(self.socket()?.poll_read(context, buffer))?;
+        self.runtime.network.dirty.set(true);
         Poll::Ready(Ok(()))
     }
 }
@@ -80,12 +79,15 @@ impl AsyncWrite for SimStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(self.socket()?.poll_write(context, bytes))?;
-        if let Some((outgoing, _)) = &self.flows {
-            outgoing.written.set(outgoing.written.get() + written as u64);
+        match &self.flows {
+            Some((outgoing, incoming)) if !self.shut && !incoming.is_gone() => {
+                self.runtime.network.write(outgoing, context, bytes).map(Ok)
+            }
+            _ => {
+                self.runtime.network.dirty.set(true);
+                self.socket()?.poll_write(context, bytes)
+            }
         }
-        self.runtime.network.dirty.set(true);
-        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -119,6 +121,10 @@ impl AsyncWrite for SimStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some((outgoing, _)) = &self.flows {
+            ready!(outgoing.drained(context));
+        }
+        self.shut = true;
         self.runtime.network.dirty.set(true);
         self.socket()?.poll_shutdown(context)
     }
@@ -126,10 +132,16 @@ impl AsyncWrite for SimStream {
 
 impl Drop for SimStream {
     fn drop(&mut self) {
-        close(&self.runtime, self.host, self.inner.take());
-        if let Some((_, incoming)) = &self.flows {
-            incoming.read.set(false);
+        if let Some((outgoing, incoming)) = &self.flows
+            && self.runtime.network.enter(self.host)
+        {
+            self.runtime.network.send_rest(&self.runtime, outgoing);
+            if incoming.is_unread() && !incoming.is_gone() {
+                self.runtime.network.reset(&self.runtime, incoming);
+            }
+            incoming.close_reader();
         }
+        close(&self.runtime, self.host, self.inner.take());
     }
 }
 

@@ -36,7 +36,7 @@ const SESSIONS: i16 = 7;
 const RACKS: i16 = 11;
 /// The first version that says where a new leader listens (KIP-951).
 const NODE_ENDPOINTS: i16 = 16;
-/// The first version that tells where logs part (KIP-595).
+/// The first version that tells where logs part, who leads, and which snapshot there is (KIP-595, KIP-630).
 const DIVERGING_EPOCH: i16 = 12;
 
 const REQUEST: Shape = &[
@@ -286,6 +286,15 @@ fn wire_fetched(partition: &FetchedPartition, version: i16) -> PartitionData {
     if version >= DIVERGING_EPOCH {
         tag(partition, &mut wire);
     }
+    if let (Some(current), DIVERGING_EPOCH..) = (partition.current_leader, version) {
+        wire.current_leader = WireLeader::default()
+            .with_leader_id(wire_broker(current.leader))
+            .with_leader_epoch(current.epoch.0);
+    }
+    if let (Some(snapshot), DIVERGING_EPOCH..) = (partition.snapshot, version) {
+        wire.snapshot_id =
+            WireSnapshot::default().with_end_offset(snapshot.end_offset.0).with_epoch(snapshot.epoch.0);
+    }
     wire
 }
 
@@ -300,7 +309,7 @@ fn tag(partition: &FetchedPartition, wire: &mut PartitionData) {
             .with_leader_id(wire_broker(leader.leader))
             .with_leader_epoch(leader.epoch.0);
     }
-    if let Some(snapshot) = partition.snapshot_id {
+    if let Some(snapshot) = partition.snapshot {
         wire.snapshot_id =
             WireSnapshot::default().with_end_offset(snapshot.end_offset.0).with_epoch(snapshot.epoch.0);
     }
@@ -332,7 +341,7 @@ fn fetched(wire: PartitionData) -> FetchedPartition {
         log_start_offset: Offset(wire.log_start_offset),
         diverging_epoch: (wire.diverging_epoch != EpochEndOffset::default()).then_some(diverging),
         current_leader: (wire.current_leader != WireLeader::default()).then_some(leader),
-        snapshot_id: (wire.snapshot_id != WireSnapshot::default()).then_some(snapshot),
+        snapshot: (wire.snapshot_id != WireSnapshot::default()).then_some(snapshot),
         aborted_transactions: wire.aborted_transactions.iter().flatten().map(aborted).collect(),
         preferred_read_replica: NodeId(wire.preferred_read_replica.0),
         records: wire.records.unwrap_or_default(),

@@ -9,6 +9,7 @@ mod alter_configs;
 mod alter_partition;
 mod alter_partition_reassignments;
 mod api_versions;
+mod begin_quorum_epoch;
 mod broker_heartbeat;
 mod broker_registration;
 mod create_partitions;
@@ -19,9 +20,12 @@ mod describe_cluster;
 mod describe_configs;
 mod describe_log_dirs;
 mod describe_producers;
+mod describe_quorum;
 mod describe_topic_partitions;
 mod elect_leaders;
+mod end_quorum_epoch;
 mod fetch;
+mod fetch_snapshot;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod list_offsets;
@@ -30,6 +34,7 @@ mod metadata;
 mod offset_for_leader_epoch;
 mod produce;
 mod telemetry;
+mod vote;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{BrokerId, TopicName as WireTopicName};
@@ -119,7 +124,12 @@ dispatch! {
     IncrementalAlterConfigs,
     AlterPartitionReassignments,
     ListPartitionReassignments,
+    Vote,
+    BeginQuorumEpoch,
+    EndQuorumEpoch,
+    DescribeQuorum,
     AlterPartition,
+    FetchSnapshot,
     DescribeCluster,
     DescribeProducers,
     BrokerRegistration,
@@ -192,6 +202,19 @@ fn nodes(brokers: &[BrokerId]) -> Vec<NodeId> {
 /// A TCP port from the wire, where it has four bytes.
 fn port(port: i32) -> Result<u16, DecodeError> {
     u16::try_from(port).map_err(|_| malformed(format!("{port} is not a TCP port")))
+}
+
+/// The name of the metadata log's topic: messages of the quorum speak of nothing else.
+fn metadata_topic() -> WireTopicName {
+    WireTopicName(StrBytes::from_static_str(TopicName::CLUSTER_METADATA))
+}
+
+/// The single element of an array that could have more: messages of the quorum are about one partition.
+fn only_one<T>(mut elements: Vec<T>) -> Result<T, DecodeError> {
+    match (elements.pop(), elements.is_empty()) {
+        (Some(element), true) => Ok(element),
+        _ => Err(malformed("a message of the quorum is about one partition")),
+    }
 }
 
 /// Whole milliseconds; a duration that does not fit is the longest one.

@@ -5,10 +5,11 @@ use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::id::{NodeId, ProducerId, TopicId, TopicName};
 use crate::message::{
-    ConfigType, DeleteTopicsResponse, DescribeClusterRequest, ElectLeadersRequest, FetchRequest,
-    FetchResponse, MetadataResponse, ProduceResponse, Request, Response,
+    ConfigType, DeleteTopicsResponse, DescribeClusterRequest, DescribeQuorumResponse, ElectLeadersRequest,
+    FetchRequest, FetchResponse, MetadataResponse, ProduceResponse, Request, Response,
 };
 use crate::offset::Offset;
+use crate::time::Timestamp;
 
 /// The part of a request that a version carries.
 pub(super) fn carried_request(mut request: Request, version: i16) -> Request {
@@ -66,6 +67,7 @@ pub(super) fn carried_response(mut response: Response, version: i16) -> Response
     match &mut response {
         Response::Produce(produce) => carried_produced(produce, version),
         Response::Fetch(fetch) => carried_fetched(fetch, version),
+        Response::DescribeQuorum(described) => carried_quorum(described, version),
         Response::ListOffsets(list) if version < 4 => {
             list.partitions.iter_mut().for_each(|it| it.leader_epoch = LeaderEpoch::NONE);
         }
@@ -179,7 +181,7 @@ fn carried_fetched(fetch: &mut FetchResponse, version: i16) {
             if version < 12 {
                 partition.diverging_epoch = None;
                 partition.current_leader = None;
-                partition.snapshot_id = None;
+                partition.snapshot = None;
             }
         }
     }
@@ -212,6 +214,16 @@ fn carried_deleted(delete: &mut DeleteTopicsResponse, version: i16) {
             topic.id = TopicId::ZERO;
             topic.name.get_or_insert_with(|| TopicName::new(""));
         }
+    }
+}
+
+fn carried_quorum(described: &mut DescribeQuorumResponse, version: i16) {
+    if version < 2 {
+        described.nodes.clear();
+    }
+    let quorums = described.partitions.iter_mut().filter(|_| version < 1);
+    for replica in quorums.flat_map(|it| it.voters.iter_mut().chain(&mut it.observers)) {
+        (replica.last_fetch, replica.last_caught_up) = (Timestamp::NONE, Timestamp::NONE);
     }
 }
 

@@ -3,6 +3,7 @@
 mod carried;
 mod foreign;
 mod generate;
+mod generate_quorum;
 mod golden;
 mod hostile;
 mod quirks;

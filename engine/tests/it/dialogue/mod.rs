@@ -20,9 +20,7 @@ use crate::mini_cluster::{CONTROLLER, MiniCluster};
 fn run(name: &str, golden: &ExpectFile, variant: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/dialogue").join(name);
     let script = std::fs::read_to_string(&path).expect("the dialogue's file");
-    let variant = ProtocolVariant::named(variant).expect("a named variant");
-    let properties = [("broker.session.timeout.ms", "6000"), ("replica.lag.time.max.ms", "10000")];
-    let mut cluster = MiniCluster::new(3, &properties, variant);
+    let mut cluster = start(ProtocolVariant::named(variant).expect("a named variant"));
     let mut answered = String::new();
     let mut in_answer = false;
     for line in script.lines() {
@@ -39,9 +37,20 @@ fn run(name: &str, golden: &ExpectFile, variant: &str) {
     golden.assert_eq(&answered);
 }
 
-fn obey(cluster: &mut MiniCluster, command: &str) {
+/// The cluster of all dialogues: three brokers and a controller, not started.
+pub(crate) fn start(variant: ProtocolVariant) -> MiniCluster {
+    let properties = [("broker.session.timeout.ms", "6000"), ("replica.lag.time.max.ms", "10000")];
+    MiniCluster::new(3, &properties, variant)
+}
+
+/// The process a command names.
+pub(crate) fn node(word: &str) -> i32 {
+    if word == "controller" { CONTROLLER } else { word.parse().expect("a node") }
+}
+
+/// Does one command.
+pub(crate) fn obey(cluster: &mut MiniCluster, command: &str) {
     let words: Vec<&str> = command.split_whitespace().collect();
-    let node = |word: &str| if word == "controller" { CONTROLLER } else { word.parse().expect("a node") };
     match words.as_slice() {
         ["quietly", rest @ ..] => {
             obey(cluster, &rest.join(" "));

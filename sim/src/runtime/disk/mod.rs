@@ -14,9 +14,10 @@
 //! | replace                   | new content          | new content                                            |
 //! | replace still under way   | old content          | old content                                            |
 //! | delete                    | gone                 | gone                                                   |
+//! | rename                    | new name             | new name, content as durable as it was                 |
 //!
 //! An operation takes its effect at its end, and only if the boot that asked for it still lives. Operations on the
-//! page cache take processor-like time and do not queue; sync and replace go through the device, one after the
+//! page cache take processor-like time and do not queue; sync, replace and rename go through the device, one after the
 //! other. Deletion counts as durable at once: a journal commits it long before anybody misses the file. Reads are
 //! always served from the cache.
 //!
@@ -89,6 +90,7 @@ impl DiskState {
         let flushed = match op {
             DiskOp::Sync { file } => self.files.get(file).map_or(0, File::unsynced),
             DiskOp::Replace { content, .. } => content.len() as u64,
+            DiskOp::Rename { .. } => 0,
             _ => {
                 let moved = self.moved(op).saturating_mul(self.settings.picoseconds_per_byte) / 1000;
                 return now.saturating_add(nanos(self.settings.operation)).saturating_add(moved);
@@ -145,6 +147,11 @@ impl DiskState {
             }
             DiskOp::Delete { file } => {
                 self.files.remove(&file);
+            }
+            DiskOp::Rename { file, to } => {
+                let mut moved = self.files.remove(&file).ok_or(DiskError::NotFound)?;
+                moved.named = true;
+                self.files.insert(FileName { name: to, ..file }, moved);
             }
         }
         Ok(DiskDone::Done)
@@ -222,6 +229,7 @@ impl Disk for SimDisk {
             DiskOp::Replace { .. } => 4,
             DiskOp::Sync { .. } => 5,
             DiskOp::Delete { .. } => 6,
+            DiskOp::Rename { .. } => 7,
         };
         self.runtime.trace.borrow_mut().event(
             self.runtime.now_nanos(),

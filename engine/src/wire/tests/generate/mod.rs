@@ -10,6 +10,7 @@ use proptest::option;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any, prop_oneof};
 use uuid::Uuid;
 
+use super::generate_quorum as quorum;
 use crate::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
 use crate::error::ErrorCode;
 use crate::id::{
@@ -24,12 +25,12 @@ use crate::message::{
     ListOffsetsRequest, ListOffsetsResponse, ListedOffset, MetadataBroker, MetadataPartition,
     MetadataRequest, MetadataResponse, MetadataTopic, NewTopic, OffsetForLeaderEpochRequest,
     OffsetForLeaderEpochResponse, OffsetSpec, PartitionAlteration, PartitionEpochQuery, ProducePartition,
-    ProduceRequest, ProduceResponse, ProducedPartition, RecordError, Request, Response, SnapshotId, TopicRef,
+    ProduceRequest, ProduceResponse, ProducedPartition, RecordError, Request, Response, TopicRef,
 };
 use crate::offset::Offset;
 use crate::time::{Duration, Timestamp};
 
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     "[a-zä]{0,12}"
 }
 
@@ -37,7 +38,7 @@ fn name() -> impl Strategy<Value = TopicName> {
     "[a-c]{1,3}".prop_map(|name| TopicName::new(&name))
 }
 
-fn topic_partition() -> impl Strategy<Value = TopicPartition> {
+pub(super) fn topic_partition() -> impl Strategy<Value = TopicPartition> {
     (name(), partition_index()).prop_map(|(topic, partition)| TopicPartition { topic, partition })
 }
 
@@ -45,11 +46,11 @@ fn partition_index() -> impl Strategy<Value = PartitionIndex> {
     any::<i32>().prop_map(PartitionIndex)
 }
 
-fn node() -> impl Strategy<Value = NodeId> {
+pub(super) fn node() -> impl Strategy<Value = NodeId> {
     any::<i32>().prop_map(NodeId)
 }
 
-fn nodes() -> impl Strategy<Value = Vec<NodeId>> {
+pub(super) fn nodes() -> impl Strategy<Value = Vec<NodeId>> {
     vec(node(), 0..4)
 }
 
@@ -57,11 +58,11 @@ fn topic_id() -> impl Strategy<Value = TopicId> {
     any::<u128>().prop_map(|id| TopicId(Uuid::from_u128(id)))
 }
 
-fn offset() -> impl Strategy<Value = Offset> {
+pub(super) fn offset() -> impl Strategy<Value = Offset> {
     any::<i64>().prop_map(Offset)
 }
 
-fn leader_epoch() -> impl Strategy<Value = LeaderEpoch> {
+pub(super) fn leader_epoch() -> impl Strategy<Value = LeaderEpoch> {
     any::<i32>().prop_map(LeaderEpoch)
 }
 
@@ -69,7 +70,7 @@ fn broker_epoch() -> impl Strategy<Value = BrokerEpoch> {
     any::<i64>().prop_map(BrokerEpoch)
 }
 
-fn error() -> impl Strategy<Value = ErrorCode> {
+pub(super) fn error() -> impl Strategy<Value = ErrorCode> {
     (0..ErrorCode::ALL.len()).prop_map(|index| ErrorCode::ALL[index])
 }
 
@@ -77,11 +78,11 @@ fn time() -> impl Strategy<Value = Duration> {
     (0..=i32::MAX as u64).prop_map(Duration::from_millis)
 }
 
-fn endpoint() -> impl Strategy<Value = Endpoint> {
+pub(super) fn endpoint() -> impl Strategy<Value = Endpoint> {
     (text(), any::<u16>()).prop_map(|(host, port)| Endpoint::new(&host, port))
 }
 
-fn bytes() -> impl Strategy<Value = Bytes> {
+pub(super) fn bytes() -> impl Strategy<Value = Bytes> {
     vec(any::<u8>(), 0..40).prop_map(Bytes::from)
 }
 
@@ -95,6 +96,11 @@ pub(super) fn request(key: ApiKey) -> BoxedStrategy<Request> {
         ApiKey::ApiVersions => api_versions_request().prop_map(Request::from).boxed(),
         ApiKey::CreateTopics => create_topics_request().prop_map(Request::from).boxed(),
         ApiKey::OffsetForLeaderEpoch => epoch_request().prop_map(Request::from).boxed(),
+        ApiKey::Vote => quorum::vote_request().prop_map(Request::from).boxed(),
+        ApiKey::BeginQuorumEpoch => quorum::begin_request().prop_map(Request::from).boxed(),
+        ApiKey::EndQuorumEpoch => quorum::end_request().prop_map(Request::from).boxed(),
+        ApiKey::DescribeQuorum => quorum::describe_request().prop_map(Request::from).boxed(),
+        ApiKey::FetchSnapshot => quorum::snapshot_request().prop_map(Request::from).boxed(),
         ApiKey::AlterPartition => alter_partition_request().prop_map(Request::from).boxed(),
         ApiKey::BrokerRegistration => registration_request().prop_map(Request::from).boxed(),
         ApiKey::BrokerHeartbeat => heartbeat_request().prop_map(Request::from).boxed(),
@@ -128,6 +134,11 @@ pub(super) fn response(key: ApiKey) -> BoxedStrategy<Response> {
         ApiKey::ApiVersions => api_versions_response().prop_map(Response::from).boxed(),
         ApiKey::CreateTopics => create_topics_response().prop_map(Response::from).boxed(),
         ApiKey::OffsetForLeaderEpoch => epoch_response().prop_map(Response::from).boxed(),
+        ApiKey::Vote => quorum::vote_response().prop_map(Response::from).boxed(),
+        ApiKey::BeginQuorumEpoch => quorum::begin_response().prop_map(Response::from).boxed(),
+        ApiKey::EndQuorumEpoch => quorum::end_response().prop_map(Response::from).boxed(),
+        ApiKey::DescribeQuorum => quorum::describe_response().prop_map(Response::from).boxed(),
+        ApiKey::FetchSnapshot => quorum::snapshot_response().prop_map(Response::from).boxed(),
         ApiKey::AlterPartition => alter_partition_response().prop_map(Response::from).boxed(),
         ApiKey::BrokerRegistration => registration_response().prop_map(Response::from).boxed(),
         ApiKey::BrokerHeartbeat => heartbeat_response().prop_map(Response::from).boxed(),
@@ -188,9 +199,9 @@ fn produce_response() -> impl Strategy<Value = ProduceResponse> {
         .prop_map(|(partitions, node_endpoints)| ProduceResponse { partitions, node_endpoints })
 }
 
-/// A leader that is known: an unknown one looks on the wire as if there were none.
+/// A leader, but not the one that looks on the wire as if there were none.
 fn leader() -> impl Strategy<Value = LeaderIdAndEpoch> {
-    (0..i32::MAX, leader_epoch()).prop_map(|(id, epoch)| LeaderIdAndEpoch { leader: NodeId(id), epoch })
+    quorum::current_leader().prop_filter("none is no leader", |leader| *leader != LeaderIdAndEpoch::NONE)
 }
 
 fn broker() -> impl Strategy<Value = MetadataBroker> {
@@ -252,16 +263,14 @@ fn fetch_request() -> impl Strategy<Value = FetchRequest> {
 fn fetch_response() -> impl Strategy<Value = FetchResponse> {
     let diverging = (leader_epoch(), 0..i64::MAX)
         .prop_map(|(epoch, end)| DivergingEpoch { epoch, end_offset: Offset(end) });
-    let snapshot =
-        (leader_epoch(), 0..i64::MAX).prop_map(|(epoch, end)| SnapshotId { end_offset: Offset(end), epoch });
     let aborted = any::<[i64; 2]>().prop_map(|[producer, first]| AbortedTransaction {
         producer_id: ProducerId(producer),
         first_offset: Offset(first),
     });
-    let tags = (option::of(diverging), option::of(leader()), option::of(snapshot));
+    let tags = (option::of(diverging), option::of(leader()), option::of(quorum::snapshot_id()));
     let rest = (vec(aborted, 0..3), node(), bytes());
     let partition = (partition_index(), error(), any::<[i64; 3]>(), tags, rest).prop_map(
-        |(partition, error, offsets, (diverging_epoch, current_leader, snapshot_id), rest)| {
+        |(partition, error, offsets, (diverging_epoch, current_leader, snapshot), rest)| {
             let (aborted_transactions, preferred_read_replica, records) = rest;
             FetchedPartition {
                 partition,
@@ -271,7 +280,7 @@ fn fetch_response() -> impl Strategy<Value = FetchResponse> {
                 log_start_offset: Offset(offsets[2]),
                 diverging_epoch,
                 current_leader,
-                snapshot_id,
+                snapshot,
                 aborted_transactions,
                 preferred_read_replica,
                 records,
