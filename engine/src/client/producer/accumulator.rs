@@ -284,12 +284,15 @@ mod tests {
 
     use super::*;
     use crate::config::Properties;
-    use crate::id::TopicName;
+    use crate::id::{ProducerId, TopicName};
 
     fn accumulator(settings: &[(&str, &str)]) -> Accumulator {
         let given: Properties =
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Accumulator::new(&ProducerConfig::from_properties(&given).expect("settings of a test"))
+        let mut accumulator =
+            Accumulator::new(&ProducerConfig::from_properties(&given).expect("settings of a test"));
+        accumulator.identify(Identity { id: ProducerId(7), epoch: 0 });
+        accumulator
     }
 
     fn partition() -> TopicPartition {

@@ -213,15 +213,10 @@ impl Replicas {
         });
         let host = &self.hosts[&leader];
         let mut fetched = FetchedPartition {
-            partition: fetch.partition,
-            error: ErrorCode::None,
             high_watermark: host.replica.high_watermark(),
             last_stable_offset: host.replica.high_watermark(),
             log_start_offset: host.replica.log().start_offset(),
-            diverging_epoch: None,
-            current_leader: None,
-            snapshot: None,
-            records: bytes::Bytes::new(),
+            ..FetchedPartition::new(fetch.partition)
         };
         match verdict {
             Err(error) => {
