@@ -11,7 +11,9 @@
 //! | | acks=1, another leader was elected after the acknowledgement, or the leader's own log was cut | allowed: the leader's copy was the only promise |
 //! | | acks=1 otherwise | broken |
 //! | | any acks, before an unclean election of the partition | allowed: `unclean.leader.election.enable=true` |
-//! | | acks=all, every in-sync replica lost its unsynced bytes with its machine's power, or as many replicas as `min.insync.replicas` did | allowed: `min.insync.replicas` if fewer than all replicas were in sync, else the flush settings |
+//! | | acks=all, every in-sync replica lost its unsynced bytes with its machine's power, or as many replicas as `min.insync.replicas` did | allowed: `min.insync.replicas` if fewer than all replicas were in sync, else the flush settings; if a flush had failed or lied there before, that fault of the disk |
+//! | | acks=all, the same with copies that were cut because bits had rotted | allowed: `disk-corrupt` |
+//! | | acks=all, a full, slow, stalled or unreadable disk | broken: an error is told before anything is acknowledged |
 //! | | acks=all otherwise | broken |
 //! | order reversed | idempotence, one session of the producer | broken, but after an unclean election or a loss with the power as above |
 //! | | idempotence, two sessions | allowed: `enable.idempotence=true` |
@@ -29,10 +31,12 @@
 //! | | otherwise | broken |
 //! | two leaders in one epoch | anything | broken |
 //! | replicas differ below the high watermark | while the cluster runs, after an unclean election or a loss with the power as above | allowed: followers cut what differs when they fetch |
+//! | | bits rotted in one of the logs | allowed: `disk-corrupt` |
 //! | | on the disks at the end, or otherwise | broken |
 //! | high watermark back | unclean election, or a loss with the power as above | allowed |
 //! | | otherwise | broken |
-//! | not recovered | anything | broken: all faults are healed by then |
+//! | not recovered | bits rotted in a log: nothing repairs them | allowed: `disk-corrupt` |
+//! | | otherwise | broken: all other faults are healed by then |
 //!
 //! What other settings rule out is off: `enable.idempotence` is what the producer does. Eligible leader replicas
 //! (KIP-966) are not built either: the last replica of an ISR may lead with less than it acknowledged after it lost
@@ -91,7 +95,7 @@ impl Excuse {
 #[must_use]
 pub fn judge(plan: &Plan, run: &RunOutcome, finding: &Finding) -> Verdict {
     if finding.violated == 0 {
-        return clean(run, finding);
+        return clean(plan, run, finding);
     }
     let evidence = Evidence { plan, run };
     let excuses: Vec<Option<Excuse>> = match finding.guarantee {
@@ -113,13 +117,14 @@ pub fn judge(plan: &Plan, run: &RunOutcome, finding: &Finding) -> Verdict {
         Guarantee::SingleLeaderPerEpoch => each(finding, |_| None),
         // At the end followers have cut what differs; until then a rewritten log and its old copies coexist.
         Guarantee::ReplicasIdenticalBelowHighWatermark => each(finding, |violation| {
-            violation.at.and_then(|_| evidence.committed_records_given_up(violation))
+            let given_up = violation.at.and_then(|_| evidence.committed_records_given_up(violation));
+            given_up.or_else(|| evidence.rot(violation))
         }),
         Guarantee::HighWatermarkNeverBack => {
             each(finding, |violation| evidence.committed_records_given_up(violation))
         }
-        // Every fault has been healed and every process runs again: nothing is left to excuse it.
-        Guarantee::Recovers => each(finding, |_| None),
+        // Every fault has been healed and every process runs again: only rot stays.
+        Guarantee::Recovers => each(finding, |_| evidence.any_rot()),
     };
     sum_up(&excuses)
 }
@@ -158,9 +163,20 @@ fn sum_up(excuses: &[Option<Excuse>]) -> Verdict {
     Verdict::Allowed { setting: settings.join(", "), sentence: sentences.join(" ") }
 }
 
-fn clean(run: &RunOutcome, finding: &Finding) -> Verdict {
+/// A fault of disks that changed no operation tests nothing, and it is what the scenario wanted to test.
+fn disk_fault_without_effect(plan: &Plan, run: &RunOutcome) -> Option<String> {
+    let mut faults = plan.faults.iter().zip(&run.faults);
+    let (planned, _) = faults
+        .find(|(planned, fault)| !planned.optional && fault.began.is_some() && fault.struck == Some(0))?;
+    Some(format!("fault {} ({}) changed no operation of a disk", planned.name, planned.action.name()))
+}
+
+fn clean(plan: &Plan, run: &RunOutcome, finding: &Finding) -> Verdict {
     if let Some(why) = &run.abandoned {
         return Verdict::NotTested { reason: format!("the run ended early: {why}") };
+    }
+    if let Some(reason) = disk_fault_without_effect(plan, run) {
+        return Verdict::NotTested { reason };
     }
     if finding.checked > 0 {
         return Verdict::Held;

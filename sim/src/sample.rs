@@ -164,6 +164,7 @@ pub(crate) fn outcome(seed: u64) -> RunOutcome {
         findings: Guarantee::ALL.iter().map(|guarantee| finding(*guarantee, 300, 0)).collect(),
         recovery: Recovery::After(Duration::from_millis(100)),
         faults: vec![FaultRecord {
+            struck: None,
             name: FAULT.to_owned(),
             began: Some(millis(11_000)),
             ended: Some(millis(23_000)),

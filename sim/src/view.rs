@@ -310,6 +310,18 @@ impl ClusterView {
         self.happenings.iter().filter(|happening| unfenced(&happening.what)).count()
     }
 
+    /// Whether a log of the process failed at the disk since it started.
+    #[must_use]
+    pub fn has_failed_logs(&self, node: NodeId) -> bool {
+        let own = self.happenings.iter().rev().filter(|happening| happening.node == Some(node));
+        let mut told = own.filter_map(|happening| match happening.what {
+            What::Event(Event::StorageFailed { .. }) => Some(true),
+            What::Started => Some(false),
+            _ => None,
+        });
+        told.next().unwrap_or(false)
+    }
+
     /// True if every partition is led with the controller's word.
     #[must_use]
     pub fn all_led(&self) -> bool {

@@ -66,6 +66,12 @@ pub struct FaultBand {
     pub start_ns: u64,
     /// To; equal to the start for a fault of a moment.
     pub end_ns: u64,
+    /// What it asks of hardware: `legal`, `rare` or `illegal`; empty in artifacts that do not say.
+    #[serde(default)]
+    pub hardware: String,
+    /// For a fault of disks: how many operations it changed.
+    #[serde(default)]
+    pub struck: Option<u64>,
 }
 
 /// One broker over time.

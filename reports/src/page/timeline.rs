@@ -68,12 +68,14 @@ fn faults(run: Run<'_>, exhibit: &Exhibit) -> Markup {
     let table = html! {
         table {
             thead { tr { th scope="col" { "Fault" } th scope="col" { "Action" } th scope="col" { "Target" }
-                th.number scope="col" { "From" } th.number scope="col" { "To" } } }
+                th.number scope="col" { "From" } th.number scope="col" { "To" } th scope="col" { "Hardware" }
+                th.number scope="col" { "Disk operations changed" } } }
             tbody {
                 @for fault in &exhibit.faults {
                     tr {
                         th scope="row" { code { (fault.name) } } td { (fault.action) } td { (fault.target) }
                         td.number { (format::moment(fault.start_ns)) } td.number { (format::moment(fault.end_ns)) }
+                        td { (fault.hardware) } td.number { (fault.struck.map_or_else(|| "–".to_owned(), format::count)) }
                     }
                 }
             }
@@ -84,7 +86,9 @@ fn faults(run: Run<'_>, exhibit: &Exhibit) -> Markup {
         shows: "Phases of the run, the steps of the story, and what was broken when.",
         says: &says,
         reading: "Each fault has a lane; its hatching tells the family: diagonal a crash, crossed the network, dashes a \
-                  disk, upright a pause. The target is the one that was chosen when the fault fired.",
+                  disk, upright a pause. The target is the one that was chosen when the fault fired. Hardware says \
+                  what the fault asks for: legal (sound machines do it), rare (they do it seldom and report it), or \
+                  illegal (only a device that breaks its contract does it).",
         drawing: chart::fault_band(run, &says),
         table: (!exhibit.faults.is_empty()).then_some(table),
     }

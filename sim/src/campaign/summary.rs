@@ -65,6 +65,8 @@ pub struct FaultFired {
     pub fault: String,
     /// Whether it fired.
     pub fired: bool,
+    /// For a fault of disks: how many operations it changed, or bits it turned over.
+    pub struck: Option<u64>,
     /// The recovery time; without end if it never came back.
     pub rto: Option<Duration>,
 }
@@ -218,6 +220,7 @@ fn faults(run: &RunOutcome, measured: &Measured) -> Vec<FaultFired> {
         .map(|fault| FaultFired {
             fault: fault.name.clone(),
             fired: fault.began.is_some(),
+            struck: fault.struck,
             rto: measured.recovery(&fault.name).and_then(super::super::measure::FaultRecovery::rto),
         })
         .collect()

@@ -16,7 +16,7 @@ use tribunal_engine::time::Instant;
 
 use super::{Checker, Finding, FinishedRun, Recovery};
 use crate::history::{History, ProducerInfo, Read, Reader, RecordId, Send, SendOutcome};
-use crate::run::RunOutcome;
+use crate::run::{FaultRecord, RunOutcome};
 use crate::scenario::{self, Plan};
 use crate::view::{ClusterView, Happening, PartitionView, Phase, What};
 
@@ -63,6 +63,7 @@ pub(crate) struct Sample {
     pub(crate) replica_logs: BTreeMap<(TopicPartition, NodeId), Bytes>,
     pub(crate) recovery: Recovery,
     pub(crate) plan: Plan,
+    pub(crate) faults: Vec<FaultRecord>,
     checker: Option<Box<dyn Checker>>,
     now: u64,
 }
@@ -84,6 +85,7 @@ impl Sample {
             replica_logs: BTreeMap::new(),
             recovery: Recovery::After(Duration::ZERO),
             plan: plan(&[]),
+            faults: Vec::new(),
             checker: None,
             now: 0,
         }
@@ -137,7 +139,7 @@ impl Sample {
             view: self.view.clone(),
             findings: super::all().iter_mut().map(|checker| checker.finish(&self.finished())).collect(),
             recovery: self.recovery.clone(),
-            faults: Vec::new(),
+            faults: self.faults.clone(),
             phases: vec![
                 (Phase::Load, Instant::START),
                 (Phase::FinalRead, Instant::from_nanos(50_000_000_000)),

@@ -10,7 +10,10 @@ use super::Streams;
 use super::style::Style;
 use super::words;
 use crate::scenario::Scenario;
+use crate::scenario::action::Hardware;
+use crate::scenario::disk_fault::{DiskFaultKind, DiskFaultPlan, FileKind};
 use crate::scenario::plan::{Origin, Plan, Trigger};
+use crate::scenario::target::TargetExpr;
 use crate::scenario::units::{DurationRange, show};
 use crate::verdict::Exit;
 
@@ -144,14 +147,44 @@ fn draw_faults(text: &mut String, plan: &Plan) -> std::fmt::Result {
                 format!("partition ({cut:?}) between {side_a} and {side_b}").to_lowercase()
             }
             Action::SlowLink { link: (a, b), .. } => format!("slow-link between {a} and {b}"),
-            other => format!("{} of {}", crate::export::action_name(other), fault.targets),
+            Action::Disk(disk) => format!("{} of {}", disk_fault(disk), disks(&fault.targets)),
+            other => format!("{} of {}", other.name(), fault.targets),
         };
         let duration =
             fault.duration.map_or_else(String::new, |duration| format!(" for {}", range(duration)));
         let optional = if fault.optional { ", optional" } else { "" };
-        writeln!(text, "fault        {}: {action}{duration}, {when}{optional}", fault.name)?;
+        let hardware = match fault.action.hardware() {
+            Hardware::Legal => String::new(),
+            hardware => format!(", {hardware} hardware"),
+        };
+        writeln!(text, "fault        {}: {action}{duration}, {when}{hardware}{optional}", fault.name)?;
     }
     Ok(())
+}
+
+fn disk_fault(fault: &DiskFaultPlan) -> String {
+    let figure = match fault.kind {
+        DiskFaultKind::Full { free } => format!(" ({free} bytes left)"),
+        DiskFaultKind::Corrupt { bits } => {
+            format!(" ({})", words::counted(usize::try_from(bits).unwrap_or(usize::MAX), "bit"))
+        }
+        DiskFaultKind::ReadError { share }
+        | DiskFaultKind::FsyncError { share }
+        | DiskFaultKind::FsyncLies { share } => format!(" ({} %)", share * 100.0),
+        DiskFaultKind::Slow { .. } | DiskFaultKind::Stall => String::new(),
+    };
+    let files = match fault.files {
+        FileKind::All => String::new(),
+        files => format!(", files {}", files.name()),
+    };
+    let partition =
+        fault.partition.as_ref().map_or_else(String::new, |partition| format!(", partition {partition}"));
+    format!("{}{figure}{files}{partition}", fault.kind.name())
+}
+
+fn disks(hosts: &TargetExpr) -> String {
+    let disks: Vec<String> = hosts.0.iter().map(|host| format!("disk({host})")).collect();
+    disks.join(", ")
 }
 
 fn range(range: DurationRange) -> String {

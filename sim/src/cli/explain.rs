@@ -1,15 +1,18 @@
-//! `tribunal explain`: what a code, a guarantee, a setting, a protocol variant, a profile or a word means.
+//! `tribunal explain`: what a code, a guarantee, a setting, an action, a protocol variant, a profile or a word means.
 
 use std::io;
 
 use clap::Args;
 use tribunal_engine::config::{KEYS, Key, Kind};
 use tribunal_engine::variant::ProtocolVariant;
+use tribunal_reports::glossary;
 
+use super::Streams;
 use super::style::{Style, hanging};
-use super::{Streams, words};
 use crate::export;
+use crate::scenario::action::{ACTIONS, Hardware};
 use crate::scenario::diagnostic::nearest;
+use crate::scenario::disk_fault::DiskFaultKind;
 use crate::scenario::profile::PROFILES;
 use crate::scenario::{Guarantee, codes};
 use crate::verdict::Exit;
@@ -21,6 +24,7 @@ Examples:
   tribunal explain T012                     a code of `tribunal check`
   tribunal explain no-acked-record-lost     a guarantee
   tribunal explain min.insync.replicas      a Kafka setting
+  tribunal explain fsync-error              an action of a fault
   tribunal explain truncate-to-high-watermark   a planted bug of the protocol
   tribunal explain cloud-3az                a profile
   tribunal explain high watermark           a word
@@ -54,7 +58,10 @@ fn known() -> Vec<&'static str> {
     known.extend(KEYS.iter().map(|key| key.name));
     known.extend(ProtocolVariant::NAMED.iter().map(|(name, ..)| *name));
     known.extend(PROFILES.iter().map(|profile| profile.name));
-    known.extend(words::GLOSSARY.iter().map(|(word, _)| *word));
+    known.extend(ACTIONS.iter().map(|(name, _)| *name));
+    known.extend(
+        glossary::WORDS.iter().flat_map(|word| std::iter::once(word.word).chain(word.also.iter().copied())),
+    );
     known
 }
 
@@ -84,8 +91,17 @@ fn explain(word: &str, style: Style) -> Vec<String> {
     for profile in PROFILES.iter().filter(|profile| profile.name == word) {
         found.push(entry(profile.name, "profile", &format!("{}.", capital(profile.description))));
     }
-    for (name, meaning) in words::GLOSSARY.iter().filter(|(name, _)| name.eq_ignore_ascii_case(word)) {
-        found.push(entry(name, "word", meaning));
+    for (name, meaning) in ACTIONS.iter().filter(|(name, _)| *name == word) {
+        let disk = DiskFaultKind::NAMED.iter().find(|(disk, _)| disk == name);
+        let hardware = disk.map_or(Hardware::Legal, |(_, hardware)| *hardware);
+        found.push(entry(name, &format!("action, {hardware} hardware"), meaning));
+    }
+    if let Some(found_word) = glossary::find(word) {
+        let kafka = match found_word.kafka {
+            "" => String::new(),
+            kafka => format!(" Kafka: {}.", kafka.replace('`', "")),
+        };
+        found.push(entry(found_word.word, "word", &format!("{}{kafka}", found_word.meaning)));
     }
     if matches!(word, "exit codes" | "exit code" | "exit-codes" | "exit") {
         let lines: Vec<String> =

@@ -15,14 +15,16 @@ use std::rc::Rc;
 use bytes::{Bytes, BytesMut};
 use tribunal_engine::broker::{Broker, BrokerSettings};
 use tribunal_engine::controller::{Controller, ControllerSettings};
-use tribunal_engine::driver::{Observer, start_broker, start_controller};
+use tribunal_engine::driver::{
+    BootError, Clock as _, Observer, Platform as _, start_broker, start_controller,
+};
 use tribunal_engine::event::Event;
 use tribunal_engine::id::{Endpoint, IncarnationId, NodeId, TopicPartition};
 use tribunal_engine::rng::Rng;
 use tribunal_engine::time::{Duration, Instant, Now};
 
 pub use recorder::Recorder;
-pub use world::{Host, NetworkFault, World};
+pub use world::{DiskFault, Host, NetworkFault, World};
 
 use crate::runtime::{
     HostId, HostStatus, LineSink, Paused, RuntimeSettings, SimHandle, SimPlatform, Simulation,
@@ -37,6 +39,8 @@ pub const CONTROLLER: NodeId = NodeId(100);
 /// The host of the scenario's own clients: topic creation, the recovery probe, the final read.
 pub const OPERATOR: &str = "operator";
 const CLUSTER_ID: &str = "tribunal";
+/// How long a broker that could not read its disk at boot waits before it is started again.
+const START_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Makes the work of a client process, on every boot anew.
 pub type ClientProcess = Rc<dyn Fn(SimPlatform) -> Pin<Box<dyn Future<Output = ()>>>>;
@@ -168,7 +172,7 @@ impl Cluster {
     #[must_use]
     pub fn log_on_disk(&self, broker: NodeId, partition: &TopicPartition) -> Bytes {
         let Some(host) = self.nodes.get(&broker) else { return Bytes::new() };
-        let directory = format!("{}-{}", partition.topic, partition.partition);
+        let directory = Cluster::log_directory(partition);
         let mut files: Vec<_> = self.simulation.files(*host).into_iter().map(|status| status.file).collect();
         files.retain(|file| *file.directory == *directory && file.name.ends_with(".log"));
         files.sort();
@@ -196,6 +200,11 @@ impl Cluster {
         self.recorder.take(&Happening { at: self.now(), node, what });
     }
 
+    /// The directory of a replica's log on its broker's disk.
+    fn log_directory(partition: &TopicPartition) -> String {
+        format!("{}-{}", partition.topic, partition.partition)
+    }
+
     fn start_process(&mut self, node: NodeId) {
         let host = self.nodes[&node];
         let boot = self.boots.entry(node).and_modify(|boot| *boot += 1).or_insert(1);
@@ -220,8 +229,13 @@ impl Cluster {
         } else {
             let settings = self.broker_settings(node, stream);
             self.simulation.spawn(host, "broker", async move {
-                if let Err(error) = start_broker(platform, settings, observer).await {
-                    panic!("broker {node} could not start: {error}");
+                loop {
+                    match start_broker(platform.clone(), settings.clone(), observer.clone()).await {
+                        Ok(()) => return,
+                        // Its disk cannot be read; whoever watches over the process starts it again.
+                        Err(BootError::Disk(_)) => platform.clock().sleep(START_AGAIN_AFTER).await,
+                        Err(error) => panic!("broker {node} could not start: {error}"),
+                    }
                 }
             });
         }

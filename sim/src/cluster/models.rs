@@ -1,8 +1,14 @@
 //! From the figures of a plan to the settings of the runtime.
 
+use std::sync::Arc;
+
 use tribunal_engine::time::Duration;
 
-use crate::runtime::{CpuSettings, DiskSettings, HostSettings, Latency, NetworkSettings, PowerLoss};
+use super::Cluster;
+use crate::runtime::{
+    CpuSettings, DiskFault, DiskScope, DiskSettings, HostSettings, Latency, NetworkSettings, PowerLoss,
+};
+use crate::scenario::disk_fault::{DiskFaultKind, DiskFaultPlan};
 use crate::scenario::distribution::Distribution;
 use crate::scenario::plan::{ClusterPlan, OnPowerLoss};
 use crate::scenario::profile::NetworkModel;
@@ -45,6 +51,24 @@ pub(super) fn power_loss(model: OnPowerLoss) -> PowerLoss {
         OnPowerLoss::TornLastBatch => PowerLoss::TornTail,
         OnPowerLoss::RandomSubset => PowerLoss::LosePages,
     }
+}
+
+/// The fault of the runtime; none for rot, which is not one of a time.
+pub(super) fn disk_fault(kind: DiskFaultKind) -> Option<DiskFault> {
+    Some(match kind {
+        DiskFaultKind::Full { free } => DiskFault::Full { free },
+        DiskFaultKind::Slow { latency: slower } => DiskFault::Slow { extra: latency(slower) },
+        DiskFaultKind::Stall => DiskFault::Stall,
+        DiskFaultKind::ReadError { share } => DiskFault::ReadError { share },
+        DiskFaultKind::FsyncError { share } => DiskFault::SyncError { share },
+        DiskFaultKind::FsyncLies { share } => DiskFault::SyncLie { share },
+        DiskFaultKind::Corrupt { .. } => return None,
+    })
+}
+
+pub(super) fn disk_scope(fault: &DiskFaultPlan) -> DiskScope {
+    let directory = fault.partition.as_ref().map(|partition| Arc::from(Cluster::log_directory(partition)));
+    DiskScope { directory, endings: fault.files.endings() }
 }
 
 /// A shape by percentiles becomes a floor with an exponential tail through its median and its 99th percentile.

@@ -6,7 +6,8 @@ use tribunal_engine::id::NodeId;
 use tribunal_engine::time::Instant;
 
 use super::{Cluster, models};
-use crate::runtime::{Direction, FaultId, HostId, SlowLink};
+use crate::runtime::{Direction, DiskFaultId, FaultId, HostId, SlowLink};
+use crate::scenario::disk_fault::{DiskFaultKind, DiskFaultPlan};
 use crate::scenario::distribution::Distribution;
 use crate::scenario::plan::Cut;
 use crate::view::{ClusterView, What};
@@ -23,6 +24,13 @@ pub enum Host {
 /// A network fault that can be ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NetworkFault(Vec<FaultId>);
+
+/// A fault of disks that can be mended, and what it has struck already.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct DiskFault {
+    active: Vec<(HostId, DiskFaultId)>,
+    struck: u64,
+}
 
 /// What faults can do and see.
 pub trait World {
@@ -48,6 +56,12 @@ pub trait World {
     fn slow_link(&mut self, one: &[Host], other: &[Host], latency: Distribution) -> NetworkFault;
     /// Ends a network fault.
     fn heal(&mut self, fault: NetworkFault);
+    /// Something is wrong with the disks of `hosts`.
+    fn break_disks(&mut self, hosts: &[Host], fault: &DiskFaultPlan) -> DiskFault;
+    /// Mends a fault of disks. Answers how many operations (or bits, if they rotted) it struck.
+    fn mend_disks(&mut self, fault: DiskFault) -> u64;
+    /// Starts a broker that runs with failed logs again, as its operator does once the disk is mended.
+    fn restart_if_logs_failed(&mut self, host: &Host);
 }
 
 impl Cluster {
@@ -136,6 +150,32 @@ impl World for Cluster {
     fn heal(&mut self, fault: NetworkFault) {
         for fault in fault.0 {
             self.simulation.heal(fault);
+        }
+    }
+
+    fn break_disks(&mut self, hosts: &[Host], fault: &DiskFaultPlan) -> DiskFault {
+        let scope = models::disk_scope(fault);
+        let mut broken = DiskFault::default();
+        for host in self.host_ids(hosts) {
+            if let DiskFaultKind::Corrupt { bits } = fault.kind {
+                broken.struck += self.simulation.corrupt_disk(host, &scope, bits).len() as u64;
+            } else if let Some(kind) = models::disk_fault(fault.kind) {
+                broken.active.push((host, self.simulation.disk_fault(host, kind, scope.clone())));
+            }
+        }
+        broken
+    }
+
+    fn mend_disks(&mut self, fault: DiskFault) -> u64 {
+        let mended = fault.active.into_iter().map(|(host, id)| self.simulation.mend_disk(host, id));
+        fault.struck + mended.sum::<u64>()
+    }
+
+    fn restart_if_logs_failed(&mut self, host: &Host) {
+        let Host::Node(node) = host else { return };
+        if self.is_up(self.host_id(host)) && self.observe(|view| view.has_failed_logs(*node)) {
+            self.crash(host);
+            self.start(host);
         }
     }
 }

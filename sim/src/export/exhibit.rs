@@ -7,7 +7,6 @@ use super::{identity, isr, lag, lanes, loss, story, windows};
 use crate::campaign::{Rank, RunSummary};
 use crate::measure::{Measured, active};
 use crate::run::RunOutcome;
-use crate::scenario::plan::Action;
 use crate::scenario::{Plan, Scenario};
 use crate::view::{Phase, What};
 
@@ -71,19 +70,6 @@ fn phases(run: &RunOutcome, measured: &Measured) -> Vec<PhaseBand> {
         .collect()
 }
 
-/// Name of an action in scenario files.
-#[must_use]
-pub(crate) fn action_name(action: &Action) -> &'static str {
-    match action {
-        Action::Crash => "crash",
-        Action::PowerLoss => "power-loss",
-        Action::Restart => "restart",
-        Action::Pause => "pause",
-        Action::Partition { .. } => "partition",
-        Action::SlowLink { .. } => "slow-link",
-    }
-}
-
 fn faults(plan: &Plan, run: &RunOutcome, measured: &Measured) -> Vec<FaultBand> {
     let mut bands: Vec<FaultBand> = run
         .faults
@@ -93,10 +79,12 @@ fn faults(plan: &Plan, run: &RunOutcome, measured: &Measured) -> Vec<FaultBand> 
             let planned = plan.faults.iter().find(|planned| planned.name == fault.name);
             Some(FaultBand {
                 name: fault.name.clone(),
-                action: planned.map_or("", |planned| action_name(&planned.action)).to_owned(),
+                action: planned.map_or("", |planned| planned.action.name()).to_owned(),
                 target: fault.targets.join(", "),
                 start_ns: span.start.as_nanos(),
                 end_ns: span.end.as_nanos(),
+                hardware: planned.map_or_else(String::new, |planned| planned.action.hardware().to_string()),
+                struck: fault.struck,
             })
         })
         .collect();

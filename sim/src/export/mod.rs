@@ -21,7 +21,6 @@ use tribunal_reports::artifact::{
     Scenario as Source, SourceMark,
 };
 
-pub(crate) use exhibit::action_name;
 pub use exhibit::exhibit;
 pub use guarantee::how_checked;
 pub use identity::{ENGINE_VERSION, leading_case, quoted, replay_command, run_id};

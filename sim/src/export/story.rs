@@ -11,7 +11,8 @@ use tribunal_reports::format;
 use crate::measure::{FaultRecovery, Measured, leaders_at};
 use crate::run::RunOutcome;
 use crate::scenario::Plan;
-use crate::scenario::plan::Trigger;
+use crate::scenario::action::Hardware;
+use crate::scenario::plan::{Action, Trigger};
 use crate::view::{Happening, Phase, What};
 
 /// Sentences in a story.
@@ -71,10 +72,18 @@ fn load_began(plan: &Plan, run: &RunOutcome) -> Option<Candidate> {
     Some(Candidate { at, weight: 30, text })
 }
 
+/// The action's name, and what it asks of hardware if that is more than sound machines do.
+fn described(action: &Action) -> String {
+    match action.hardware() {
+        Hardware::Legal => action.name().to_owned(),
+        hardware => format!("{}, {hardware} hardware", action.name()),
+    }
+}
+
 fn of_fault(plan: &Plan, run: &RunOutcome, fault: &crate::run::FaultRecord) -> Vec<Candidate> {
     let Some(at) = fault.began else { return Vec::new() };
     let planned = plan.faults.iter().find(|planned| planned.name == fault.name);
-    let action = planned.map_or("", |planned| super::exhibit::action_name(&planned.action));
+    let action = planned.map_or_else(String::new, |planned| described(&planned.action));
     let because = match planned.map(|planned| &planned.trigger) {
         Some(Trigger::When(condition)) => format!(", because {condition}"),
         Some(Trigger::At(_)) | None => String::new(),
@@ -96,7 +105,10 @@ fn of_fault(plan: &Plan, run: &RunOutcome, fault: &crate::run::FaultRecord) -> V
     let text = format!("Fault {} ({action}) hits {targets}{because}.{led}", fault.name);
     let mut told = vec![Candidate { at, weight: 100, text }];
     if let Some(ended) = fault.ended.filter(|ended| *ended > at) {
-        let text = format!("Fault {} ends after {}.", fault.name, seconds(at, ended));
+        let struck = fault.struck.map_or_else(String::new, |struck| {
+            format!(" It changed {}.", format::plural(struck, "disk operation"))
+        });
+        let text = format!("Fault {} ends after {}.{struck}", fault.name, seconds(at, ended));
         told.push(Candidate { at: ended, weight: 40, text });
     }
     told
@@ -186,12 +198,13 @@ fn of_happening(happening: &Happening) -> Option<Candidate> {
                 ),
             )
         }
-        What::Event(Event::RecoveryCut { partition, at, bytes, .. }) => {
+        What::Event(Event::RecoveryCut { partition, at, bytes, reason }) => {
             let size = format::bytes(*bytes);
             (
                 85,
                 format!(
-                    "Broker {node} finds a damaged tail of {size} in {partition} and cuts it at offset {at}."
+                    "Broker {node} finds a damaged tail in its log of {partition} ({reason}) and cuts {size} at \
+                     offset {at}."
                 ),
             )
         }

@@ -11,6 +11,7 @@
 //! | pause      | the process stands still             | it goes on                            |
 //! | partition  | messages between the sides are held  | they arrive, with the retransmission  |
 //! | slow-link  | messages take longer                 | they do not                           |
+//! | disk-...   | operations fail, lie or wait         | they do not; brokers whose logs went offline start again |
 
 mod facts;
 mod schedule;

@@ -5,9 +5,10 @@ use tribunal_engine::time::{Duration, Instant};
 
 use super::facts::RunningFacts;
 use super::target::{resolve, resolve_one, rest};
-use crate::cluster::{Cluster, Host, NetworkFault, World, host_name};
+use crate::cluster::{Cluster, DiskFault, Host, NetworkFault, World, host_name};
 use crate::run::FaultRecord;
 use crate::scenario::Plan;
+use crate::scenario::disk_fault::DiskFaultKind;
 use crate::scenario::plan::{Action, FaultPlan, Trigger};
 use crate::scenario::target::Target;
 use crate::view::What;
@@ -35,9 +36,16 @@ enum State {
     /// Fires when its expression becomes true.
     Watches,
     /// Acts; ends at this time, or with the load.
-    Active { until: Option<Instant>, hits: Vec<Host>, network: Option<NetworkFault> },
+    Active { until: Option<Instant>, hits: Vec<Host>, undo: Undo },
     /// Over, or never to come.
     Done,
+}
+
+/// What has to be taken back when a fault ends, besides starting what was stopped.
+enum Undo {
+    Nothing,
+    Network(NetworkFault),
+    Disks(DiskFault),
 }
 
 impl Schedule {
@@ -50,8 +58,9 @@ impl Schedule {
                 Trigger::At(range) => State::Waits(load_began.after(range.at(rng.unit()))),
                 Trigger::When(_) => State::Watches,
             };
-            let record =
-                FaultRecord { name: plan.name.clone(), began: None, ended: None, targets: Vec::new() };
+            let struck = matches!(plan.action, Action::Disk(_)).then_some(0);
+            let name = plan.name.clone();
+            let record = FaultRecord { name, began: None, ended: None, targets: Vec::new(), struck };
             Armed { plan: plan.clone(), rng, state, record }
         };
         Schedule { faults: plan.faults.iter().map(arm).collect(), load_began }
@@ -122,7 +131,7 @@ impl Armed {
     fn begin(&mut self, cluster: &mut Cluster) {
         let now = cluster.now();
         let duration = self.plan.duration.map(|range| range.at(self.rng.unit()));
-        let (hits, network) = self.act(cluster);
+        let (hits, undo) = self.act(cluster);
         if hits.is_empty() {
             // Nobody to hit at this moment: a trigger by state may find somebody later.
             if matches!(self.state, State::Waits(_)) {
@@ -133,7 +142,7 @@ impl Armed {
         let targets: Vec<String> = hits.iter().map(describe).collect();
         let what = What::FaultBegan {
             fault: self.plan.name.clone(),
-            action: action_name(&self.plan.action).to_owned(),
+            action: self.plan.action.name().to_owned(),
             targets: targets.join(", "),
         };
         cluster.note_fault(what);
@@ -142,26 +151,29 @@ impl Armed {
         let until = match (&self.plan.action, duration) {
             (_, Some(duration)) => Some(now.after(duration)),
             (Action::Restart, None) => Some(now),
+            (Action::Disk(fault), None) if matches!(fault.kind, DiskFaultKind::Corrupt { .. }) => Some(now),
             (_, None) => None,
         };
-        self.state = State::Active { until, hits, network };
+        self.state = State::Active { until, hits, undo };
     }
 
-    fn act(&mut self, cluster: &mut Cluster) -> (Vec<Host>, Option<NetworkFault>) {
+    fn act(&mut self, cluster: &mut Cluster) -> (Vec<Host>, Undo) {
         let mut hits = resolve(&self.plan.targets, cluster, &mut self.rng);
-        let network = match &self.plan.action {
+        let undo = match &self.plan.action {
             Action::Crash | Action::Restart => {
                 hits.iter().for_each(|host| cluster.crash(host));
-                None
+                Undo::Nothing
             }
             Action::PowerLoss => {
                 hits.iter().for_each(|host| cluster.power_loss(host));
-                None
+                Undo::Nothing
             }
             Action::Pause => {
                 hits.iter().for_each(|host| cluster.pause(host));
-                None
+                Undo::Nothing
             }
+            Action::Disk(_) if hits.is_empty() => Undo::Nothing,
+            Action::Disk(fault) => Undo::Disks(cluster.break_disks(&hits, fault)),
             Action::Partition { side_a, side_b, cut } => {
                 let a = resolve(side_a, cluster, &mut self.rng);
                 let b = if side_b.0.contains(&Target::Rest) {
@@ -170,26 +182,26 @@ impl Armed {
                     resolve(side_b, cluster, &mut self.rng)
                 };
                 if a.is_empty() || b.is_empty() {
-                    return (Vec::new(), None);
+                    return (Vec::new(), Undo::Nothing);
                 }
                 hits.clone_from(&a);
-                Some(cluster.partition(&a, &b, *cut))
+                Undo::Network(cluster.partition(&a, &b, *cut))
             }
             Action::SlowLink { link: (one, other), latency } => {
                 let a = resolve_one(one, cluster, &mut self.rng);
                 let b = resolve_one(other, cluster, &mut self.rng);
                 if a.is_empty() || b.is_empty() {
-                    return (Vec::new(), None);
+                    return (Vec::new(), Undo::Nothing);
                 }
                 hits = a.iter().chain(&b).cloned().collect();
-                Some(cluster.slow_link(&a, &b, *latency))
+                Undo::Network(cluster.slow_link(&a, &b, *latency))
             }
         };
-        (hits, network)
+        (hits, undo)
     }
 
     fn end(&mut self, cluster: &mut Cluster) {
-        let State::Active { hits, network, .. } = std::mem::replace(&mut self.state, State::Done) else {
+        let State::Active { hits, undo, .. } = std::mem::replace(&mut self.state, State::Done) else {
             return;
         };
         match self.plan.action {
@@ -197,10 +209,16 @@ impl Armed {
                 hits.iter().for_each(|host| cluster.start(host));
             }
             Action::Pause => hits.iter().for_each(|host| cluster.resume(host)),
-            Action::Partition { .. } | Action::SlowLink { .. } => {}
+            Action::Partition { .. } | Action::SlowLink { .. } | Action::Disk(_) => {}
         }
-        if let Some(network) = network {
-            cluster.heal(network);
+        match undo {
+            Undo::Nothing => {}
+            Undo::Network(network) => cluster.heal(network),
+            Undo::Disks(disks) => {
+                self.record.struck = Some(cluster.mend_disks(disks));
+                // A log that failed stays offline until its broker starts again (KIP-112).
+                hits.iter().for_each(|host| cluster.restart_if_logs_failed(host));
+            }
         }
         self.record.ended = Some(cluster.now());
         cluster.note_fault(What::FaultEnded { fault: self.plan.name.clone() });
@@ -211,17 +229,5 @@ fn describe(host: &Host) -> String {
     match host {
         Host::Node(node) => host_name(*node).replace('-', " "),
         Host::Client(name) => format!("client {name}"),
-    }
-}
-
-/// The action's name in scenario files.
-fn action_name(action: &Action) -> &'static str {
-    match action {
-        Action::Crash => "crash",
-        Action::PowerLoss => "power-loss",
-        Action::Restart => "restart",
-        Action::Pause => "pause",
-        Action::Partition { .. } => "partition",
-        Action::SlowLink { .. } => "slow-link",
     }
 }

@@ -50,6 +50,7 @@ pub(super) fn resolve_one(target: &Target, world: &impl World, rng: &mut Rng) ->
         }),
         Target::Consumer(name) => clients(world, |host| host == name),
         Target::Rest => rest(&[], world),
+        Target::Disk(host) => resolve_one(host, world, rng),
         Target::Link(one, other) => {
             let mut hosts = resolve_one(one, world, rng);
             hosts.extend(resolve_one(other, world, rng));

@@ -51,7 +51,7 @@ fn gone(
         }),
         Acks::All => {
             let epoch = evidence.epoch_of_batch(partition, offset, given);
-            evidence.too_many_lost_power(partition, offset, Some(epoch))
+            evidence.too_many_copies_lost(partition, offset, Some(epoch))
         }
     }
 }
@@ -140,7 +140,7 @@ pub(super) fn disagreement(evidence: &Evidence<'_>, one: &Disagreement) -> Optio
         return evidence
             .unclean_election(&one.partition)
             .map(|_| unclean())
-            .or_else(|| evidence.too_many_lost_power(&one.partition, one.offset, None));
+            .or_else(|| evidence.too_many_copies_lost(&one.partition, one.offset, None));
     };
     // The offset is free for another record exactly if the acknowledged one may be gone from it.
     let acks = history.producers.get(record.producer as usize)?.acks;
@@ -151,7 +151,7 @@ pub(super) fn disagreement(evidence: &Evidence<'_>, one: &Disagreement) -> Optio
 /// themselves, and with nothing else.
 fn state_lost(evidence: &Evidence<'_>, partition: &TopicPartition, offset: Offset) -> Option<Excuse> {
     let unclean = evidence.unclean_election(partition).map(|_| unclean());
-    unclean.or_else(|| evidence.too_many_lost_power(partition, offset, None))
+    unclean.or_else(|| evidence.too_many_copies_lost(partition, offset, None))
 }
 
 fn repeats(config: &ProducerConfig) -> bool {

@@ -4,10 +4,12 @@ use tribunal_engine::event::ElectionReason;
 use tribunal_engine::id::NodeId;
 use tribunal_engine::message::Acks;
 use tribunal_engine::offset::Offset;
+use tribunal_engine::time::Instant;
 
 use super::*;
 use crate::checker::Recovery;
 use crate::checker::sample::{Sample, plan};
+use crate::run::FaultRecord;
 use crate::view::What;
 
 const MANY_IN_FLIGHT: (&str, &str) = ("= 5, \"retries\" = 10", "= 5, \"retries\" = 10");
@@ -175,6 +177,74 @@ fn a_loss_of_the_only_copy_that_min_insync_replicas_1_asked_for_names_that_setti
     acked_on(&mut sample, Acks::All, &[1], &[1]);
     sample.power_cycle(1, 0);
     assert_eq!(setting(&verdict(&sample, Guarantee::NoAckedRecordLost)), "min.insync.replicas=1");
+}
+
+/// A fault of the disk of each broker, before anything else happens, that struck so many operations.
+fn disk_fault(sample: &mut Sample, action: &str, struck: u64) {
+    let table = format!(
+        "topics = [\"orders\"]\n[fault.disk]\nat = \"1s\"\naction = \"{action}\"\ntarget = \"disk(all-brokers)\"\n"
+    );
+    sample.plan = plan(&[("topics = [\"orders\"]\n", &table)]);
+    sample.faults.push(FaultRecord {
+        name: "disk".to_owned(),
+        began: Some(Instant::START),
+        ended: Some(Instant::from_nanos(u64::MAX)),
+        targets: (1..=3).map(|broker| format!("broker {broker}")).collect(),
+        struck: Some(struck),
+    });
+}
+
+#[test]
+fn a_loss_after_lying_flushes_and_the_power_loss_of_every_replica_names_the_lie() {
+    let mut sample = Sample::new();
+    disk_fault(&mut sample, "fsync-lies", 7);
+    acked_on(&mut sample, Acks::All, &[1, 2, 3], &[1, 2, 3]);
+    for broker in 1..=3 {
+        sample.power_cycle(broker, 0);
+    }
+    let verdict = verdict(&sample, Guarantee::NoAckedRecordLost);
+    assert_eq!(setting(&verdict), "fsync-lies (illegal hardware)");
+}
+
+#[test]
+fn a_loss_with_one_copy_whose_flush_failed_is_broken() {
+    let mut sample = Sample::new();
+    disk_fault(&mut sample, "fsync-error", 7);
+    acked_on(&mut sample, Acks::All, &[1, 2], &[1, 2]);
+    sample.power_cycle(1, 0);
+    assert_eq!(verdict(&sample, Guarantee::NoAckedRecordLost), Verdict::Broken);
+}
+
+#[test]
+fn a_loss_on_a_full_disk_is_broken() {
+    let mut sample = Sample::new();
+    disk_fault(&mut sample, "disk-full", 7);
+    acked_on(&mut sample, Acks::All, &[1, 2], &[1, 2]);
+    assert_eq!(verdict(&sample, Guarantee::NoAckedRecordLost), Verdict::Broken);
+}
+
+#[test]
+fn rot_excuses_replicas_that_differ_and_a_cluster_that_does_not_come_back() {
+    for (action, allowed) in [("disk-corrupt", true), ("disk-full", false)] {
+        let mut sample = Sample::new();
+        disk_fault(&mut sample, action, 1);
+        for guarantee in [Guarantee::ReplicasIdenticalBelowHighWatermark, Guarantee::Recovers] {
+            let verdict = event_verdict(&sample, guarantee, false, 0);
+            assert_eq!(matches!(verdict, Verdict::Allowed { .. }), allowed, "{action} {guarantee}");
+        }
+    }
+}
+
+#[test]
+fn a_fault_of_disks_that_changed_nothing_tests_nothing() {
+    let mut sample = Sample::new();
+    disk_fault(&mut sample, "fsync-error", 0);
+    acked_on(&mut sample, Acks::All, &[1, 2], &[1, 2]);
+    sample.log_is(&[(0, 0, 0)]);
+    assert_eq!(
+        verdict(&sample, Guarantee::NoAckedRecordLost),
+        Verdict::NotTested { reason: "fault disk (fsync-error) changed no operation of a disk".to_owned() }
+    );
 }
 
 #[test]
@@ -368,7 +438,7 @@ fn a_skipped_record_is_allowed_only_after_an_unclean_election() {
 fn event_verdict(sample: &Sample, guarantee: Guarantee, at: bool, offset: i64) -> Verdict {
     let run = sample.outcome();
     let violation = Violation {
-        at: at.then(|| tribunal_engine::time::Instant::from_nanos(40_000_000_000)),
+        at: at.then(|| Instant::from_nanos(40_000_000_000)),
         partition: Some(sample.partition.clone()),
         offset: Some(Offset(offset)),
         broker: Some(NodeId(1)),

@@ -21,6 +21,8 @@ pub struct FaultRecord {
     pub ended: Option<Instant>,
     /// Whom it hit: `broker 2`, `producer checkout-0`.
     pub targets: Vec<String>,
+    /// For a fault of disks: how many operations it changed, or bits it turned over. `None` for other faults.
+    pub struck: Option<u64>,
 }
 
 /// A finished run.

@@ -15,7 +15,7 @@
 //! | `flow`       | order and window of one direction of a connection                           |
 //! | `link`       | latency, bandwidth, loss, partitions between two hosts                      |
 //! | `stream`     | sockets                                                                     |
-//! | `disk`       | page cache, durability, device time, power loss                             |
+//! | `disk`       | page cache, durability, device time, power loss, faults of the disk         |
 //! | `trace`      | the hash over all events, and their lines                                   |
 //! | `platform`   | the engine's traits over all this                                           |
 //! | `stock`      | the same traits over stock `turmoil::Sim`, apart from all the above         |
@@ -43,7 +43,7 @@ mod trace;
 
 pub use clock::{ClockSettings, SimClock, WALL_START_MS};
 pub use cpu::CpuSettings;
-pub use disk::{DiskSettings, FileStatus, PowerLoss, SimDisk};
+pub use disk::{DiskFault, DiskFaultId, DiskScope, DiskSettings, FileStatus, PowerLoss, SimDisk};
 pub use host::{HostId, HostSettings, HostStatus};
 pub use latency::Latency;
 pub use link::{Direction, FaultId, LinkTraffic, NetworkSettings, SlowLink};

@@ -12,7 +12,7 @@ use tribunal_engine::time::{Instant, Now};
 
 use super::clock::{ClockSettings, SimClock};
 use super::core::Runtime;
-use super::disk::{FileStatus, PowerLoss};
+use super::disk::{DiskFault, DiskFaultId, DiskScope, FileStatus, PowerLoss};
 use super::host::{HostId, HostSettings, HostStatus};
 use super::latency::Latency;
 use super::link::{Direction, FaultId, LinkTraffic, NetworkSettings, SlowLink};
@@ -233,6 +233,32 @@ impl Simulation {
     pub fn set_cpu_slowdown(&mut self, host: HostId, slowdown: f64) {
         self.runtime.fault(host, format_args!("cpu slowdown {slowdown}"));
         self.runtime.hosts.borrow_mut()[host.index()].cpu.set_slowdown(slowdown);
+    }
+
+    /// Something is wrong with a host's disk, for the files in `scope`, until it is mended. Belongs to the machine: it
+    /// outlives processes and power losses.
+    pub fn disk_fault(&mut self, host: HostId, fault: DiskFault, scope: DiskScope) -> DiskFaultId {
+        self.runtime.fault(host, format_args!("disk {fault:?} {scope:?}"));
+        self.runtime.hosts.borrow()[host.index()].disk.borrow_mut().begin_fault(fault, scope)
+    }
+
+    /// Mends a fault of a host's disk. Answers how many operations it struck.
+    pub fn mend_disk(&mut self, host: HostId, fault: DiskFaultId) -> u64 {
+        self.runtime.fault(host, format_args!("disk mended {fault:?}"));
+        let (struck, stalled) = self.runtime.hosts.borrow()[host.index()].disk.borrow_mut().end_fault(fault);
+        for waker in stalled {
+            waker.wake();
+        }
+        struck
+    }
+
+    /// Turns bits over on a host's disk, in the files in `scope`, for good. Answers in which files and where.
+    pub fn corrupt_disk(&mut self, host: HostId, scope: &DiskScope, bits: u32) -> Vec<(FileName, u64)> {
+        let places = self.runtime.hosts.borrow()[host.index()].disk.borrow_mut().corrupt(scope, bits);
+        for (file, position) in &places {
+            self.runtime.fault(host, format_args!("rot in {file} at {position}"));
+        }
+        places
     }
 
     /// What every link has carried.

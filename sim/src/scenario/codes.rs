@@ -80,7 +80,7 @@ codes! {
     BAD_TARGET = "T015" local "not a target":
         "Targets: `broker 2`, `controller`, `all-brokers`, `leader(orders/0)`, `followers(orders/0)`, \
          `any-follower(orders/0)`, `isr(orders/0)`, `producer NAME`, `consumer NAME`, `rest` (side-b of a partition \
-         only), `link(A, B)` (slow-link only), or a list of them. They are resolved when the fault fires.";
+         only), `link(A, B)` (slow-link only), `disk(...)` of brokers (actions on disks only), or a list of them. They are resolved when the fault fires.";
     BAD_EXPRESSION = "T016" local "not an expression":
         "An expression compares values: `time >= 10s and unreplicated(orders/0) >= 20`. Operators: < <= == != >= >, \
          and, or, not, parentheses. Windows in expectations: `outside faults`, `during FAULT`.";

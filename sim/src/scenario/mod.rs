@@ -9,8 +9,10 @@
 //! refused by name, never ignored. A plan is data: nothing here runs anything, draws random numbers or knows the
 //! simulation. `scenarios/README.md` describes the format for people who write files.
 
+pub mod action;
 pub mod codes;
 pub mod diagnostic;
+pub mod disk_fault;
 pub mod distribution;
 pub mod expect;
 pub mod expr;

@@ -10,6 +10,7 @@ use tribunal_engine::config::{BrokerConfig, ConsumerConfig, ProducerConfig, Prop
 use tribunal_engine::id::{NodeId, TopicName};
 use tribunal_engine::variant::ProtocolVariant;
 
+use super::disk_fault::DiskFaultPlan;
 use super::distribution::Distribution;
 use super::expect::Expectation;
 use super::expr::Expr;
@@ -255,6 +256,8 @@ pub enum Action {
         /// Latency of each message while the fault lasts.
         latency: Distribution,
     },
+    /// Something is wrong with the disks of the targets.
+    Disk(DiskFaultPlan),
 }
 
 /// Direction of a partition.

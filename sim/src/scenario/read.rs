@@ -230,6 +230,7 @@ impl<'t> Section<'t> {
             Kind::Integer(_) | Kind::Float => {
                 let written = sink.lines.slice(node.span).to_owned();
                 let [first, second] = readings;
+                let or = if first != second { format!(" or \"{written}{second}\"") } else { String::new() };
                 sink.push(
                     node.span,
                     TextProblem::new(
@@ -238,7 +239,7 @@ impl<'t> Section<'t> {
                         format!("`{}` needs a unit", self.path_of(key)),
                     )
                     .label("a number without a unit")
-                    .help(format!("did you mean \"{written}{first}\" or \"{written}{second}\"?")),
+                    .help(format!("did you mean \"{written}{first}\"{or}?")),
                 );
             }
             _ => sink.wrong_type(node, &self.path_of(key), &format!("{what} in quotes")),

@@ -36,6 +36,8 @@ pub enum Target {
     Rest,
     /// The connection between two targets. Only for `slow-link`.
     Link(Box<Target>, Box<Target>),
+    /// The disk of a target. Only for actions on disks.
+    Disk(Box<Target>),
 }
 
 /// One or more targets. Empty for actions that name their targets otherwise (`partition`, `slow-link`).
@@ -55,8 +57,9 @@ const BUILT: &[&str] = &[
     "consumer",
     "rest",
     "link",
+    "disk",
 ];
-const NOT_BUILT: &[&str] = &["coordinator", "rack", "one", "minority", "majority", "any", "disk"];
+const NOT_BUILT: &[&str] = &["coordinator", "rack", "one", "minority", "majority", "any"];
 
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,6 +75,7 @@ impl fmt::Display for Target {
             Target::Consumer(name) => write!(formatter, "consumer {name}"),
             Target::Rest => formatter.write_str("rest"),
             Target::Link(a, b) => write!(formatter, "link({a}, {b})"),
+            Target::Disk(host) => write!(formatter, "disk({host})"),
         }
     }
 }
@@ -140,6 +144,24 @@ fn target(tokens: &mut Tokens<'_>) -> Result<Target, TextProblem> {
             tokens.expect(code, ")")?;
             Ok(Target::Link(Box::new(a), Box::new(b)))
         }
+        "disk" => {
+            tokens.expect(code, "(")?;
+            let (start, host) = (tokens.here().start, target(tokens)?);
+            tokens.expect(code, ")")?;
+            match host {
+                Target::Link(..)
+                | Target::Disk(_)
+                | Target::Rest
+                | Target::Producer(_)
+                | Target::Consumer(_) => {
+                    let at = start..start + host.to_string().len();
+                    Err(TextProblem::new(code, at, format!("`{host}` has no disk that matters"))
+                        .label("not a broker")
+                        .help("name brokers: `disk(broker 1)`, `disk(leader(orders/0))`"))
+                }
+                host => Ok(Target::Disk(Box::new(host))),
+            }
+        }
         _ if WITH_PARTITION.contains(&word) => {
             tokens.expect(code, "(")?;
             let partition = tokens.partition(code)?;
@@ -185,6 +207,7 @@ mod tests {
             "any-follower(my.topic-1/12)",
             "link(leader(ledger/0), any-follower(ledger/0))",
             "producer near",
+            "disk(leader(orders/0))",
             "rest",
         ] {
             assert_eq!(Target::parse(text).map(|target| target.to_string()).as_deref(), Ok(text));

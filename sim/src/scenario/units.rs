@@ -257,6 +257,26 @@ pub(crate) fn rate(text: &str) -> Result<Rate, TextProblem> {
     Ok(Rate { records: quantity.digits, per })
 }
 
+/// Reads `5%`, `0.1%`, `100%` as a share from 0 to 1; nothing below a billionth of a percent.
+pub(crate) fn share(text: &str) -> Result<f64, TextProblem> {
+    let quantity = Quantity::read(text, "share", "`5%`")?;
+    if quantity.unit.is_empty() {
+        return Err(bare_number(text, &format!("`{text}%`")));
+    }
+    if quantity.unit != "%" {
+        let start = text.len() - quantity.unit.len();
+        let message = format!("`{}` is not a percent sign", quantity.unit);
+        let problem = TextProblem::new(codes::BAD_QUANTITY, start..text.len(), message);
+        return Err(problem.label("shares are percentages").help("write it like `5%`"));
+    }
+    let share = text.trim_end_matches('%').trim_end().parse::<f64>().unwrap_or(f64::NAN) / 100.0;
+    if share > 0.0 && share <= 1.0 {
+        return Ok(share);
+    }
+    Err(TextProblem::new(codes::BAD_RANGE, 0..text.len(), format!("`{text}` is no share of anything"))
+        .label("expected more than 0% and at most 100%"))
+}
+
 fn bare_number(text: &str, readings: &str) -> TextProblem {
     TextProblem::new(codes::BARE_NUMBER, 0..text.len(), format!("`{text}` has no unit"))
         .label("a unit is missing")
@@ -336,6 +356,15 @@ mod tests {
         assert_eq!(rate("50/s").map(Rate::interval), Ok(Duration::from_millis(20)));
         assert_eq!(rate("0.5/s").map(Rate::interval), Ok(Duration::from_secs(2)));
         assert_eq!(rate("5MB/s").expect_err("bytes").code.id, "T006");
+    }
+
+    #[test]
+    fn a_share_is_a_percentage_of_something() {
+        assert_eq!((share("5%"), share("100%")), (Ok(0.05), Ok(1.0)));
+        for (text, code) in [("0%", "T010"), ("101%", "T010"), ("5", "T008"), ("5ms", "T009"), ("x", "T009")]
+        {
+            assert_eq!(share(text).expect_err(text).code.id, code);
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::scenario::expect::Claim;
 use crate::scenario::plan::Trigger;
 use crate::scenario::{Guarantee, Scenario};
 
-/// A fault that fired in no seed of a variant.
+/// A fault that fired in no seed of a variant, or whose disks nobody used while it lasted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SilentFault {
     /// Its name.
@@ -22,7 +22,7 @@ pub struct SilentFault {
     pub reason: String,
 }
 
-/// The faults that fired in no seed of a variant, variant by variant.
+/// The faults that fired in no seed of a variant or struck nothing in any, variant by variant.
 pub fn silent_faults<'a>(
     scenario: &'a Scenario,
     campaign: &'a Campaign,
@@ -31,14 +31,20 @@ pub fn silent_faults<'a>(
         let plan = &scenario.variants[result.variant];
         let seeds = result.summaries().count() as u64;
         plan.faults.iter().filter_map(move |fault| {
-            let fired = result
-                .summaries()
-                .any(|summary| summary.faults.iter().any(|one| one.fault == fault.name && one.fired));
-            (!fired && seeds > 0).then(|| SilentFault {
+            let own = || {
+                result.summaries().flat_map(|summary| &summary.faults).filter(|one| one.fault == fault.name)
+            };
+            let fired = own().any(|one| one.fired);
+            let struck = own().any(|one| one.fired && one.struck != Some(0));
+            (!struck && seeds > 0).then(|| SilentFault {
                 fault: fault.name.clone(),
                 variant: plan.label.clone(),
                 optional: fault.optional,
                 reason: match &fault.trigger {
+                    _ if fired => {
+                        let seeds = format::plural(seeds, "seed");
+                        format!("it fired and changed no operation of a disk in any of {seeds}")
+                    }
                     Trigger::When(condition) => {
                         format!("`{condition}` was true in none of {}", format::plural(seeds, "seed"))
                     }

@@ -110,7 +110,7 @@ fn list_shows_name_variants_seeds_and_tags() {
 }
 
 #[test]
-fn explain_knows_codes_guarantees_settings_protocols_and_words() {
+fn explain_knows_codes_guarantees_settings_protocols_actions_and_words() {
     for word in [
         "T012",
         "no-acked-record-lost",
@@ -118,6 +118,8 @@ fn explain_knows_codes_guarantees_settings_protocols_and_words() {
         "truncate-to-high-watermark",
         "cloud-3az",
         "isr",
+        "fsync-lies",
+        "illegal hardware",
         "exit codes",
     ] {
         let output = tribunal(&["explain", word]);

@@ -34,6 +34,8 @@ pub(crate) fn exhibit(shape: &Shape, windows: u64) -> Exhibit {
             target: "broker 1, leader of orders/0".to_owned(),
             start_ns: CRASH,
             end_ns: BACK,
+            hardware: "legal".to_owned(),
+            struck: None,
         }],
         brokers: brokers(),
         isr: vec![isr()],

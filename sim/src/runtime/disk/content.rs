@@ -116,6 +116,26 @@ impl Content {
         self.append(other.read(0, u64::MAX));
     }
 
+    /// Makes `length` bytes from `position` zero, as far as they exist.
+    pub(super) fn zero(&mut self, position: u64, length: u64) {
+        let end = position.saturating_add(length).min(self.length);
+        if position < end {
+            let rest = self.split_off(end);
+            self.truncate(position);
+            self.append(Bytes::from(BytesMut::zeroed(offset(end - position))));
+            self.extend(rest);
+        }
+    }
+
+    /// Turns one bit (0 to 7) of the byte at `position` over, if there is such a byte.
+    pub(super) fn flip(&mut self, position: u64, bit: u8) {
+        let Some(byte) = self.read(position, 1).first().copied() else { return };
+        let rest = self.split_off(position + 1);
+        self.truncate(position);
+        self.append(Bytes::copy_from_slice(&[byte ^ (1 << (bit % 8))]));
+        self.extend(rest);
+    }
+
     fn seal(&mut self) {
         if !self.tail.is_empty() {
             let bytes = self.tail.split().freeze();
@@ -140,6 +160,8 @@ mod tests {
         Append(Vec<u8>),
         Truncate(u64),
         Read(u64, u64),
+        Zero(u64, u64),
+        Flip(u64, u8),
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -148,6 +170,8 @@ mod tests {
             1 => (COPY_BELOW..COPY_BELOW + 3).prop_map(|size| Step::Append(vec![7; size])),
             1 => (0u64..20_000).prop_map(Step::Truncate),
             3 => (0u64..20_000, 0u64..9000).prop_map(|(position, length)| Step::Read(position, length)),
+            1 => (0u64..20_000, 0u64..9000).prop_map(|(position, length)| Step::Zero(position, length)),
+            1 => (0u64..20_000, 0u8..8).prop_map(|(position, bit)| Step::Flip(position, bit)),
         ]
     }
 
@@ -165,6 +189,18 @@ mod tests {
                     Step::Truncate(length) => {
                         model.truncate(usize::try_from(length).expect("small"));
                         content.truncate(length);
+                    }
+                    Step::Zero(position, length) => {
+                        let from = usize::try_from(position).expect("small").min(model.len());
+                        let to = usize::try_from(position + length).expect("small").min(model.len());
+                        model[from..to].fill(0);
+                        content.zero(position, length);
+                    }
+                    Step::Flip(position, bit) => {
+                        if let Some(byte) = model.get_mut(usize::try_from(position).expect("small")) {
+                            *byte ^= 1 << bit;
+                        }
+                        content.flip(position, bit);
                     }
                     Step::Read(position, length) => {
                         let from = usize::try_from(position).expect("small").min(model.len());

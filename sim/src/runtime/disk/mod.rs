@@ -15,16 +15,19 @@
 //! | replace still under way   | old content          | old content                                            |
 //! | delete                    | gone                 | gone                                                   |
 //! | rename                    | new name             | new name, content as durable as it was                 |
+//! | sync that failed          | kept                 | lost, whatever a later sync said                       |
+//! | sync that lied            | kept                 | as without the sync                                    |
+//! | rot                       | rotten               | rotten                                                 |
 //!
 //! An operation takes its effect at its end, and only if the boot that asked for it still lives. Operations on the
 //! page cache take processor-like time and do not queue; sync, replace and rename go through the device, one after the
 //! other. Deletion counts as durable at once: a journal commits it long before anybody misses the file. Reads are
 //! always served from the cache.
 //!
-//! Later faults have their places: an error or a full disk is an outcome of `DiskState::finish`, a lie of fsync a
-//! sync that does not move the durable end, rot a change of a chunk, a stall a longer busy device.
+//! What can be wrong with a disk for a time is in `fault`; [`DiskState::corrupt`] is for good.
 
 mod content;
+mod fault;
 mod file;
 mod power_loss;
 
@@ -33,12 +36,14 @@ use std::collections::BTreeMap;
 use std::future;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 
 use bytes::Bytes;
 use tribunal_engine::rng::Rng;
 use tribunal_engine::storage::{Disk, DiskDone, DiskError, DiskOp, DiskOutcome, FileName};
 use tribunal_engine::time::Duration;
 
+pub use fault::{DiskFault, DiskFaultId, DiskScope};
 pub use power_loss::PowerLoss;
 
 use super::core::Runtime;
@@ -46,6 +51,7 @@ use super::host::HostId;
 use super::latency::{Latency, nanos, transfer_nanos};
 use super::timer::Timer;
 use super::trace::TraceKind;
+use fault::{Fate, Faults};
 use file::File;
 
 /// How fast a disk is. The default takes no time.
@@ -77,35 +83,77 @@ pub(super) struct DiskState {
     settings: DiskSettings,
     files: BTreeMap<FileName, File>,
     busy_until: u64,
+    faults: Faults,
     rng: Rng,
 }
 
 impl DiskState {
     pub(super) fn new(settings: DiskSettings, rng: Rng) -> Self {
-        DiskState { settings, files: BTreeMap::new(), busy_until: 0, rng }
+        let faults = Faults::new(rng.fork("fault"));
+        DiskState { settings, files: BTreeMap::new(), busy_until: 0, faults, rng }
+    }
+
+    /// Something is wrong from now on.
+    pub(super) fn begin_fault(&mut self, fault: DiskFault, scope: DiskScope) -> DiskFaultId {
+        self.faults.begin(fault, scope)
+    }
+
+    /// It is mended: how many operations it struck, and whom to wake.
+    pub(super) fn end_fault(&mut self, id: DiskFaultId) -> (u64, Vec<Waker>) {
+        self.faults.end(id)
+    }
+
+    /// Turns `bits` bits over, each at a place drawn evenly from the bytes of the files in `scope`: bit rot of pages
+    /// that are read from the platter again. Answers where; nowhere if there is no byte.
+    pub(super) fn corrupt(&mut self, scope: &DiskScope, bits: u32) -> Vec<(FileName, u64)> {
+        let mut places = Vec::new();
+        let total: u64 =
+            self.files.iter().filter(|(name, _)| scope.covers(name)).map(|(_, file)| file.length()).sum();
+        for _ in 0..if total == 0 { 0 } else { bits } {
+            let (mut place, bit) = (self.faults.draw(total), self.faults.draw(8));
+            for (name, file) in self.files.iter_mut().filter(|(name, _)| scope.covers(name)) {
+                if place < file.length() {
+                    file.seen.flip(place, u8::try_from(bit).unwrap_or(0));
+                    places.push((name.clone(), place));
+                    break;
+                }
+                place -= file.length();
+            }
+        }
+        places
     }
 
     /// When `op`, begun at `now`, is done.
     pub(super) fn begin(&mut self, now: u64, op: &DiskOp) -> u64 {
+        if let Some(extra) = self.faults.slows(op) {
+            let cost = extra.saturating_add(self.cost(op));
+            self.busy_until = self.busy_until.max(now).saturating_add(cost);
+            return self.busy_until;
+        }
+        if !matches!(op, DiskOp::Sync { .. } | DiskOp::Replace { .. } | DiskOp::Rename { .. }) {
+            return now.saturating_add(self.cost(op));
+        }
+        let cost = self.cost(op);
+        if cost == 0 {
+            return now;
+        }
+        self.busy_until = self.busy_until.max(now).saturating_add(cost);
+        self.busy_until
+    }
+
+    /// What `op` takes, without waiting.
+    fn cost(&mut self, op: &DiskOp) -> u64 {
         let flushed = match op {
             DiskOp::Sync { file } => self.files.get(file).map_or(0, File::unsynced),
             DiskOp::Replace { content, .. } => content.len() as u64,
             DiskOp::Rename { .. } => 0,
             _ => {
                 let moved = self.moved(op).saturating_mul(self.settings.picoseconds_per_byte) / 1000;
-                return now.saturating_add(nanos(self.settings.operation)).saturating_add(moved);
+                return nanos(self.settings.operation).saturating_add(moved);
             }
         };
-        let cost = self
-            .settings
-            .sync
-            .draw(&mut self.rng)
-            .saturating_add(transfer_nanos(flushed, self.settings.write_bytes_per_second));
-        if cost == 0 {
-            return now;
-        }
-        self.busy_until = self.busy_until.max(now).saturating_add(cost);
-        self.busy_until
+        let sync = self.settings.sync.draw(&mut self.rng);
+        sync.saturating_add(transfer_nanos(flushed, self.settings.write_bytes_per_second))
     }
 
     /// Bytes an operation on the page cache moves: a read moves what is there, however much it asks for.
@@ -125,33 +173,66 @@ impl DiskState {
 
     /// Performs `op`. `sync_end` is the length of the file when a sync began.
     pub(super) fn finish(&mut self, op: DiskOp, sync_end: u64) -> DiskOutcome {
-        match op {
-            DiskOp::Append { file, parts } => {
+        let fate = self.faults.fate(&op);
+        match (op, fate) {
+            (DiskOp::Append { file, parts }, fate) => {
                 let content = self.files.entry(file).or_default();
+                if let Fate::Full(mut fits) = fate {
+                    for part in parts {
+                        let length = fits.min(part.len() as u64);
+                        content.append(part.slice(..usize::try_from(length).unwrap_or(part.len())));
+                        fits -= length;
+                    }
+                    return Err(DiskError::Full);
+                }
                 for part in parts {
                     content.append(part);
                 }
             }
-            DiskOp::Read { file, position, length } => {
+            (DiskOp::Read { .. }, Fate::Error) => return Err(DiskError::Io),
+            (DiskOp::Read { file, position, length }, _) => {
                 let file = self.files.get_mut(&file).ok_or(DiskError::NotFound)?;
                 return Ok(DiskDone::Read(file.read(position, length)));
             }
-            DiskOp::Truncate { file, length } => {
-                self.files.get_mut(&file).ok_or(DiskError::NotFound)?.truncate(length);
+            (DiskOp::Truncate { file, length }, _) => {
+                let content = self.files.get_mut(&file).ok_or(DiskError::NotFound)?;
+                let before = content.length();
+                content.truncate(length);
+                self.faults.freed(&file, before.saturating_sub(length));
             }
-            DiskOp::Replace { file, content } => {
+            (DiskOp::Replace { .. }, Fate::Full(_)) => return Err(DiskError::Full),
+            (DiskOp::Replace { .. }, Fate::Error) => return Err(DiskError::Io),
+            (DiskOp::Replace { file, content }, Fate::Lie) => {
+                let old = self.files.remove(&file).unwrap_or_default();
+                self.faults.freed(&file, old.length());
+                self.files.insert(file, old.replaced(content));
+            }
+            (DiskOp::Replace { file, content }, Fate::Normal) => {
+                let old = self.files.get(&file).map_or(0, File::length);
+                self.faults.freed(&file, old);
                 self.files.insert(file, File::durable(content));
             }
-            DiskOp::Sync { file } => {
-                self.files.get_mut(&file).ok_or(DiskError::NotFound)?.sync(sync_end);
+            (DiskOp::Sync { file }, fate) => {
+                let content = self.files.get_mut(&file).ok_or(DiskError::NotFound)?;
+                match fate {
+                    Fate::Normal | Fate::Full(_) => content.sync(sync_end),
+                    Fate::Lie => {}
+                    Fate::Error => {
+                        content.sync_failed(sync_end);
+                        return Err(DiskError::Io);
+                    }
+                }
             }
-            DiskOp::Delete { file } => {
-                self.files.remove(&file);
+            (DiskOp::Delete { file }, _) => {
+                let gone = self.files.remove(&file).map_or(0, |content| content.length());
+                self.faults.freed(&file, gone);
             }
-            DiskOp::Rename { file, to } => {
+            (DiskOp::Rename { file, to }, _) => {
                 let mut moved = self.files.remove(&file).ok_or(DiskError::NotFound)?;
                 moved.named = true;
-                self.files.insert(FileName { name: to, ..file }, moved);
+                let to = FileName { name: to, ..file };
+                let replaced = self.files.insert(to.clone(), moved).map_or(0, |content| content.length());
+                self.faults.freed(&to, replaced);
             }
         }
         Ok(DiskDone::Done)
@@ -217,6 +298,13 @@ impl SimDisk {
 
 impl Disk for SimDisk {
     async fn execute(&self, op: DiskOp) -> DiskOutcome {
+        let mut first = true;
+        future::poll_fn(|context| {
+            let stalls = self.state.borrow_mut().faults.stalls(op.file(), context.waker(), first);
+            first = false;
+            if stalls { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
         let (done, sync_end) = {
             let mut state = self.state.borrow_mut();
             (state.begin(self.runtime.now_nanos(), &op), state.length(op.file()))
@@ -238,7 +326,16 @@ impl Disk for SimDisk {
             op.bytes() << 3 | kind,
             &op,
         );
-        self.state.borrow_mut().finish(op, sync_end)
+        let struck = self.state.borrow().faults.struck();
+        let outcome = self.state.borrow_mut().finish(op, sync_end);
+        if self.state.borrow().faults.struck() != struck {
+            let how = match &outcome {
+                Ok(_) => "lies".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            self.runtime.fault(self.host, format_args!("the disk fails it: {how}"));
+        }
+        outcome
     }
 
     async fn list(&self, directory: &str) -> Result<Vec<(String, u64)>, DiskError> {
@@ -251,71 +348,4 @@ impl Disk for SimDisk {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn disk(settings: DiskSettings) -> DiskState {
-        DiskState::new(settings, Rng::from_seed(1))
-    }
-
-    fn file() -> FileName {
-        FileName::new(&Arc::from("orders-0"), "0.log")
-    }
-
-    fn append(bytes: &'static [u8]) -> DiskOp {
-        DiskOp::Append { file: file(), parts: vec![Bytes::from_static(bytes)] }
-    }
-
-    #[test]
-    fn flushes_queue_on_the_device_and_page_cache_writes_do_not() {
-        let mut disk = disk(DiskSettings {
-            operation: Duration::from_nanos(5),
-            sync: Latency::Fixed(Duration::from_nanos(100)),
-            write_bytes_per_second: Some(1_000_000_000),
-            ..DiskSettings::default()
-        });
-        assert_eq!(disk.begin(0, &append(b"0123456789")), 5);
-        assert_eq!(disk.finish(append(b"0123456789"), 0), Ok(DiskDone::Done));
-        assert_eq!(disk.begin(10, &DiskOp::Sync { file: file() }), 120);
-        assert_eq!(disk.begin(11, &DiskOp::Sync { file: file() }), 230);
-        assert_eq!(disk.begin(12, &append(b"x")), 17);
-    }
-
-    #[test]
-    fn a_sync_covers_what_was_written_before_it_began() {
-        let mut disk = disk(DiskSettings::default());
-        disk.finish(append(b"early"), 0).expect("an append succeeds");
-        let end = disk.length(&file());
-        disk.finish(append(b"late"), 0).expect("an append succeeds");
-        disk.finish(DiskOp::Sync { file: file() }, end).expect("a sync succeeds");
-        disk.power_loss(PowerLoss::LoseUnsynced);
-        assert_eq!(disk.peek(&file()), Some(Bytes::from_static(b"early")));
-    }
-
-    #[test]
-    fn a_replaced_file_is_durable_at_once() {
-        let mut disk = disk(DiskSettings::default());
-        let replace = DiskOp::Replace { file: file(), content: Bytes::from_static(b"epoch 7") };
-        disk.finish(replace, 0).expect("a replace succeeds");
-        disk.power_loss(PowerLoss::LoseUnsynced);
-        assert_eq!(disk.peek(&file()), Some(Bytes::from_static(b"epoch 7")));
-    }
-
-    #[test]
-    fn a_read_costs_what_it_finds_and_not_what_it_asks_for() {
-        let mut disk = disk(DiskSettings { picoseconds_per_byte: 1000, ..DiskSettings::default() });
-        disk.finish(append(b"0123456789"), 0).expect("an append succeeds");
-        let read = |length| DiskOp::Read { file: file(), position: 4, length };
-        assert_eq!(disk.begin(0, &read(u64::MAX)), 6);
-        assert_eq!(disk.begin(0, &read(2)), 2);
-    }
-
-    #[test]
-    fn operations_on_a_missing_file_say_so() {
-        let mut disk = disk(DiskSettings::default());
-        let read = DiskOp::Read { file: file(), position: 0, length: 1 };
-        assert_eq!(disk.finish(read, 0), Err(DiskError::NotFound));
-        assert_eq!(disk.finish(DiskOp::Sync { file: file() }, 0), Err(DiskError::NotFound));
-        assert_eq!(disk.finish(DiskOp::Delete { file: file() }, 0), Ok(DiskDone::Done));
-    }
-}
+mod tests;

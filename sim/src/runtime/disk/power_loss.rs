@@ -8,15 +8,14 @@
 //! | `LosePages`    | each 4 KiB page kept or lost; a hole reads as zero | either              | either            |
 //!
 //! An undone truncation brings the old end back, and then nothing of the appends after it is left. Synced bytes
-//! are always kept: a device that loses those lies, which is another fault.
+//! are always kept, unless the sync failed or lied: bytes that a failed sync left behind read as zeros, or the file
+//! ends before them.
 
 use bytes::{Bytes, BytesMut};
 use tribunal_engine::rng::Rng;
 
 use super::content::Content;
-use super::file::File;
-
-const PAGE: u64 = 4096;
+use super::file::{File, PAGE};
 
 /// How a machine that loses power treats unsynced bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +47,7 @@ pub(super) fn strike(file: &mut File, model: PowerLoss, rng: &mut Rng) -> bool {
     } else {
         lose_appends(file, model, rng);
     }
+    file.lose_gone();
     file.sync(file.length());
     true
 }

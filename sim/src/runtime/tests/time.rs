@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tribunal_engine::storage::conformance;
 use tribunal_engine::storage::{Disk as _, DiskDone, DiskOp, FileName};
 
 use super::*;
-use crate::runtime::{ClockSettings, CpuSettings, DiskSettings, PowerLoss};
+use crate::runtime::{ClockSettings, CpuSettings, DiskFault, DiskScope, DiskSettings, PowerLoss};
 
 fn one_host(settings: HostSettings) -> (Simulation, HostId) {
     let mut simulation = Simulation::new(1, RuntimeSettings::default());
@@ -115,6 +116,66 @@ fn a_sync_that_its_process_did_not_live_to_see_counts_for_nothing() {
     simulation.run_until(millis(50));
     let files = simulation.files(host);
     assert_eq!((files[0].length, files[0].synced), (5, 0), "the page cache outlives the process");
+}
+
+#[test]
+fn a_stalled_disk_ends_nothing_before_it_is_mended() {
+    let (mut simulation, host) = one_host(HostSettings::default());
+    let (seen, platform) = (Seen::default(), simulation.platform(host));
+    let told = Rc::clone(&seen);
+    let fault = simulation.disk_fault(host, DiskFault::Stall, DiskScope::default());
+    simulation.spawn(host, "write", async move {
+        let append = DiskOp::Append { file: log(), parts: vec![Bytes::from_static(b"x")] };
+        platform.disk().execute(append).await.expect("an append succeeds");
+        see(&told, &platform, "written");
+    });
+    simulation.run_until(millis(5));
+    assert_eq!((words(&seen), simulation.files(host).len()), (vec![], 0));
+    assert_eq!(simulation.mend_disk(host, fault), 1);
+    simulation.run_until(millis(6));
+    assert_eq!(*seen.borrow(), [(5_000, "written".to_owned())]);
+}
+
+/// Runs `work` on the host's disk to its end.
+fn on_disk<F: Future<Output = ()> + 'static>(
+    simulation: &mut Simulation,
+    host: HostId,
+    work: impl FnOnce(SimPlatform) -> F,
+) {
+    let (seen, platform) = (Seen::default(), simulation.platform(host));
+    let (told, work) = (Rc::clone(&seen), work(platform.clone()));
+    simulation.spawn(host, "conform", async move {
+        work.await;
+        see(&told, &platform, "done");
+    });
+    let deadline = simulation.now().after(Duration::from_secs(3600));
+    simulation.run_until(deadline);
+    assert_eq!(words(&seen), ["done"]);
+}
+
+#[test]
+fn the_disk_does_what_every_disk_must_do() {
+    for settings in [HostSettings::default(), slow_disk()] {
+        let (mut simulation, host) = one_host(settings);
+        on_disk(&mut simulation, host, |platform| async move {
+            conformance::operations(platform.disk()).await;
+        });
+    }
+}
+
+#[test]
+fn what_is_durable_survives_every_kind_of_power_loss() {
+    for model in [PowerLoss::KeepAll, PowerLoss::LoseUnsynced, PowerLoss::TornTail, PowerLoss::LosePages] {
+        let (mut simulation, host) = one_host(slow_disk());
+        on_disk(&mut simulation, host, |platform| async move {
+            conformance::before_power_loss(platform.disk()).await;
+        });
+        simulation.power_loss(host, model);
+        simulation.boot(host);
+        on_disk(&mut simulation, host, |platform| async move {
+            conformance::after_power_loss(platform.disk()).await;
+        });
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a fault does and to whom: `action` and the keys of that action.
 
+use super::super::action::ACTIONS;
 use super::super::codes;
 use super::super::diagnostic::{Sink, TextProblem, list, suggest};
 use super::super::plan::{Action, Cut};
@@ -7,9 +8,12 @@ use super::super::read::Section;
 use super::super::schema;
 use super::super::target::{Target, TargetExpr};
 use super::super::tree::{Node, shorten};
+use super::disk;
 use super::refer::Names;
 
-const ACTIONS: &[&str] = &["crash", "power-loss", "restart", "pause", "partition", "slow-link"];
+fn built() -> impl Iterator<Item = &'static str> + Clone {
+    ACTIONS.iter().map(|(name, _)| *name)
+}
 
 /// The action with its targets.
 pub(super) fn action(
@@ -24,24 +28,25 @@ pub(super) fn action(
     if schema::ACTIONS_LATER.contains(&word) {
         let message = format!("the action `{word}` is part of the format but not built yet");
         let problem = TextProblem::new(codes::NOT_BUILT, 0..0, message).label("not built yet");
-        sink.push(node.span, problem.help(format!("built are {}", list(ACTIONS.iter().copied()))));
+        sink.push(node.span, problem.help(format!("built are {}", list(built()))));
         return None;
     }
-    if !ACTIONS.contains(&word) {
+    if !built().any(|name| name == word) {
         let message = format!("`{}` is not an action", shorten(word));
         let problem = TextProblem::new(codes::UNKNOWN_WORD, 0..0, message).label("unknown action");
-        sink.push(node.span, problem.help(suggest(word, ACTIONS.iter().copied())));
+        sink.push(node.span, problem.help(suggest(word, built())));
         return None;
     }
     let own: &[&str] = match word {
         "partition" => &["side-a", "side-b", "cut"],
         "slow-link" => &["target", "latency"],
-        _ => &["target"],
+        _ => disk::keys(word).unwrap_or(&["target"]),
     };
     foreign_keys(sink, section, word, own);
     match word {
         "partition" => partition(sink, section, names),
         "slow-link" => slow_link(sink, section, names),
+        _ if disk::keys(word).is_some() => disk::action(sink, section, names, word),
         _ => {
             let targets = process_targets(sink, section, names, word)?;
             let action = match word {
@@ -57,11 +62,16 @@ pub(super) fn action(
 
 /// Notes keys of other actions.
 fn foreign_keys(sink: &mut Sink<'_>, section: &Section<'_>, action: &str, own: &[&str]) {
-    for key in ["target", "side-a", "side-b", "cut", "latency"] {
+    for key in ["target", "side-a", "side-b", "cut", "latency", "files", "partition", "free", "share", "bits"]
+    {
         let Some(entry) = section.entry(key).filter(|_| !own.contains(&key)) else { continue };
         let belongs = match key {
             "target" => "the other actions; a partition has side-a and side-b",
-            "latency" => "the action slow-link",
+            "latency" => "the actions slow-link and disk-slow",
+            "files" | "partition" => "the actions on disks",
+            "free" => "the action disk-full",
+            "share" => "the actions disk-read-error, fsync-error and fsync-lies",
+            "bits" => "the action disk-corrupt",
             _ => "the action partition",
         };
         let message = format!("`{key}` means nothing for the action `{action}`");
@@ -71,7 +81,7 @@ fn foreign_keys(sink: &mut Sink<'_>, section: &Section<'_>, action: &str, own: &
 }
 
 /// The targets of `key`: a text or a list of texts, each possible in this cluster.
-fn targets(
+pub(super) fn targets(
     sink: &mut Sink<'_>,
     section: &Section<'_>,
     names: &Names<'_>,
@@ -128,7 +138,7 @@ fn process_targets(
     let mut good = true;
     for (target, node) in &found {
         let problem = match target {
-            Target::Rest | Target::Link(..) => TextProblem::new(
+            Target::Rest | Target::Link(..) | Target::Disk(_) => TextProblem::new(
                 codes::BAD_TARGET,
                 0..0,
                 format!("`{target}` is not something that can {}", verb(action)),
@@ -176,6 +186,11 @@ fn partition(sink: &mut Sink<'_>, section: &Section<'_>, names: &Names<'_>) -> O
                     .label("a link")
                     .help("name the ends of it on the two sides")
             }
+            Target::Disk(_) => {
+                TextProblem::new(codes::BAD_TARGET, 0..0, "a disk cannot stand on one side of a partition")
+                    .label("a disk")
+                    .help("name the broker itself")
+            }
             Target::Rest if in_a || side_b.len() > 1 => {
                 TextProblem::new(codes::BAD_TARGET, 0..0, "`rest` must be the whole of side-b")
                     .label("rest")
@@ -208,7 +223,7 @@ fn slow_link(sink: &mut Sink<'_>, section: &Section<'_>, names: &Names<'_>) -> O
         [(Target::Link(a, b), _)] => Some(((**a).clone(), (**b).clone())),
         _ => None,
     };
-    let nested = |target: &Target| matches!(target, Target::Link(..) | Target::Rest);
+    let nested = |target: &Target| matches!(target, Target::Link(..) | Target::Rest | Target::Disk(_));
     let link = link.filter(|(a, b)| !nested(a) && !nested(b) && a != b);
     if link.is_none() {
         let span = section.node("target").map_or(section.head, |node| node.span);

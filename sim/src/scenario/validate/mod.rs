@@ -5,6 +5,7 @@
 
 mod action;
 mod cluster;
+mod disk;
 mod fault;
 mod lint;
 mod load;

@@ -68,11 +68,17 @@ impl<'p> Names<'p> {
             Target::Producer(name) => self.check_name(sink, node, "producer", name, &self.producers),
             Target::Consumer(name) => self.check_name(sink, node, "consumer", name, &self.consumers),
             Target::Link(a, b) => self.check_target(sink, node, a) & self.check_target(sink, node, b),
+            Target::Disk(host) => self.check_target(sink, node, host),
             Target::Controller | Target::AllBrokers | Target::Rest => true,
         }
     }
 
-    fn check_partition(&self, sink: &mut Sink<'_>, node: &Node, partition: &TopicPartition) -> bool {
+    pub(super) fn check_partition(
+        &self,
+        sink: &mut Sink<'_>,
+        node: &Node,
+        partition: &TopicPartition,
+    ) -> bool {
         let name = partition.topic.as_str();
         if !self.check_name(sink, node, "topic", name, &self.topic_names) {
             return false;
