@@ -19,6 +19,7 @@ pub mod runtime;
 #[cfg(test)]
 mod sample;
 pub mod scenario;
+pub mod serve;
 pub mod verdict;
 pub mod view;
 pub mod workload;

@@ -1,7 +1,7 @@
 //! A broker: replicas, the requests about them, and what it says to the controller.
 //!
-//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `offsets`; so has each
-//! conversation of the broker's own (`producer_ids` has both): `lifecycle` (registration, heartbeats), `metadata_fetch` (the controller's
+//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`,
+//! `producer_ids`; so has each conversation of the broker's own: `lifecycle` (registration, heartbeats), `metadata_fetch` (the controller's
 //! log), `replication` (fetching from leaders), `isr` (AlterPartition). Replies that wait are kept by
 //! `parked` and released by what they wait for: the shell makes no protocol decision.
 //!
@@ -9,6 +9,7 @@
 //! when it has applied its own registration and the controller has unfenced it. Kafka's brokers keep a copy of the
 //! log on disk; without one a restart is slower and no less safe.
 
+mod auto_create;
 mod fetch;
 mod isr;
 mod lifecycle;
@@ -27,7 +28,7 @@ use crate::config::BrokerConfig;
 use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
 use crate::event::Event;
-use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicPartition};
+use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicName, TopicPartition};
 use crate::log::{LogCompletion, LogIo, LogSettings, PartitionLog};
 use crate::machine::{CallError, CallToken, Effect, Effects, Input, Lane, Machine, RequestContext, Wakeup};
 use crate::message::{
@@ -72,6 +73,7 @@ enum Call {
     ReplicaFetch(NodeId),
     CreateTopics(RequestContext, CreateTopicsRequest),
     AllocateProducerIds,
+    AutoCreate(Vec<TopicName>),
 }
 
 /// What the end of a disk operation means.
@@ -96,6 +98,7 @@ pub struct Broker {
     produces: produce::ParkedProduces,
     producer_ids: producer_ids::ProducerIds,
     fetches: fetch::Fetches,
+    auto_creation: auto_create::AutoCreation,
     calls: BTreeMap<CallToken, Call>,
     disk: BTreeMap<DiskToken, DiskWait>,
     next_token: u64,
@@ -117,6 +120,7 @@ impl Broker {
             produces: produce::ParkedProduces::default(),
             producer_ids: producer_ids::ProducerIds::default(),
             fetches: fetch::Fetches::default(),
+            auto_creation: auto_create::AutoCreation::default(),
             calls: BTreeMap::new(),
             disk: BTreeMap::new(),
             next_token: 0,
@@ -142,7 +146,10 @@ impl Broker {
                     ApiVersionsResponse { error: ErrorCode::None, apis: advertised(Listener::Broker) };
                 effects.respond(&context, response.into());
             }
-            Request::Metadata(request) => effects.respond(&context, self.metadata_response(&request).into()),
+            Request::Metadata(request) => {
+                self.auto_create(&request, effects);
+                effects.respond(&context, self.metadata_response(&request).into());
+            }
             Request::Produce(request) => self.on_produce(now, context, request, effects),
             Request::Fetch(request) => self.on_fetch(now, context, request, effects),
             Request::ListOffsets(request) => effects.respond(&context, self.list_offsets(&request).into()),
@@ -178,6 +185,7 @@ impl Broker {
             Some(Call::CreateTopics(context, request)) => {
                 on_topics_created(&context, &request, outcome, effects);
             }
+            Some(Call::AutoCreate(names)) => self.on_auto_created(&names),
             None => panic!("reply to a call that was never made"),
         }
     }

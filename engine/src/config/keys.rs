@@ -125,6 +125,13 @@ const fn only(key: Key, value: &'static str) -> Key {
 pub static KEYS: &[Key] = &[
     key(
         Broker,
+        "auto.create.topics.enable",
+        Kind::Boolean,
+        "true",
+        "Create a topic when a client asks for its metadata and allows it. Tribunal's own clients never do.",
+    ),
+    key(
+        Broker,
         "broker.heartbeat.interval.ms",
         integer(1, INT_MAX),
         "2000",

@@ -57,6 +57,7 @@ impl<'a> Lookup<'a> {
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "each field is the Kafka key of its name; the table documents it")]
 pub struct BrokerConfig {
+    pub auto_create_topics_enable: bool,
     pub broker_heartbeat_interval: Duration,
     pub broker_session_timeout: Duration,
     pub controller_quorum_request_timeout: Duration,
@@ -85,6 +86,7 @@ impl BrokerConfig {
     pub fn from_properties(given: &Properties) -> Result<Self, Vec<ConfigError>> {
         let lookup = Lookup::new(Scope::Broker, given)?;
         Ok(BrokerConfig {
+            auto_create_topics_enable: lookup.boolean("auto.create.topics.enable"),
             broker_heartbeat_interval: lookup.millis("broker.heartbeat.interval.ms"),
             broker_session_timeout: lookup.millis("broker.session.timeout.ms"),
             controller_quorum_request_timeout: lookup.millis("controller.quorum.request.timeout.ms"),

@@ -12,7 +12,7 @@ use super::node::Mail;
 use crate::id::ConnectionId;
 use crate::machine::{Input, RequestContext};
 use crate::message::Response;
-use crate::wire::{self, Listener, RequestHeader};
+use crate::wire::{self, DecodeError, Listener, RequestHeader};
 
 /// What the loop tells a connection about the request it is serving.
 #[derive(Debug)]
@@ -57,6 +57,7 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<S> {
                 Err(error) => return Some(error.to_string()),
             };
             let bytes = frame.len();
+            let asked = wire::api_and_version(&frame);
             match wire::decode_request(frame) {
                 Ok((header, request)) => {
                     let context = RequestContext {
@@ -72,7 +73,7 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<S> {
                 Err(error) => {
                     // An unknown version of ApiVersions is answered in version 0 (q1); anything else closes.
                     let Some(correlation) = error.asks_for_api_versions() else {
-                        return Some(error.to_string());
+                        return Some(why(&error, asked));
                     };
                     let answer = wire::unsupported_api_versions_reply(correlation, self.listener);
                     if self.stream.write_all(&answer).await.is_err() {
@@ -93,5 +94,15 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<S> {
             Answer::Nothing => Ok(()),
             Answer::Close(reason) => Err(Some(reason.to_owned())),
         }
+    }
+}
+
+/// Why a request closes its connection, for a person who looks for the client that sent it.
+fn why(error: &DecodeError, asked: Option<(i16, i16)>) -> String {
+    match (error, asked) {
+        (DecodeError::Malformed { .. }, Some((key, version))) => {
+            format!("{error} (API {key} version {version})")
+        }
+        _ => error.to_string(),
     }
 }

@@ -14,6 +14,8 @@ mod mailbox;
 mod node;
 mod peer;
 pub mod platform;
+#[cfg(feature = "serve")]
+pub mod real;
 
 pub use boot::{BootError, start_broker, start_controller};
 pub use node::{Node, Observer};

@@ -19,11 +19,11 @@ pub(super) const UNKNOWN_TAGS_MAX: usize = 4096;
 /// Longest string, in bytes: Kafka refuses longer ones in compact form too.
 pub(super) const STRING_BYTES_MAX: usize = i16::MAX as usize;
 
-/// Checks that `body` is exactly one message of this shape.
-pub(super) fn check(shape: Shape, version: i16, flexible: bool, body: &[u8]) -> Result<(), DecodeError> {
+/// Checks that `body` begins with one message of this shape; returns how many bytes it takes.
+pub(super) fn check(shape: Shape, version: i16, flexible: bool, body: &[u8]) -> Result<usize, DecodeError> {
     let mut guard = Guard::new(body, version, flexible);
     guard.structure(shape)?;
-    guard.end()
+    Ok(body.len() - guard.remaining())
 }
 
 /// A walk over bytes.

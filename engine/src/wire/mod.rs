@@ -43,6 +43,14 @@ pub fn decode_request(mut frame: Bytes) -> Result<(RequestHeader, Request), Deco
     Ok((header, request))
 }
 
+/// The API and version a request frame names, whether we know them or not; none if it is too short for that.
+#[must_use]
+pub fn api_and_version(frame: &[u8]) -> Option<(i16, i16)> {
+    let (key, rest) = frame.split_first_chunk()?;
+    let version = rest.first_chunk()?;
+    Some((i16::from_be_bytes(*key), i16::from_be_bytes(*version)))
+}
+
 /// Decodes one response frame to a request that was sent as `key` in `version`.
 ///
 /// A broker that does not know our version of ApiVersions answers in version 0; that answer is understood too.

@@ -370,6 +370,14 @@ impl MiniCluster {
                     .iter()
                     .map(|topic| format!("created {} {}", topic.name, topic.error))
                     .collect(),
+                Some(Response::Metadata(metadata)) => metadata
+                    .topics
+                    .iter()
+                    .map(|topic| {
+                        let name = topic.name.as_ref().map_or("?", |name| name.as_str());
+                        format!("metadata of {name}: {} partitions, {}", topic.partitions.len(), topic.error)
+                    })
+                    .collect(),
                 other => format!("{other:?}"),
             };
             return self.line(id, &format!("to client: {text}"));

@@ -14,6 +14,7 @@ mod progress;
 mod replay;
 mod run;
 mod select;
+mod serve;
 mod style;
 mod text;
 mod words;
@@ -52,6 +53,7 @@ Start here:
   tribunal run scenarios/leader-crash.toml         all variants, all seeds, a verdict and a report
   tribunal check my-scenario.toml                  what is wrong with a file, and what it would do
   tribunal replay tribunal-out/*/report.html       run the case of a report again
+  tribunal serve                                   a cluster for real Kafka clients on 127.0.0.1:9092
   tribunal explain acks                            what a word, a code or a setting means
 
 Exit codes: 0 expectations met, 1 not met, 2 usage or bad scenario, 3 undecided, 4 nothing tested,
@@ -67,6 +69,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Prove that runs are deterministic, or name the first event that differs
     Doctor(doctor::Arguments),
+    /// Serve a cluster to real Kafka clients
+    Serve(serve::Arguments),
     /// List scenarios
     List(list::Arguments),
     /// Explain a code, a guarantee, a Kafka setting or a word
@@ -118,6 +122,7 @@ fn execute(command: Command, streams: &mut Streams<'_>) -> io::Result<Exit> {
         Command::Check(arguments) => check::execute(&arguments, streams),
         Command::Replay(arguments) => replay::execute(&arguments, streams),
         Command::Doctor(arguments) => doctor::execute(&arguments, streams),
+        Command::Serve(arguments) => serve::execute(&arguments, streams),
         Command::List(arguments) => list::execute(&arguments, streams),
         Command::Explain(arguments) => explain::execute(&arguments, streams),
         Command::Trace(arguments) => doctor::trace(&arguments, streams),

@@ -6,3 +6,4 @@ mod hostile_bytes;
 mod library;
 mod scenario_plan;
 mod scenario_text;
+mod serve;

@@ -65,8 +65,12 @@ pub(super) trait Translate: Sized {
 }
 
 /// Decodes a guarded body.
+///
+/// Bytes behind the message are ignored, as Kafka does: librdkafka 2.16 asks for the metadata of all topics in
+/// version 12 with three bytes too many, the rest of an array count of four bytes.
 fn read<M: Translate>(version: i16, mut body: Bytes) -> Result<M, DecodeError> {
-    guard::check(M::SHAPE, version, is_flexible(M::KEY, version), &body)?;
+    let length = guard::check(M::SHAPE, version, is_flexible(M::KEY, version), &body)?;
+    body.truncate(length);
     let wire = M::Wire::decode(&mut body, version).map_err(|error| malformed(error.to_string()))?;
     if !body.is_empty() {
         return Err(malformed(format!("{} bytes were not read", body.len())));

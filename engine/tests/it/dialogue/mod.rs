@@ -4,14 +4,14 @@
 //! `UPDATE_EXPECT=1` to write the answers anew, then read the diff like code.
 //!
 //! Commands: `start N|controller`, `crash N`, `cut A B`, `heal`, `create orders replicas=1,2,3 [key=value ...]`,
-//! `produce N acks=all|1|0 VALUE...`, `settle`, `advance DURATION`, `quietly COMMAND`, `same-log A B`.
+//! `metadata N TOPIC`, `produce N acks=all|1|0 VALUE...`, `settle`, `advance DURATION`, `quietly COMMAND`, `same-log A B`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use expect_test::{ExpectFile, expect_file};
-use tribunal_engine::id::{NodeId, PartitionIndex};
-use tribunal_engine::message::{CreateTopicsRequest, NewTopic};
+use tribunal_engine::id::{NodeId, PartitionIndex, TopicId, TopicName};
+use tribunal_engine::message::{CreateTopicsRequest, MetadataRequest, NewTopic, TopicRef};
 use tribunal_engine::time::Duration;
 use tribunal_engine::variant::ProtocolVariant;
 
@@ -66,6 +66,11 @@ pub(crate) fn obey(cluster: &mut MiniCluster, command: &str) {
             cluster.advance(Duration::from_millis(millis));
         }
         ["create", name, replicas, configs @ ..] => create(cluster, name, replicas, configs),
+        ["metadata", id, topic] => {
+            let name = Some(TopicName::new(topic));
+            let topics = Some(vec![TopicRef { name, id: TopicId::ZERO }]);
+            cluster.request(node(id), MetadataRequest { topics, allow_auto_topic_creation: true }.into());
+        }
         ["produce", id, acks, values @ ..] => {
             let acks = match *acks {
                 "acks=all" => -1,
@@ -117,5 +122,6 @@ dialogues! {
     a_follower_that_lags_leaves_the_isr_and_comes_back "isr_shrink_and_expand.txt" "safe";
     a_failover_truncates_what_the_old_leader_alone_had "leader_failover_truncates.txt" "safe";
     acks_all_is_refused_below_min_insync_replicas "below_min_isr.txt" "safe";
+    a_topic_appears_when_it_is_named "auto_create.txt" "safe";
     planted_bug_truncation_to_the_high_watermark_loses_a_record "truncate_to_high_watermark.txt" "truncate-to-high-watermark";
 }

@@ -1,0 +1,279 @@
+"""Three brokers and three controllers, each a process of its own; kill -9 of each in turn under load.
+
+    python3 kill9.py TRIBUNAL [--rounds N] [--controllers 1|3]
+
+Producers write with acks=all to a topic with min.insync.replicas=2 while every broker and every controller is killed
+and started again, one after the other, once a round. In the end every record that was acknowledged is read back, in
+the order in which its producer sent it. The full test is ten rounds; CI runs fewer.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from checks import Steps, until
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+TOPIC = "ledger"
+PARTITIONS = 3
+PRODUCERS = 3
+RECORDS_PER_SECOND = 200
+# How long everybody may take to serve again after a kill.
+RECOVERY_SECONDS = 60
+# Sessions are short, so that a round is seconds rather than minutes.
+SETTINGS = {
+    "broker.session.timeout.ms": 2000,
+    "broker.heartbeat.interval.ms": 300,
+    "replica.lag.time.max.ms": 3000,
+}
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Node:
+    """One process of the cluster."""
+
+    def __init__(self, tribunal, folder, node, role, port, voters):
+        self.name = f"{role}-{node}"
+        self.file = os.path.join(folder, f"{self.name}.properties")
+        self.log = open(os.path.join(folder, f"{self.name}.log"), "ab")
+        listener = "CONTROLLER" if role == "controller" else "PLAINTEXT"
+        lines = {
+            "node.id": node,
+            "process.roles": role,
+            "listeners": f"{listener}://127.0.0.1:{port}",
+            "controller.listener.names": "CONTROLLER",
+            "controller.quorum.voters": voters,
+            "log.dirs": os.path.join(folder, self.name),
+            **SETTINGS,
+        }
+        with open(self.file, "w", encoding="ascii") as file:
+            file.writelines(f"{key}={value}\n" for key, value in lines.items())
+        self.command = [tribunal, "serve", "--node", str(node), "--config", self.file, "--log-level", "info"]
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=self.log)
+
+    def wait_until_ready(self):
+        line = self.process.stdout.readline().decode()
+        if not line.startswith("ready: "):
+            raise AssertionError(f"{self.name} is not ready, see {self.log.name}")
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()
+
+    def stop(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                return self.process.wait(40)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                return None
+        return 0
+
+
+class Load(threading.Thread):
+    """One producer, and what it was promised."""
+
+    def __init__(self, number, bootstrap):
+        super().__init__(daemon=True)
+        self.number = number
+        self.producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "acks": "all",
+                # Without idempotence order is kept only with one request in flight.
+                "max.in.flight": 1,
+                "linger.ms": 5,
+                "message.timeout.ms": 120000,
+                "retry.backoff.ms": 50,
+                "reconnect.backoff.ms": 50,
+                "reconnect.backoff.max.ms": 500,
+            }
+        )
+        self.acknowledged = []
+        self.failed = []
+        self.sent = 0
+        self.ending = threading.Event()
+
+    def run(self):
+        while not self.ending.is_set():
+            number = self.sent
+            self.producer.produce(
+                TOPIC,
+                b"%d %d" % (self.number, number),
+                partition=self.number % PARTITIONS,
+                on_delivery=lambda error, message, number=number: self.delivered(number, error, message),
+            )
+            self.sent += 1
+            self.producer.poll(1 / RECORDS_PER_SECOND)
+        self.producer.flush(120)
+
+    def delivered(self, number, error, message):
+        if error is None:
+            self.acknowledged.append((number, message.offset()))
+        else:
+            self.failed.append((number, error))
+
+
+def read_everything(bootstrap, partition):
+    """(producer, number) of every record of a partition, by offset."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "none", "enable.auto.commit": False})
+    _, end = consumer.get_watermark_offsets(TopicPartition(TOPIC, partition), 30)
+    consumer.assign([TopicPartition(TOPIC, partition, 0)])
+    found = {}
+
+    def enough():
+        for message in consumer.consume(1000, 0.2):
+            if message.error():
+                raise KafkaException(message.error())
+            producer, number = message.value().split()
+            found[message.offset()] = (int(producer), int(number))
+        return not end or (found and max(found) >= end - 1)
+
+    until(enough, RECOVERY_SECONDS)
+    consumer.close()
+    return found
+
+
+class Cluster:
+    def __init__(self, tribunal, folder, controllers):
+        ports = free_ports(3 + controllers)
+        ids = [101 + index for index in range(controllers)]
+        voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in zip(ids, ports[3:], strict=True))
+        self.bootstrap = ",".join(f"127.0.0.1:{port}" for port in ports[:3])
+        self.controllers = [
+            Node(tribunal, folder, node, "controller", port, voters)
+            for node, port in zip(ids, ports[3:], strict=True)
+        ]
+        self.brokers = [Node(tribunal, folder, index + 1, "broker", ports[index], voters) for index in range(3)]
+        self.loads = []
+
+    def nodes(self):
+        return self.controllers + self.brokers
+
+    def start(self):
+        for node in self.nodes():
+            node.start()
+        for node in self.nodes():
+            node.wait_until_ready()
+        self.admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        until(lambda: len(self.admin.list_topics(timeout=30).brokers) == 3, RECOVERY_SECONDS)
+        new = NewTopic(TOPIC, PARTITIONS, 3, config={"min.insync.replicas": "2"})
+        self.admin.create_topics([new])[TOPIC].result(30)
+
+    def start_load(self):
+        self.loads = [Load(number, self.bootstrap) for number in range(PRODUCERS)]
+        for load in self.loads:
+            load.start()
+        self.progress()
+
+    def progress(self):
+        """Waits until every producer has been acknowledged something that it sent from now on."""
+        sent = [load.sent for load in self.loads]
+
+        def all_moved():
+            newest = [load.acknowledged[-1][0] if load.acknowledged else -1 for load in self.loads]
+            return all(now > then for now, then in zip(newest, sent, strict=True))
+
+        until(all_moved, RECOVERY_SECONDS)
+
+    def in_sync(self):
+        try:
+            topic = self.admin.list_topics(TOPIC, timeout=10).topics[TOPIC]
+        except KafkaException:
+            return False
+        return len(topic.partitions) == PARTITIONS and all(len(one.isrs) == 3 for one in topic.partitions.values())
+
+    def kill_and_restart(self, node):
+        node.kill()
+        # The others go on without it; or wait for it, if it is the only controller.
+        if node in self.brokers or len(self.controllers) > 1:
+            self.progress()
+        node.start()
+        node.wait_until_ready()
+        until(self.in_sync, RECOVERY_SECONDS)
+        self.progress()
+
+    def finish_load(self):
+        for load in self.loads:
+            load.ending.set()
+        for load in self.loads:
+            load.join(180)
+            assert not load.is_alive(), f"producer {load.number} does not end"
+        counts = [(load.sent, len(load.acknowledged), len(load.failed)) for load in self.loads]
+        print(f"sent, acknowledged, failed by producer: {counts}")
+        assert all(acknowledged > 0 for _, acknowledged, _ in counts)
+
+    def everything_is_there(self):
+        partitions = [read_everything(self.bootstrap, partition) for partition in range(PARTITIONS)]
+        for load in self.loads:
+            found = partitions[load.number % PARTITIONS]
+            lost = [
+                (number, offset)
+                for number, offset in load.acknowledged
+                if found.get(offset) != (load.number, number)
+            ]
+            assert not lost, f"producer {load.number}: {len(lost)} lost, the first (number, offset): {lost[:5]}"
+            # The first copy of each record; a retry may have left a second one behind it.
+            first = {}
+            for offset in sorted(found):
+                if found[offset][0] == load.number:
+                    first.setdefault(found[offset][1], offset)
+            order = [number for number, _ in sorted(first.items(), key=lambda entry: entry[1])]
+            assert order == sorted(order), f"producer {load.number}: records out of order"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("tribunal")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--controllers", type=int, default=3)
+    arguments = parser.parse_args()
+    steps = Steps("kill9")
+    with tempfile.TemporaryDirectory(prefix="tribunal-kill9-") as folder:
+        cluster = Cluster(arguments.tribunal, folder, arguments.controllers)
+        try:
+            steps.run("the cluster starts", cluster.start)
+            steps.run("producers are acknowledged", cluster.start_load)
+            for number in range(1, arguments.rounds + 1):
+                for node in cluster.nodes():
+                    if steps.failed == 0:
+                        name = f"round {number}: kill -9 and restart of {node.name}"
+                        steps.run(name, cluster.kill_and_restart, node)
+            steps.run("producers end", cluster.finish_load)
+            steps.run("every acknowledged record is there, in order", cluster.everything_is_there)
+        finally:
+            codes = {node.name: node.stop() for node in reversed(cluster.nodes())}
+        steps.run("everybody stops in order", lambda: check_codes(codes))
+        if steps.failed:
+            for node in cluster.nodes():
+                print(f"-- the end of {node.log.name}")
+                with open(node.log.name, encoding="utf-8") as log:
+                    print("".join(log.readlines()[-15:]))
+    return steps.finish()
+
+
+def check_codes(codes):
+    assert all(code == 0 for code in codes.values()), codes
+
+
+sys.exit(main())

@@ -1,0 +1,175 @@
+//! A whole cluster on loopback in one operating-system process.
+//!
+//! Brokers are 1 to N. The first ones are controllers, too (combined mode): a controller has its broker's id and
+//! directory, and a port of its own after the brokers' ports.
+
+use std::path::{Path, PathBuf};
+
+use tribunal_engine::broker::BrokerSettings;
+use tribunal_engine::config::BrokerConfig;
+use tribunal_engine::controller::ControllerSettings;
+use tribunal_engine::driver::real::{DataDirectory, Identity, OpenError, Role, incarnation, listen, seed};
+use tribunal_engine::id::{Endpoint, NodeId};
+use tribunal_engine::rng::Rng;
+use tribunal_engine::variant::ProtocolVariant;
+
+use super::members::{self, Member, Process, ServeError};
+use super::properties::{Problem, ServerProperties};
+use super::settings;
+
+/// Everything listens here, and clients are told so literally: `localhost` may be another address (`::1`).
+const LOOPBACK: &str = "127.0.0.1";
+
+/// Where the cluster keeps its data.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Data {
+    /// In a temporary directory that goes when the cluster does.
+    Temporary,
+    /// Here, for the next start, too.
+    Kept(PathBuf),
+}
+
+/// A cluster to serve.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ClusterPlan {
+    brokers: u16,
+    controllers: u16,
+    first_port: u16,
+    config: BrokerConfig,
+}
+
+impl ClusterPlan {
+    /// Most brokers of one cluster: each is a thread, and a directory.
+    pub const BROKERS_MAX: u16 = 16;
+
+    /// A cluster of `brokers` brokers, `controllers` of which are controllers, too. Ports follow each other from
+    /// `first_port`, or are the system's choice if it is 0.
+    ///
+    /// # Errors
+    /// Every unknown name and every bad value among the properties.
+    pub fn new(
+        brokers: u16,
+        controllers: u16,
+        first_port: u16,
+        mut properties: ServerProperties,
+        judge: bool,
+    ) -> Result<ClusterPlan, Vec<Problem>> {
+        if judge {
+            for (key, value) in judge_profile(brokers) {
+                properties.add_default("--judge", key, &value);
+            }
+        }
+        let config = settings::broker_config(&properties)?;
+        Ok(ClusterPlan { brokers, controllers: controllers.min(brokers), first_port, config })
+    }
+
+    /// Opens directories and ports. Nothing is started, and nothing that was there is changed.
+    ///
+    /// # Errors
+    /// The first obstacle.
+    pub fn open(&self, data: &Data) -> Result<members::Open, ServeError> {
+        let mut rng = Rng::from_seed(seed());
+        let (root, temporary) = match data {
+            Data::Temporary => (temporary_folder(&mut rng), true),
+            Data::Kept(path) => (path.clone(), false),
+        };
+        let cluster_id = self.cluster_id(&root, &mut rng)?;
+        let mut open = members::Open::new(if temporary { Some(root.clone()) } else { None });
+        let mut endpoints = Vec::new();
+        for index in 0..self.brokers + self.controllers {
+            let port = if self.first_port == 0 { 0 } else { self.port(index)? };
+            let listener = listen(&Endpoint::new(LOOPBACK, port))
+                .map_err(|source| ServeError::Listen { endpoint: Endpoint::new(LOOPBACK, port), source })?;
+            let port = listener.local_addr().map_err(ServeError::System)?.port();
+            endpoints.push((Endpoint::new(LOOPBACK, port), listener));
+        }
+        let mut controllers = endpoints.split_off(usize::from(self.brokers)).into_iter();
+        let voters: Vec<(NodeId, Endpoint)> = (1..)
+            .map(NodeId)
+            .zip(controllers.as_slice().iter().map(|(endpoint, _)| endpoint.clone()))
+            .collect();
+        for (id, (endpoint, listener)) in (1..=self.brokers).zip(endpoints) {
+            let node = NodeId(i32::from(id));
+            let mut processes = Vec::new();
+            if let Some((endpoint, listener)) = controllers.next() {
+                let role = self.controller(node, &cluster_id, endpoint, &mut rng);
+                processes.push(Process { name: format!("controller-{id}"), role, listener });
+            }
+            let role = self.broker(node, &cluster_id, endpoint, &voters, &mut rng);
+            processes.push(Process { name: format!("broker-{id}"), role, listener });
+            let identity = Identity { cluster_id: cluster_id.clone(), node };
+            let directory = DataDirectory::open(&broker_folder(&root, id), &identity)?;
+            open.members.push(Member { directory, processes });
+        }
+        Ok(open)
+    }
+
+    /// Folders of brokers that this cluster has no more, of which the partitions' replicas would be missing.
+    #[must_use]
+    pub fn left_out(&self, data: &Data) -> Vec<PathBuf> {
+        let Data::Kept(root) = data else { return Vec::new() };
+        let ids = self.brokers + 1..=Self::BROKERS_MAX;
+        ids.map(|id| broker_folder(root, id)).filter(|folder| folder.exists()).collect()
+    }
+
+    fn port(&self, index: u16) -> Result<u16, ServeError> {
+        let count = self.brokers + self.controllers;
+        self.first_port.checked_add(index).ok_or(ServeError::Ports { first: self.first_port, count })
+    }
+
+    /// The id of the cluster that was here before, or a new one.
+    fn cluster_id(&self, root: &Path, rng: &mut Rng) -> Result<String, OpenError> {
+        for id in 1..=self.brokers {
+            if let Some(identity) = DataDirectory::identity(&broker_folder(root, id))? {
+                return Ok(identity.cluster_id);
+            }
+        }
+        Ok(members::new_cluster_id(rng))
+    }
+
+    fn controller(&self, node: NodeId, cluster_id: &str, endpoint: Endpoint, rng: &mut Rng) -> Role {
+        let settings = ControllerSettings {
+            node,
+            cluster_id: cluster_id.to_owned(),
+            config: self.config.clone(),
+            rng: Rng::from_seed(rng.next_u64()),
+            variant: ProtocolVariant::default(),
+        };
+        Role::Controller { settings, endpoint }
+    }
+
+    fn broker(
+        &self,
+        node: NodeId,
+        cluster_id: &str,
+        endpoint: Endpoint,
+        voters: &[(NodeId, Endpoint)],
+        rng: &mut Rng,
+    ) -> Role {
+        let settings = BrokerSettings {
+            node,
+            cluster_id: cluster_id.to_owned(),
+            endpoint,
+            rack: None,
+            incarnation: incarnation(rng),
+            controller: voters[0].clone(),
+            config: self.config.clone(),
+            variant: ProtocolVariant::default(),
+        };
+        Role::Broker { settings, ready_at: usize::from(self.brokers) }
+    }
+}
+
+/// What the test suites of Kafka clients take for granted: topics that appear when they are named, with four
+/// partitions and three replicas.
+fn judge_profile(brokers: u16) -> Vec<(&'static str, String)> {
+    vec![("num.partitions", "4".to_owned()), ("default.replication.factor", brokers.min(3).to_string())]
+}
+
+fn broker_folder(root: &Path, id: u16) -> PathBuf {
+    root.join(format!("broker-{id}"))
+}
+
+fn temporary_folder(rng: &mut Rng) -> PathBuf {
+    std::env::temp_dir().join(format!("tribunal-{}-{:08x}", std::process::id(), rng.below(1 << 32)))
+}
