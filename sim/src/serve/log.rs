@@ -63,7 +63,10 @@ fn write(name: &str, event: &Event) {
         | Event::Truncated { .. }
         | Event::IsrProposed { .. }
         | Event::IsrCommitted { .. } => debug!("{name}: {event}"),
-        Event::Appended { .. } | Event::HighWatermark { .. } | Event::Acknowledged { .. } => {
+        Event::Appended { .. }
+        | Event::HighWatermark { .. }
+        | Event::Acknowledged { .. }
+        | Event::Deduplicated { .. } => {
             trace!("{name}: {event}");
         }
     }

@@ -45,10 +45,10 @@ fn describe(request: &Request) -> String {
 }
 
 /// A broker that answers the batches in turn as `says` does, and then well.
-fn scripted(cluster: &TestCluster, says: &[Say]) -> Dialogue {
+fn scripted<const COUNT: usize>(cluster: &TestCluster, says: [Say; COUNT]) -> Dialogue {
     let dialogue = Dialogue::default();
     let written = dialogue.clone();
-    let mut says = says.to_vec().into_iter();
+    let mut says = says.into_iter();
     cluster.broker(1, move |request| {
         let say = says.next().unwrap_or(OK);
         let (answer, text) = match say {
@@ -89,7 +89,7 @@ fn is(dialogue: &Dialogue, expected: &Expect) {
 #[test]
 fn batches_are_numbered_by_their_records() {
     let cluster = TestCluster::new(&[1]);
-    let dialogue = scripted(&cluster, &[]);
+    let dialogue = scripted(&cluster, []);
     all_are_written(&run(&cluster, &[], &["b", "c"]));
     is(
         &dialogue,
@@ -104,7 +104,7 @@ fn batches_are_numbered_by_their_records() {
 #[test]
 fn a_batch_whose_answer_was_lost_is_sent_again_under_its_number() {
     let cluster = TestCluster::new(&[1]);
-    let dialogue = scripted(&cluster, &[OK, Say::Close]);
+    let dialogue = scripted(&cluster, [OK, Say::Close]);
     all_are_written(&run(&cluster, &[], &["b"]));
     is(
         &dialogue,
@@ -119,7 +119,7 @@ fn a_batch_whose_answer_was_lost_is_sent_again_under_its_number() {
 #[test]
 fn what_follows_a_refused_batch_is_refused_and_all_are_sent_again_in_order() {
     let cluster = TestCluster::new(&[1]);
-    let dialogue = scripted(&cluster, &[OK, TOO_FEW, OUT_OF_ORDER, OUT_OF_ORDER]);
+    let dialogue = scripted(&cluster, [OK, TOO_FEW, OUT_OF_ORDER, OUT_OF_ORDER]);
     all_are_written(&run(&cluster, &[], &["b", "c", "d"]));
     is(
         &dialogue,
@@ -138,7 +138,7 @@ fn what_follows_a_refused_batch_is_refused_and_all_are_sent_again_in_order() {
 #[test]
 fn before_the_first_acknowledgement_one_batch_is_under_way() {
     let cluster = TestCluster::new(&[1]);
-    let dialogue = scripted(&cluster, &[Say::Later(100, ErrorCode::NotEnoughReplicas)]);
+    let dialogue = scripted(&cluster, [Say::Later(100, ErrorCode::NotEnoughReplicas)]);
     let producer = start(&cluster, &ONE_BY_ONE);
     cluster.platform.run(async move {
         for value in ["a", "b"] {
@@ -160,7 +160,7 @@ fn before_the_first_acknowledgement_one_batch_is_under_way() {
 fn a_batch_that_is_refused_for_good_leaves_a_gap_and_the_next_epoch_begins_at_zero() {
     let cluster = TestCluster::new(&[1]);
     let refused = Say::Code(ErrorCode::MessageTooLarge);
-    let dialogue = scripted(&cluster, &[OK, refused, OUT_OF_ORDER]);
+    let dialogue = scripted(&cluster, [OK, refused, OUT_OF_ORDER]);
     let outcomes = run(&cluster, &[], &["b", "c"]);
     assert_eq!(outcomes[1], Outcome::Failed(ClientError::Broker(ErrorCode::MessageTooLarge)));
     assert_eq!(outcomes[2], Outcome::Ok(()));
@@ -178,7 +178,7 @@ fn a_batch_that_is_refused_for_good_leaves_a_gap_and_the_next_epoch_begins_at_ze
 #[test]
 fn a_batch_out_of_order_that_is_the_next_gets_a_new_number_in_the_next_epoch() {
     let cluster = TestCluster::new(&[1]);
-    let dialogue = scripted(&cluster, &[OK, OUT_OF_ORDER]);
+    let dialogue = scripted(&cluster, [OK, OUT_OF_ORDER]);
     all_are_written(&run(&cluster, &[], &["b"]));
     is(
         &dialogue,
@@ -194,7 +194,7 @@ fn a_batch_out_of_order_that_is_the_next_gets_a_new_number_in_the_next_epoch() {
 #[test]
 fn a_batch_that_may_have_been_written_is_never_renumbered() {
     let cluster = TestCluster::new(&[1]);
-    let dialogue = scripted(&cluster, &[OK, LATE, OUT_OF_ORDER]);
+    let dialogue = scripted(&cluster, [OK, LATE, OUT_OF_ORDER]);
     let outcomes = run(&cluster, &[], &["b"]);
     let doubt = ClientError::Broker(ErrorCode::NotEnoughReplicasAfterAppend);
     assert_eq!(outcomes[1], Outcome::Unknown(doubt));
@@ -211,7 +211,7 @@ fn a_batch_that_may_have_been_written_is_never_renumbered() {
 #[test]
 fn after_a_batch_given_up_in_doubt_the_next_epoch_begins() {
     let cluster = TestCluster::new(&[1]);
-    let dialogue = scripted(&cluster, &[OK, LATE]);
+    let dialogue = scripted(&cluster, [OK, LATE]);
     let settings = [
         ("request.timeout.ms", "1500"),
         ("delivery.timeout.ms", "2000"),
@@ -245,7 +245,7 @@ fn after_a_batch_given_up_in_doubt_the_next_epoch_begins() {
 fn a_duplicate_whose_offsets_are_forgotten_is_success() {
     let cluster = TestCluster::new(&[1]);
     let code = ErrorCode::DuplicateSequenceNumber;
-    let dialogue = scripted(&cluster, &[OK, Say::Code(code)]);
+    let dialogue = scripted(&cluster, [OK, Say::Code(code)]);
     all_are_written(&run(&cluster, &[], &["b"]));
     is(
         &dialogue,
@@ -259,7 +259,7 @@ fn a_duplicate_whose_offsets_are_forgotten_is_success() {
 #[test]
 fn without_idempotence_batches_have_no_number() {
     let cluster = TestCluster::new(&[1]);
-    let dialogue = scripted(&cluster, &[]);
+    let dialogue = scripted(&cluster, []);
     all_are_written(&run(&cluster, &[("enable.idempotence", "false")], &["b"]));
     is(
         &dialogue,
