@@ -81,6 +81,7 @@ enum Call {
 enum DiskWait {
     Log(TopicPartition, LogCompletion),
     Fetch(fetch::ReadSlot),
+    Lookup(offsets::LookupSlot),
 }
 
 /// A broker.
@@ -98,6 +99,7 @@ pub struct Broker {
     produces: produce::ParkedProduces,
     producer_ids: producer_ids::ProducerIds,
     fetches: fetch::Fetches,
+    lookups: offsets::Lookups,
     auto_creation: auto_create::AutoCreation,
     calls: BTreeMap<CallToken, Call>,
     disk: BTreeMap<DiskToken, DiskWait>,
@@ -108,6 +110,7 @@ impl Broker {
     /// A broker over the logs it recovered. Starts with its first step.
     #[must_use]
     pub fn new(settings: BrokerSettings, recovered: Vec<PartitionLog>) -> Broker {
+        let fetches = fetch::Fetches::new(&settings);
         Broker {
             settings,
             image: MetadataImage::default(),
@@ -119,7 +122,8 @@ impl Broker {
             isr: isr::IsrChecks::default(),
             produces: produce::ParkedProduces::default(),
             producer_ids: producer_ids::ProducerIds::default(),
-            fetches: fetch::Fetches::default(),
+            fetches,
+            lookups: offsets::Lookups::default(),
             auto_creation: auto_create::AutoCreation::default(),
             calls: BTreeMap::new(),
             disk: BTreeMap::new(),
@@ -152,7 +156,7 @@ impl Broker {
             }
             Request::Produce(request) => self.on_produce(now, context, request, effects),
             Request::Fetch(request) => self.on_fetch(now, context, request, effects),
-            Request::ListOffsets(request) => effects.respond(&context, self.list_offsets(&request).into()),
+            Request::ListOffsets(request) => self.on_list_offsets(context, &request, effects),
             Request::OffsetForLeaderEpoch(request) => {
                 effects.respond(&context, self.offsets_for_epochs(&request).into());
             }
@@ -197,11 +201,15 @@ impl Broker {
                 let before = Marks::of(replica);
                 match outcome {
                     Ok(_) => replica.complete(now, completion, effects),
-                    Err(_) => replica.fail(effects),
+                    Err(_) => {
+                        replica.fail(effects);
+                        self.note_leader(now, &partition, effects);
+                    }
                 }
                 self.after_change(now, &partition, before, effects);
             }
-            Some(DiskWait::Fetch(slot)) => self.on_read(slot, outcome, effects),
+            Some(DiskWait::Fetch(slot)) => self.on_read(now, slot, outcome, effects),
+            Some(DiskWait::Lookup(slot)) => self.on_lookup_read(slot, outcome, effects),
             None => panic!("end of a disk operation that was never started"),
         }
     }
@@ -255,7 +263,7 @@ impl Broker {
         } else {
             self.fail_waiting(now, partition, effects);
         }
-        self.replicate(now, effects);
+        self.note_leader(now, partition, effects);
     }
 
     /// Releases what waited for the change a replica has just made.
@@ -267,9 +275,7 @@ impl Broker {
             self.release_fetches(now, partition, effects);
         }
         self.propose_isr(now, partition, effects);
-        if self.may_fetch_on(partition) {
-            self.replicate(now, effects);
-        }
+        self.fetch_on(now, partition, effects);
     }
 
     fn submit(&mut self, partition: &TopicPartition, mut io: LogIo, effects: &mut Effects) {
@@ -414,6 +420,7 @@ impl Machine for Broker {
             replica.invariants();
         }
         self.produces.invariants();
+        self.fetches.invariants();
     }
 }
 

@@ -68,6 +68,11 @@ impl<T> Parked<T> {
         id
     }
 
+    /// A look at an entry.
+    pub(super) fn get(&self, id: ParkId) -> Option<&T> {
+        self.entries.get(&id).map(|entry| &entry.content)
+    }
+
     /// A look at an entry, to change it.
     pub(super) fn get_mut(&mut self, id: ParkId) -> Option<&mut T> {
         self.entries.get_mut(&id).map(|entry| &mut entry.content)

@@ -11,12 +11,16 @@ use crate::id::{NodeId, TopicId, TopicPartition};
 use crate::log::LogIo;
 use crate::machine::{CallError, Effect, Effects, Lane, Wakeup};
 use crate::message::{FetchRequest, FetchResponse, FetchTopic, FetchedPartition, Response};
-use crate::replica::FetchPosition;
+use crate::replica::{FetchPosition, Follower, Replica};
 use crate::time::{Instant, Now};
 
 /// The conversations with leaders.
 #[derive(Debug, Default)]
 pub(super) struct Replication {
+    /// Whom this broker follows, and in which partitions. Changes with roles only, so that a broker with many
+    /// partitions does not look at all of them when one moves.
+    followed: BTreeMap<NodeId, BTreeSet<TopicPartition>>,
+    leaders: BTreeMap<TopicPartition, NodeId>,
     fetchers: BTreeMap<NodeId, Fetcher>,
 }
 
@@ -24,7 +28,15 @@ pub(super) struct Replication {
 #[derive(Debug)]
 struct Fetcher {
     asked: Option<Vec<(TopicPartition, FetchPosition)>>,
+    /// Partitions that still write what the last fetch brought.
+    writing: BTreeSet<TopicPartition>,
     pause_until: Instant,
+}
+
+impl Default for Fetcher {
+    fn default() -> Self {
+        Fetcher { asked: None, writing: BTreeSet::new(), pause_until: Instant::START }
+    }
 }
 
 impl Replication {
@@ -35,67 +47,96 @@ impl Replication {
             .min()
             .map(|at| (at, Wakeup::Retry))
     }
+
+    /// The partition follows `leader` from now on, or nobody. Returns whom it followed before, if that changed.
+    fn follow(&mut self, partition: &TopicPartition, leader: Option<NodeId>) -> Option<NodeId> {
+        let before = self.leaders.get(partition).copied();
+        if before == leader {
+            return None;
+        }
+        match leader {
+            Some(leader) => {
+                self.leaders.insert(partition.clone(), leader);
+                self.followed.entry(leader).or_default().insert(partition.clone());
+            }
+            None => {
+                self.leaders.remove(partition);
+            }
+        }
+        let before = before?;
+        if let Some(fetcher) = self.fetchers.get_mut(&before) {
+            fetcher.writing.remove(partition);
+        }
+        if let Some(others) = self.followed.get_mut(&before) {
+            others.remove(partition);
+            if others.is_empty() {
+                self.followed.remove(&before);
+            }
+        }
+        Some(before)
+    }
 }
 
 impl Broker {
-    /// True if nothing of this partition keeps the next fetch from its leader.
-    pub(super) fn may_fetch_on(&self, partition: &TopicPartition) -> bool {
-        let Some(replica) = self.replicas.get(partition) else { return false };
-        let leader = replica.follower().and_then(crate::replica::Follower::leader);
-        let fetcher = leader.and_then(|leader| self.replication.fetchers.get(&leader));
-        replica.fetch_position().is_some() && fetcher.is_none_or(|fetcher| fetcher.asked.is_none())
+    /// Takes note of whom a partition follows, after its role may have changed.
+    pub(super) fn note_leader(&mut self, now: Now, partition: &TopicPartition, effects: &mut Effects) {
+        let replica = self.replicas.get(partition);
+        let leader = replica.and_then(Replica::follower).and_then(Follower::leader);
+        let Some(before) = self.replication.follow(partition, leader) else { return };
+        if self.replication.followed.contains_key(&before) {
+            self.replicate_from(now, before, effects);
+        } else if self.replication.fetchers.remove(&before).is_some() {
+            // A leader we follow nowhere any more: its connection may hang on a dead process, let it go.
+            effects.push(Effect::Disconnect { from: before, lane: Lane::Replication });
+        }
+    }
+
+    /// Fetches on from the leader of a partition that has changed, if nothing keeps the next fetch.
+    pub(super) fn fetch_on(&mut self, now: Now, partition: &TopicPartition, effects: &mut Effects) {
+        let Some(leader) = self.replication.leaders.get(partition).copied() else { return };
+        if self.replicas.get(partition).and_then(Replica::fetch_position).is_none() {
+            return;
+        }
+        if let Some(fetcher) = self.replication.fetchers.get_mut(&leader) {
+            fetcher.writing.remove(partition);
+        }
+        self.replicate_from(now, leader, effects);
     }
 
     /// Starts every fetch that can start.
     pub(super) fn replicate(&mut self, now: Now, effects: &mut Effects) {
-        let mut by_leader: BTreeMap<NodeId, Vec<&TopicPartition>> = BTreeMap::new();
-        for (partition, replica) in &self.replicas {
-            if let Some(leader) = replica.follower().and_then(crate::replica::Follower::leader) {
-                by_leader.entry(leader).or_default().push(partition);
-            }
+        let leaders: Vec<NodeId> = self.replication.followed.keys().copied().collect();
+        for leader in leaders {
+            self.replicate_from(now, leader, effects);
         }
-        let leaders: BTreeSet<NodeId> = by_leader.keys().copied().collect();
-        let mut ready = Vec::new();
-        for (leader, partitions) in by_leader {
-            let fetcher = self.replication.fetchers.get(&leader);
-            if fetcher.is_some_and(|fetcher| fetcher.asked.is_some() || fetcher.pause_until > now.mono) {
-                continue;
-            }
-            if let Some(positions) = self.positions(now, &partitions) {
-                ready.push((leader, positions));
-            }
+    }
+
+    fn replicate_from(&mut self, now: Now, leader: NodeId, effects: &mut Effects) {
+        let fetcher = self.replication.fetchers.entry(leader).or_default();
+        if fetcher.asked.is_some() || !fetcher.writing.is_empty() || fetcher.pause_until > now.mono {
+            return;
         }
-        self.drop_idle_fetchers(&leaders, effects);
-        for (leader, positions) in ready {
+        if let Some(positions) = self.positions(now, leader) {
             self.start_fetch(leader, positions, effects);
         }
     }
 
     /// Where to read each partition on; `None` while one of them is still writing.
-    fn positions(
-        &self,
-        now: Now,
-        partitions: &[&TopicPartition],
-    ) -> Option<Vec<(TopicPartition, FetchPosition)>> {
-        let mut positions = Vec::with_capacity(partitions.len());
-        for partition in partitions {
-            let replica = self.replicas.get(*partition)?;
-            if replica.follower().is_some_and(|follower| follower.pause_until() > now.mono) {
-                continue;
+    fn positions(&mut self, now: Now, leader: NodeId) -> Option<Vec<(TopicPartition, FetchPosition)>> {
+        let followed = self.replication.followed.get(&leader)?;
+        let fetcher = self.replication.fetchers.get_mut(&leader)?;
+        let mut positions = Vec::with_capacity(followed.len());
+        for partition in followed {
+            let Some(replica) = self.replicas.get(partition) else { continue };
+            match replica.fetch_position() {
+                None => {
+                    fetcher.writing.insert(partition.clone());
+                }
+                Some(_) if replica.follower().is_some_and(|follower| follower.pause_until() > now.mono) => {}
+                Some(position) => positions.push((partition.clone(), position)),
             }
-            positions.push(((*partition).clone(), replica.fetch_position()?));
         }
-        Some(positions)
-    }
-
-    /// A leader we follow nowhere any more: its connection may hang on a dead process, let it go.
-    fn drop_idle_fetchers(&mut self, leaders: &BTreeSet<NodeId>, effects: &mut Effects) {
-        let idle: Vec<NodeId> =
-            self.replication.fetchers.keys().copied().filter(|leader| !leaders.contains(leader)).collect();
-        for leader in idle {
-            self.replication.fetchers.remove(&leader);
-            effects.push(Effect::Disconnect { from: leader, lane: Lane::Replication });
-        }
+        fetcher.writing.is_empty().then_some(positions)
     }
 
     fn start_fetch(
@@ -127,22 +168,18 @@ impl Broker {
             ..FetchRequest::new(self.settings.node, topics.into_values().collect())
         };
         let timeout = config.replica_socket_timeout;
-        self.replication
-            .fetchers
-            .insert(leader, Fetcher { asked: Some(positions), pause_until: Instant::START });
+        let fetcher = self.replication.fetchers.entry(leader).or_default();
+        (fetcher.asked, fetcher.pause_until) = (Some(positions), Instant::START);
         let call = Call::ReplicaFetch(leader);
         self.call((leader, endpoint), Lane::Replication, call, request.into(), timeout, effects);
     }
 
     /// Every partition of this leader is paused: try again when the first pause ends.
     fn pause(&mut self, leader: NodeId) {
-        let followers = self.replicas.values().filter_map(|replica| replica.follower());
-        let next = followers
-            .filter(|follower| follower.leader() == Some(leader))
-            .map(|follower| follower.pause_until())
-            .min();
-        if let Some(pause_until) = next {
-            self.replication.fetchers.insert(leader, Fetcher { asked: None, pause_until });
+        let followed = self.replication.followed.get(&leader).into_iter().flatten();
+        let followers = followed.filter_map(|partition| self.replicas.get(partition)?.follower());
+        if let Some(pause_until) = followers.map(Follower::pause_until).min() {
+            self.replication.fetchers.entry(leader).or_default().pause_until = pause_until;
         }
     }
 
@@ -154,7 +191,11 @@ impl Broker {
         effects: &mut Effects,
     ) {
         let Some(fetcher) = self.replication.fetchers.get_mut(&leader) else { return };
-        let Some(asked) = fetcher.asked.take() else { return };
+        // The fetch counts as under way until all of its answer is taken in.
+        let Some(asked) = fetcher.asked.replace(Vec::new()) else {
+            fetcher.asked = None;
+            return;
+        };
         let backoff = self.settings.config.replica_fetch_backoff;
         match outcome {
             Ok(Response::Fetch(FetchResponse { error: ErrorCode::None, topics, .. })) => {
@@ -166,7 +207,10 @@ impl Broker {
             }
             Ok(_) | Err(_) => fetcher.pause_until = now.mono.after(backoff),
         }
-        self.replicate(now, effects);
+        if let Some(fetcher) = self.replication.fetchers.get_mut(&leader) {
+            fetcher.asked = None;
+        }
+        self.replicate_from(now, leader, effects);
     }
 
     fn on_partition_fetched(
@@ -179,7 +223,8 @@ impl Broker {
     ) {
         let Some(image) = self.image.topic_by_id(topic) else { return };
         let partition = super::partition_of(image, fetched.partition);
-        let position = asked.iter().find(|(asked, _)| *asked == partition).map(|(_, position)| *position);
+        let place = asked.binary_search_by(|(asked, _)| asked.cmp(&partition)).ok();
+        let position = place.and_then(|place| asked.get(place)).map(|(_, position)| *position);
         let (Some(position), Some(replica)) = (position, self.replicas.get_mut(&partition)) else { return };
         let before = Marks::of(replica);
         let backoff = self.settings.config.replica_fetch_backoff;

@@ -47,6 +47,8 @@ pub enum Kind {
     },
     /// One of these words.
     Word(&'static [&'static str]),
+    /// Any text.
+    Text,
 }
 
 /// One setting.
@@ -84,6 +86,7 @@ impl Key {
                 Ok(_) => return Err(format!("expected a number from {min} to {max}")),
                 Err(_) => return Err(format!("expected a whole number from {min} to {max}")),
             },
+            Kind::Text => Value::Word(text.to_owned()),
             Kind::Word(words) => match words.iter().find(|word| **word == text) {
                 Some(word) => Value::Word((*word).to_owned()),
                 None => return Err(format!("expected one of {}", quoted(words))),
@@ -120,6 +123,9 @@ const fn key(scope: Scope, name: &'static str, kind: Kind, default: &'static str
 const fn only(key: Key, value: &'static str) -> Key {
     Key { only: Some(value), ..key }
 }
+
+/// The value of `replica.selector.class` that sends consumers to a replica in their rack (KIP-392).
+pub(super) const RACK_AWARE_SELECTOR: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
 
 /// Every setting this engine knows, by scope.
 pub static KEYS: &[Key] = &[
@@ -255,6 +261,20 @@ pub static KEYS: &[Key] = &[
         integer(1024, INT_MAX),
         "57671680",
         "Most bytes a broker returns to one fetch.",
+    ),
+    key(
+        Broker,
+        "max.incremental.fetch.session.cache.slots",
+        integer(0, INT_MAX),
+        "1000",
+        "How many fetch sessions a broker keeps; 0 for none.",
+    ),
+    key(
+        Broker,
+        "replica.selector.class",
+        Kind::Word(&["", RACK_AWARE_SELECTOR]),
+        "",
+        "Whether consumers are sent to an in-sync replica in their own rack. Empty: they read from leaders.",
     ),
     key(
         Broker,
@@ -477,9 +497,9 @@ pub static KEYS: &[Key] = &[
     key(
         Consumer,
         "auto.offset.reset",
-        Kind::Word(&["earliest", "latest"]),
+        Kind::Word(&["earliest", "latest", "none"]),
         "latest",
-        "Where to start without a position, or when it is out of range.",
+        "Where to start without a position, or when it is out of range; none: tell the application and wait.",
     ),
     key(
         Consumer,
@@ -502,6 +522,13 @@ pub static KEYS: &[Key] = &[
         integer(0, INT_MAX),
         "1048576",
         "Most bytes of one partition in one fetch.",
+    ),
+    key(
+        Consumer,
+        "client.rack",
+        Kind::Text,
+        "",
+        "Where the consumer is: a broker may send it to a replica in the same rack.",
     ),
     key(Consumer, "max.poll.records", integer(1, INT_MAX), "500", "Most records one poll returns."),
     key(

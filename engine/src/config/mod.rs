@@ -23,7 +23,7 @@ pub enum Value {
     Boolean(bool),
     /// A whole number, in the unit the key's name says.
     Integer(i64),
-    /// One of a fixed set of words.
+    /// One of a fixed set of words, or any text.
     Word(String),
 }
 

@@ -1,5 +1,6 @@
 //! Settings as typed structs, read out of the table.
 
+use super::keys::RACK_AWARE_SELECTOR;
 use super::{ConfigError, Properties, Scope, Value, check, key};
 use crate::message::Acks;
 use crate::record::Compression;
@@ -74,6 +75,9 @@ pub struct BrokerConfig {
     pub fetch_max_bytes: i32,
     pub producer_id_expiration: Duration,
     pub producer_id_expiration_check_interval: Duration,
+    pub max_incremental_fetch_session_cache_slots: usize,
+    /// `replica.selector.class` names the rack-aware selector.
+    pub replica_selector_rack_aware: bool,
     /// Defaults for topics that do not set their own.
     pub topic_defaults: TopicConfig,
 }
@@ -104,6 +108,9 @@ impl BrokerConfig {
             fetch_max_bytes: lookup.int("fetch.max.bytes"),
             producer_id_expiration: lookup.millis("producer.id.expiration.ms"),
             producer_id_expiration_check_interval: lookup.millis("producer.id.expiration.check.interval.ms"),
+            max_incremental_fetch_session_cache_slots: lookup
+                .count("max.incremental.fetch.session.cache.slots"),
+            replica_selector_rack_aware: lookup.word("replica.selector.class") == RACK_AWARE_SELECTOR,
             topic_defaults: TopicConfig {
                 min_insync_replicas: lookup.count("min.insync.replicas"),
                 unclean_leader_election_enable: lookup.boolean("unclean.leader.election.enable"),
@@ -280,6 +287,8 @@ pub enum OffsetReset {
     Earliest,
     /// At the high watermark.
     Latest,
+    /// Nowhere: the application decides.
+    None,
 }
 
 /// Settings of a consumer.
@@ -291,6 +300,7 @@ pub struct ConsumerConfig {
     pub fetch_max_wait: Duration,
     pub fetch_max_bytes: i32,
     pub max_partition_fetch_bytes: i32,
+    pub client_rack: String,
     pub max_poll_records: usize,
     pub request_timeout: Duration,
     pub retry_backoff: Duration,
@@ -310,12 +320,14 @@ impl ConsumerConfig {
         Ok(ConsumerConfig {
             auto_offset_reset: match lookup.word("auto.offset.reset").as_str() {
                 "earliest" => OffsetReset::Earliest,
+                "none" => OffsetReset::None,
                 _ => OffsetReset::Latest,
             },
             fetch_min_bytes: lookup.int("fetch.min.bytes"),
             fetch_max_wait: lookup.millis("fetch.max.wait.ms"),
             fetch_max_bytes: lookup.int("fetch.max.bytes"),
             max_partition_fetch_bytes: lookup.int("max.partition.fetch.bytes"),
+            client_rack: lookup.word("client.rack"),
             max_poll_records: lookup.count("max.poll.records"),
             request_timeout: lookup.millis("request.timeout.ms"),
             retry_backoff: lookup.millis("retry.backoff.ms"),

@@ -49,6 +49,17 @@ impl PartitionLog {
         Ok(self.segments.get(index).and_then(|segment| plan(segment, from, bytes_max, bound)))
     }
 
+    /// The base offset and the largest timestamp of the batch below `up_to` that has the latest timestamp of all;
+    /// the first such batch.
+    #[must_use]
+    pub fn offset_of_max_timestamp(&self, up_to: Offset) -> Option<(Offset, Timestamp)> {
+        let batches = self.segments.iter().flat_map(|segment| &segment.batches);
+        let latest = batches
+            .take_while(|batch| batch.next <= up_to)
+            .reduce(|latest, batch| if batch.max_timestamp > latest.max_timestamp { batch } else { latest });
+        latest.map(|batch| (batch.base, batch.max_timestamp))
+    }
+
     /// The base offset and the largest timestamp of the first batch that has a record at `timestamp` or later.
     #[must_use]
     pub fn offset_for_timestamp(&self, timestamp: Timestamp) -> Option<(Offset, Timestamp)> {

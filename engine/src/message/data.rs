@@ -372,6 +372,8 @@ pub enum OffsetSpec {
     Latest,
     /// -2: the log start offset.
     Earliest,
+    /// -3: the record with the latest timestamp (version 7 on, KIP-734).
+    MaxTimestamp,
     /// The first record at or after a time; other negative numbers are refused by the broker.
     Timestamp(Timestamp),
 }

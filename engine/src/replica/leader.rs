@@ -49,6 +49,8 @@ struct Proposal {
 struct Progress {
     /// Log end offset as of its last fetch in this epoch; none before the first.
     end: Option<Offset>,
+    /// Log start offset as of that fetch.
+    start: Offset,
     last_fetch: Instant,
     leader_end_at_last_fetch: Offset,
     /// When it last had everything; never, for one that was not in sync when the epoch began.
@@ -60,6 +62,7 @@ impl Progress {
     fn new(last_caught_up: Option<Instant>) -> Progress {
         Progress {
             end: None,
+            start: Offset::ZERO,
             last_fetch: Instant::START,
             leader_end_at_last_fetch: Offset::ZERO,
             last_caught_up,
@@ -245,8 +248,7 @@ impl Replica {
         metadata: &MetadataImage,
         effects: &mut Effects,
     ) -> Result<FollowerFetch, ErrorCode> {
-        self.leader()?;
-        self.check_epoch(fetch.current_leader_epoch)?;
+        self.check_reader(fetch.current_leader_epoch, false)?;
         let registered = metadata.brokers().get(&follower.broker);
         // A fetch of an earlier boot of the follower says nothing about its log of today (KIP-903).
         if registered
@@ -254,31 +256,25 @@ impl Replica {
         {
             return Err(ErrorCode::NotLeaderOrFollower);
         }
-        if fetch.last_fetched_epoch != LeaderEpoch::NONE
-            && let Some(diverging) = self.divergence(fetch)
-        {
+        if let Some(diverging) = self.divergence(fetch) {
             return Ok(FollowerFetch::Diverging(diverging));
         }
         if fetch.fetch_offset < self.log.start_offset() || fetch.fetch_offset > self.log.end_offset() {
             return Err(ErrorCode::OffsetOutOfRange);
         }
-        self.record_fetch(now, follower, fetch.fetch_offset)?;
+        self.record_fetch(now, follower, fetch)?;
         self.maybe_expand_isr(now, follower, metadata, effects);
         self.maybe_advance_high_watermark(now, effects);
         Ok(FollowerFetch::Read)
     }
 
-    fn divergence(&self, fetch: &FetchPartition) -> Option<DivergingEpoch> {
-        let end = self.log.end_offset_for(fetch.last_fetched_epoch);
-        match end {
-            Some(ours) if ours.epoch == fetch.last_fetched_epoch && ours.end >= fetch.fetch_offset => None,
-            Some(ours) => Some(DivergingEpoch { epoch: ours.epoch, end_offset: ours.end }),
-            // We know no epoch at or below the follower's: it has nothing in common with us.
-            None => Some(DivergingEpoch { epoch: LeaderEpoch::NONE, end_offset: self.log.start_offset() }),
-        }
-    }
-
-    fn record_fetch(&mut self, now: Now, follower: IsrMember, end: Offset) -> Result<(), ErrorCode> {
+    fn record_fetch(
+        &mut self,
+        now: Now,
+        follower: IsrMember,
+        fetch: &FetchPartition,
+    ) -> Result<(), ErrorCode> {
+        let end = fetch.fetch_offset;
         let leader_end = self.log.end_offset();
         let leader = self.leader_mut()?;
         let progress = leader.followers.get_mut(&follower.broker).ok_or(ErrorCode::NotLeaderOrFollower)?;
@@ -288,6 +284,7 @@ impl Replica {
             progress.last_caught_up = progress.last_caught_up.max(Some(progress.last_fetch));
         }
         progress.end = Some(end);
+        progress.start = fetch.log_start_offset.max(Offset::ZERO);
         progress.last_fetch = now.mono;
         progress.leader_end_at_last_fetch = leader_end;
         progress.broker_epoch = follower.broker_epoch;
@@ -397,6 +394,20 @@ impl Replica {
 }
 
 impl Leader {
+    /// The in-sync follower to read from `offset` on, best first: it has that offset, and `eligible` says that it
+    /// may be named. The one that has most is best, then the one that caught up last, then the highest id.
+    pub(super) fn best_follower(&self, offset: Offset, eligible: impl Fn(NodeId) -> bool) -> Option<NodeId> {
+        let has =
+            |progress: &Progress| progress.start <= offset && progress.end.is_some_and(|end| end >= offset);
+        let followers = self
+            .followers
+            .iter()
+            .filter(|(broker, progress)| self.isr.contains(broker) && has(progress) && eligible(**broker));
+        followers
+            .max_by_key(|(broker, progress)| (progress.end, progress.last_caught_up, **broker))
+            .map(|(broker, _)| *broker)
+    }
+
     /// The committed ISR with the broker epochs a proposal needs: that of the last fetch, or of the registration
     /// for a member that has not fetched in this epoch.
     fn members(&self, metadata: &MetadataImage) -> Vec<IsrMember> {

@@ -14,6 +14,7 @@
 
 mod follower;
 mod leader;
+mod reading;
 
 use crate::config::TopicConfig;
 use crate::epoch::{LeaderEpoch, PartitionEpoch};
@@ -29,6 +30,7 @@ use crate::variant::{Guard, ProtocolVariant, Reconciliation, Truncation};
 
 pub use follower::{FetchPosition, Follower};
 pub use leader::{FollowerFetch, Leader};
+pub use reading::ReadBound;
 
 /// What a replica does at present. Changes only in [`Replica::apply_metadata`] and [`Replica::fail`].
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! Tests of the engine from outside, one binary: golden dialogues over a small cluster, the
-//! museum of protocol bugs, and the rules of the tree.
+//! museum of protocol bugs, what readers are answered, and the rules of the tree.
 
 mod dialogue;
 mod mini_cluster;
 mod museum;
+mod reading;
 mod tidy;

@@ -10,7 +10,8 @@ use tribunal_engine::config::{BrokerConfig, Properties};
 use tribunal_engine::controller::{Controller, ControllerSettings};
 use tribunal_engine::event::Event;
 use tribunal_engine::id::{
-    ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, ProducerId, TopicPartition,
+    ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, ProducerId, TopicId, TopicName,
+    TopicPartition,
 };
 use tribunal_engine::log::{LogSettings, PartitionLog};
 use tribunal_engine::machine::{CallError, CallToken, Effect, Effects, Input, Machine, RequestContext};
@@ -59,6 +60,8 @@ pub(crate) struct MiniCluster {
     holding: Option<ApiKey>,
     held: Vec<(i32, Input)>,
     next_connection: u64,
+    asked: u64,
+    answers: BTreeMap<u64, Response>,
     properties: Properties,
     variant: ProtocolVariant,
     /// What happened since it was last taken.
@@ -82,6 +85,8 @@ impl MiniCluster {
             holding: None,
             held: Vec::new(),
             next_connection: 0,
+            asked: 0,
+            answers: BTreeMap::new(),
             properties: properties
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -113,7 +118,7 @@ impl MiniCluster {
                 node: NodeId(id),
                 cluster_id: "mini".to_owned(),
                 endpoint: endpoint(id),
-                rack: None,
+                rack: Some(format!("rack-{id}")),
                 incarnation: IncarnationId(uuid::Uuid::from_u128(
                     (u128::from(id.unsigned_abs()) << 64) | host.boot,
                 )),
@@ -207,9 +212,40 @@ impl MiniCluster {
 
     /// Sends a request from a client.
     pub(crate) fn request(&mut self, to: i32, request: Request) {
+        self.send(to, 0, request);
+    }
+
+    /// Sends a request from a client in this version; its answer, unless it has to wait for time to pass.
+    pub(crate) fn ask(&mut self, to: i32, version: i16, request: Request) -> Option<Response> {
+        self.send(to, version, request);
+        let asked = self.asked();
+        self.settle();
+        self.answer_to(asked)
+    }
+
+    /// Names the client's request that was sent last.
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked
+    }
+
+    /// The answer to a client's request, once.
+    pub(crate) fn answer_to(&mut self, asked: u64) -> Option<Response> {
+        self.answers.remove(&asked)
+    }
+
+    /// The id of a topic, as the controller has it.
+    pub(crate) fn topic_id(&self, name: &str) -> TopicId {
+        match &self.hosts[&CONTROLLER].process {
+            Some(Process::Controller(controller)) => controller.image().topics()[&TopicName::new(name)].id,
+            _ => TopicId::ZERO,
+        }
+    }
+
+    fn send(&mut self, to: i32, api_version: i16, request: Request) {
         self.next_connection += 1;
-        let connection = ConnectionId(CLIENT_CONNECTIONS + self.next_connection);
-        let context = RequestContext { connection, correlation: CorrelationId(0), api_version: 0 };
+        self.asked = CLIENT_CONNECTIONS + self.next_connection;
+        let connection = ConnectionId(self.asked);
+        let context = RequestContext { connection, correlation: CorrelationId(0), api_version };
         let boot = self.hosts[&to].boot;
         self.queue.push_back((to, boot, Input::Request { context, request }));
     }
@@ -394,6 +430,7 @@ impl MiniCluster {
                 }
                 other => format!("{other:?}"),
             };
+            self.answers.extend(response.map(|response| (context.connection.0, response)));
             return self.line(id, &format!("to client: {text}"));
         }
         let (Some(call), Some(response)) = (self.calls.remove(&context.connection.0), response) else {

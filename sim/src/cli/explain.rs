@@ -117,6 +117,7 @@ fn setting(key: &Key) -> String {
         Kind::Integer { min, max } if max >= i64::from(i32::MAX) => format!("a whole number from {min}"),
         Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
         Kind::Word(words) => format!("one of {}", words.join(", ")),
+        Kind::Text => "any text".to_owned(),
     };
     let only = key.only.map_or_else(String::new, |only| format!(" This engine can only do `{only}` so far."));
     let doc = capital(key.doc.trim_end_matches('.'));

@@ -57,17 +57,13 @@ fn write(name: &str, event: &Event) {
         | Event::BrokerUnfenced { .. }
         | Event::LeaderElected { .. }
         | Event::IsrChanged { .. } => info!("{name}: {event}"),
-        Event::BecameLeader { .. }
-        | Event::BecameFollower { .. }
-        | Event::Recovered { .. }
-        | Event::Truncated { .. }
-        | Event::IsrProposed { .. }
-        | Event::IsrCommitted { .. } => debug!("{name}: {event}"),
         Event::Appended { .. }
         | Event::HighWatermark { .. }
         | Event::Acknowledged { .. }
         | Event::Deduplicated { .. } => {
             trace!("{name}: {event}");
         }
+        // What concerns one replica or one broker alone.
+        _ => debug!("{name}: {event}"),
     }
 }

@@ -79,9 +79,6 @@ impl Running {
         };
         for member in members {
             let path = member.directory.path().to_owned();
-            if !member.directory.take_clean_mark().map_err(ServeError::System)? {
-                info!("{}: not closed in order before, or new; its logs are checked", path.display());
-            }
             let mut names = Vec::new();
             for process in member.processes {
                 let members::Process { name, role, listener } = process;

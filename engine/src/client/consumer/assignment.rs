@@ -37,6 +37,10 @@ pub(super) struct Assigned {
     pub(super) lost: Option<Offset>,
     /// The leader epoch in which the position is known to be part of the log; NONE if in none yet.
     pub(super) validated: LeaderEpoch,
+    /// The follower to read from instead of the leader (KIP-392), and until when.
+    preferred: Option<(NodeId, Instant)>,
+    /// No reset: there is no position, and `auto.offset.reset=none` leaves that to the caller.
+    pub(super) stuck: bool,
     /// The broker that was asked about it and has not answered.
     pub(super) busy: Option<NodeId>,
     /// No request for it before this time.
@@ -54,6 +58,8 @@ impl Assigned {
             position: None,
             lost: None,
             validated: LeaderEpoch::NONE,
+            preferred: None,
+            stuck: false,
             busy: None,
             not_before: now,
             failures: 0,
@@ -69,7 +75,26 @@ impl Assigned {
 
     /// True if the position must be asked for.
     pub(super) fn needs_reset(&self) -> bool {
-        self.position.is_none()
+        self.position.is_none() && !self.stuck
+    }
+
+    /// The follower to read from now, if a leader named one and that is not too long ago.
+    pub(super) fn preferred_replica(&self, now: Instant) -> Option<NodeId> {
+        self.preferred.filter(|(_, until)| now < *until).map(|(broker, _)| broker)
+    }
+
+    /// Reads from `broker` until `until`.
+    pub(super) fn prefer(&mut self, broker: NodeId, until: Instant) {
+        self.preferred = Some((broker, until));
+    }
+
+    /// Reads from the leader again. True if it read from `broker` before.
+    pub(super) fn return_to_leader(&mut self, broker: NodeId) -> bool {
+        let left = self.preferred.is_some_and(|(preferred, _)| preferred == broker);
+        if left {
+            self.preferred = None;
+        }
+        left
     }
 
     /// True if the leader of `epoch` must be asked whether its log goes as far as the position does (KIP-320): the
@@ -141,6 +166,18 @@ impl Assignment {
         assigned.busy = Some(broker);
         assigned.generation = self.generations;
         Some(self.generations)
+    }
+
+    /// Leaves every partition without a position to the caller; gives those that were not left before, with the
+    /// position each had.
+    pub(super) fn strand(&mut self) -> Vec<(TopicPartition, Option<Offset>)> {
+        let lacking = self.partitions.iter_mut().filter(|(_, assigned)| assigned.needs_reset());
+        lacking
+            .map(|(partition, assigned)| {
+                assigned.stuck = true;
+                (partition.clone(), assigned.lost)
+            })
+            .collect()
     }
 
     pub(super) fn get_mut(&mut self, partition: &TopicPartition) -> Option<&mut Assigned> {

@@ -7,7 +7,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use super::assignment::{Assigned, Position};
 use super::{Consumer, ConsumerEvent, State, sooner};
 use crate::client::backoff::Backoff;
-use crate::client::cluster::{Leader, Route};
+use crate::client::cluster::Route;
 use crate::client::connection::{Call, CallError, ConnectionError, Reply};
 use crate::client::offsets;
 use crate::client::outcome::is_stale_metadata;
@@ -70,6 +70,12 @@ fn lose_position(state: &mut State, now: Instant, partition: &TopicPartition) {
     }
 }
 
+/// What went wrong at a follower may go well at the leader.
+fn leave_follower(state: &mut State, partition: &TopicPartition, broker: NodeId) -> bool {
+    let assigned = state.assignment.get_mut(partition);
+    assigned.is_some_and(|assigned| assigned.return_to_leader(broker))
+}
+
 /// Asks where the epochs of the last records read end.
 fn validation_request(state: &State, partitions: &[(TopicPartition, LeaderEpoch)]) -> Request {
     let query = |(partition, current_leader_epoch): &(TopicPartition, LeaderEpoch)| {
@@ -110,7 +116,7 @@ impl<P: Platform> Consumer<P> {
         });
         match reply {
             Ok(Some(Response::Fetch(response))) if !response.error.is_error() => {
-                self.take_fetch(state, now, asked, response);
+                self.take_fetch(state, now, request.broker, asked, response);
             }
             Ok(Some(Response::ListOffsets(response))) => {
                 for Asked { partition, epoch, .. } in asked {
@@ -135,13 +141,21 @@ impl<P: Platform> Consumer<P> {
             Ok(_) | Err(_) => {
                 self.cluster.request_update();
                 for Asked { partition, .. } in asked {
+                    leave_follower(state, &partition, request.broker);
                     self.retry_later(state, now, &partition);
                 }
             }
         }
     }
 
-    fn take_fetch(&self, state: &mut State, now: Instant, asked: Vec<Asked>, response: FetchResponse) {
+    fn take_fetch(
+        &self,
+        state: &mut State,
+        now: Instant,
+        broker: NodeId,
+        asked: Vec<Asked>,
+        response: FetchResponse,
+    ) {
         let mut answers: BTreeMap<TopicPartition, FetchedPartition> = BTreeMap::new();
         for topic in response.topics {
             let by_id = || {
@@ -158,7 +172,13 @@ impl<P: Platform> Consumer<P> {
         for Asked { partition, epoch, .. } in asked {
             match answers.remove(&partition) {
                 Some(fetched) if fetched.error.is_error() => {
-                    self.take_fetch_error(state, now, &partition, fetched.error);
+                    self.take_fetch_error(state, now, broker, &partition, fetched.error);
+                }
+                Some(fetched) if fetched.preferred_read_replica != NodeId::NONE => {
+                    if let Some(assigned) = state.assignment.get_mut(&partition) {
+                        let until = now.after(self.config.metadata_max_age);
+                        assigned.prefer(fetched.preferred_read_replica, until);
+                    }
                 }
                 Some(fetched) => match state.assignment.take_in(&partition, fetched.records) {
                     Ok(()) => {
@@ -167,7 +187,9 @@ impl<P: Platform> Consumer<P> {
                             assigned.validated = epoch;
                         }
                     }
-                    Err(problem) => self.take_fetch_error(state, now, &partition, problem.error_code()),
+                    Err(problem) => {
+                        self.take_fetch_error(state, now, broker, &partition, problem.error_code());
+                    }
                 },
                 None => self.retry_later(state, now, &partition),
             }
@@ -178,11 +200,16 @@ impl<P: Platform> Consumer<P> {
         &self,
         state: &mut State,
         now: Instant,
+        broker: NodeId,
         partition: &TopicPartition,
         error: ErrorCode,
     ) {
+        let at_follower = leave_follower(state, partition, broker);
         if error == ErrorCode::OffsetOutOfRange {
-            lose_position(state, now, partition);
+            // A follower may not have what the leader has: only the leader's word moves a position.
+            if !at_follower {
+                lose_position(state, now, partition);
+            }
             return;
         }
         if is_stale_metadata(error) {
@@ -241,7 +268,10 @@ impl<P: Platform> Consumer<P> {
             && answer.end_offset < position.offset
         {
             let (from, to) = (position.offset, answer.end_offset);
-            assigned.position = Some(Position { offset: to, leader_epoch: answer.leader_epoch });
+            // Without a policy nobody but the caller moves the position (Kafka's LogTruncationException).
+            assigned.stuck = self.config.auto_offset_reset == OffsetReset::None;
+            let parting = Position { offset: to, leader_epoch: answer.leader_epoch };
+            assigned.position = Some(parting).filter(|_| !assigned.stuck);
             state.events.push(ConsumerEvent::Truncated { partition: partition.clone(), from, to });
         }
     }
@@ -257,6 +287,12 @@ impl<P: Platform> Consumer<P> {
     /// Sends what can be sent. Gives when more can be, unless something happens before.
     pub(super) fn send_requests(&self, state: &mut State, now: Instant) -> Option<Instant> {
         state.turns = state.turns.wrapping_add(1);
+        if self.config.auto_offset_reset == OffsetReset::None {
+            let stranded = state.assignment.strand().into_iter();
+            state
+                .events
+                .extend(stranded.map(|(partition, lost)| ConsumerEvent::NoOffset { partition, lost }));
+        }
         let mut next = None;
         for purpose in [Purpose::Reset, Purpose::Validate, Purpose::Fetch] {
             let leaders = self.by_leader(state, now, purpose, &mut next);
@@ -281,12 +317,12 @@ impl<P: Platform> Consumer<P> {
             if !purpose.applies(assigned, epoch) {
                 continue;
             }
-            match leader {
-                Some(Leader { broker, .. }) if assigned.busy == Some(broker) => {}
+            let follower = assigned.preferred_replica(now).filter(|_| purpose == Purpose::Fetch);
+            let online = follower.filter(|follower| metadata.endpoint(*follower).is_some());
+            match online.or(leader.map(|leader| leader.broker)) {
+                Some(broker) if assigned.busy == Some(broker) => {}
                 _ if assigned.not_before > now => sooner(next, assigned.not_before),
-                Some(Leader { broker, epoch }) => {
-                    leaders.entry(broker).or_default().push((partition.clone(), epoch));
-                }
+                Some(broker) => leaders.entry(broker).or_default().push((partition.clone(), epoch)),
                 None => leaderless = true,
             }
         }
@@ -361,6 +397,7 @@ impl<P: Platform> Consumer<P> {
             max_wait: self.config.fetch_max_wait,
             min_bytes: self.config.fetch_min_bytes,
             max_bytes: self.config.fetch_max_bytes,
+            rack_id: self.config.client_rack.clone(),
             ..FetchRequest::new(NodeId::NONE, topics)
         })
     }
@@ -368,7 +405,7 @@ impl<P: Platform> Consumer<P> {
     fn reset_request(&self, partitions: &[(TopicPartition, LeaderEpoch)]) -> Request {
         let spec = match self.config.auto_offset_reset {
             OffsetReset::Earliest => OffsetSpec::Earliest,
-            OffsetReset::Latest => OffsetSpec::Latest,
+            OffsetReset::Latest | OffsetReset::None => OffsetSpec::Latest,
         };
         let questions = partitions.iter();
         let questions =

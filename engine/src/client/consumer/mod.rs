@@ -5,6 +5,10 @@
 //! that was fetched of it is returned; that bounds memory by `max.partition.fetch.bytes` a partition. There is at
 //! most one fetch under way a broker.
 //!
+//! A leader may send it to a replica in its own rack (`client.rack`, KIP-392). It reads there until
+//! `metadata.max.age.ms` has passed or something goes wrong there, then asks the leader again; only the leader's word
+//! that a position is out of range resets it.
+//!
 //! When a partition has a new leader, the position is checked against that leader's log before the next fetch
 //! (KIP-320), so that a log that was truncated and has grown again is noticed.
 //!
@@ -67,8 +71,16 @@ pub enum ConsumerEvent {
         /// The new position.
         to: Offset,
     },
-    /// The log of a new leader ends before the position, which moved to where the two logs part (KIP-320). Records
-    /// that were read from there on are no longer in the log.
+    /// There is no position, and `auto.offset.reset=none`: the partition is not read until [`Consumer::seek`].
+    NoOffset {
+        /// The partition.
+        partition: TopicPartition,
+        /// The position that was out of range; `None` if there was none.
+        lost: Option<Offset>,
+    },
+    /// The log of a new leader ends before the position, which moved to where the two logs part (KIP-320); with
+    /// `auto.offset.reset=none` it is gone, and the partition is not read until [`Consumer::seek`]. Records that were
+    /// read from there on are no longer in the log.
     Truncated {
         /// The partition.
         partition: TopicPartition,
@@ -200,6 +212,22 @@ impl<P: Platform> Consumer<P> {
         partitions: Vec<TopicPartition>,
     ) -> BTreeMap<TopicPartition, Outcome<Offset>> {
         self.offsets(partitions, OffsetSpec::Earliest).await
+    }
+
+    /// The first record of each partition at its time or later: offset and timestamp; `None` if there is none.
+    pub async fn offsets_for_times(
+        &self,
+        times: BTreeMap<TopicPartition, Timestamp>,
+    ) -> BTreeMap<TopicPartition, Outcome<Option<(Offset, Timestamp)>>> {
+        let questions = times.into_iter().map(|(partition, at)| (partition, OffsetSpec::Timestamp(at)));
+        let listed = list_offsets(&self.cluster, questions).await;
+        let found = |listed: ListedOffset| {
+            Some((listed.offset, listed.timestamp)).filter(|(offset, _)| *offset != Offset::NONE)
+        };
+        listed
+            .into_iter()
+            .map(|(partition, result)| (partition, Outcome::of_read(result).map(found)))
+            .collect()
     }
 
     async fn offsets(

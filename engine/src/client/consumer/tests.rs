@@ -10,10 +10,10 @@ use crate::config::{ConsumerConfig, Properties};
 use crate::driver::Clock as _;
 use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
-use crate::id::TopicPartition;
+use crate::id::{NodeId, TopicPartition};
 use crate::message::{
     EpochEndOffset, ListOffsetsResponse, ListedOffset, OffsetForLeaderEpochResponse, OffsetSpec,
-    PartitionEpochQuery, Request,
+    PartitionEpochQuery, Request, Response,
 };
 use crate::offset::Offset;
 use crate::rng::Rng;
@@ -288,4 +288,118 @@ fn a_silent_old_leader_does_not_hold_up_the_new_one() {
         consumer.poll(WAIT).await
     });
     assert_eq!(offsets(&records), [10, 11, 12]);
+}
+
+/// Sends consumers of rack `b` to broker 2.
+fn sends_to_broker_2(request: &Request) -> Answer {
+    match request {
+        Request::Fetch(fetch) if fetch.rack_id == "b" => {
+            let Response::Fetch(mut response) = fetched(request, ErrorCode::None, &Bytes::new()) else {
+                panic!("an answer to a fetch");
+            };
+            response.topics[0].partitions[0].preferred_read_replica = NodeId(2);
+            response.into()
+        }
+        _ => log_of_three(request),
+    }
+}
+
+#[test]
+fn it_reads_from_the_replica_in_its_rack_that_the_leader_names() {
+    for (rack, leader_reads, follower_reads) in [("b", 1, 2), ("", 2, 0)] {
+        let cluster = TestCluster::new(&[1]);
+        cluster.broker(1, sends_to_broker_2);
+        cluster.broker(2, log_of_three);
+        let consumer = start(&cluster, &[("client.rack", rack)]);
+        let platform = cluster.platform.clone();
+        let records = cluster.platform.run(async move {
+            consumer.seek(&partition(), Offset(10));
+            let records = consumer.poll(WAIT).await;
+            platform.sleep(Duration::from_millis(100)).await;
+            records
+        });
+        assert_eq!(offsets(&records), [10, 11, 12]);
+        let fetches = |broker| cluster.seen(broker).iter().filter_map(asked).count();
+        assert_eq!((fetches(1), fetches(2)), (leader_reads, follower_reads), "rack {rack:?}");
+    }
+}
+
+#[test]
+fn out_of_range_at_a_follower_is_no_reason_to_reset() {
+    let cluster = TestCluster::new(&[1]);
+    let mut sent = false;
+    cluster.broker(1, move |request| {
+        if std::mem::replace(&mut sent, true) { log_of_three(request) } else { sends_to_broker_2(request) }
+    });
+    cluster.broker(2, |request| fetched(request, ErrorCode::OffsetOutOfRange, &Bytes::new()).into());
+    let consumer = start(&cluster, &[("client.rack", "b")]);
+    let (records, events) = cluster.platform.run(async move {
+        consumer.seek(&partition(), Offset(10));
+        (consumer.poll(WAIT).await, consumer.take_events())
+    });
+    assert_eq!((offsets(&records), events), (vec![10, 11, 12], vec![]));
+    assert_eq!(cluster.seen(2).iter().filter_map(asked).count(), 1);
+}
+
+#[test]
+fn the_leader_is_asked_again_when_the_choice_is_old() {
+    let cluster = TestCluster::new(&[1]);
+    cluster.broker(1, sends_to_broker_2);
+    cluster.broker(2, |request| {
+        Answer::After(Duration::from_millis(400), fetched(request, ErrorCode::None, &Bytes::new()))
+    });
+    let settings = [("client.rack", "b"), ("metadata.max.age.ms", "1000")];
+    let consumer = start(&cluster, &settings);
+    cluster.platform.run(async move {
+        consumer.seek(&partition(), Offset(10));
+        consumer.poll(Duration::from_millis(1900)).await;
+    });
+    let fetches = |broker| cluster.seen(broker).iter().filter_map(asked).count();
+    assert_eq!(fetches(1), 2);
+    assert!(fetches(2) >= 4, "{}", fetches(2));
+}
+
+#[test]
+fn without_a_reset_policy_the_caller_decides() {
+    let cluster = TestCluster::new(&[1]);
+    cluster.broker(1, log_of_three);
+    let consumer = start(&cluster, &[("auto.offset.reset", "none")]);
+    let (nothing, events, records) = cluster.platform.run(async move {
+        let nothing = consumer.poll(Duration::from_millis(100)).await;
+        consumer.seek(&partition(), Offset(99));
+        consumer.poll(Duration::from_millis(100)).await;
+        let events = consumer.take_events();
+        consumer.seek(&partition(), Offset(10));
+        (nothing, events, consumer.poll(WAIT).await)
+    });
+    let told = |lost| ConsumerEvent::NoOffset { partition: partition(), lost };
+    assert_eq!((nothing, events), (vec![], vec![told(None), told(Some(Offset(99)))]));
+    assert_eq!(offsets(&records), [10, 11, 12]);
+}
+
+#[test]
+fn offsets_can_be_asked_for_by_time() {
+    for (at, found) in [(40, Some((Offset(7), Timestamp(49)))), (60, None)] {
+        let cluster = TestCluster::new(&[1]);
+        cluster.broker(1, |request| {
+            let Request::ListOffsets(list) = request else { return Answer::Close };
+            let answer = |question: &crate::message::ListOffsetsPartition| {
+                let OffsetSpec::Timestamp(at) = question.spec else { panic!("asked by time") };
+                let found = at < Timestamp(50);
+                ListedOffset {
+                    partition: question.partition.clone(),
+                    error: ErrorCode::None,
+                    timestamp: if found { Timestamp(49) } else { Timestamp::NONE },
+                    offset: if found { Offset(7) } else { Offset::NONE },
+                    leader_epoch: LeaderEpoch::NONE,
+                }
+            };
+            ListOffsetsResponse { partitions: list.partitions.iter().map(answer).collect() }.into()
+        });
+        let consumer = start(&cluster, &[]);
+        let mut answers = cluster
+            .platform
+            .run(async move { consumer.offsets_for_times([(partition(), Timestamp(at))].into()).await });
+        assert_eq!(answers.remove(&partition()), Some(Outcome::Ok(found)));
+    }
 }

@@ -154,23 +154,15 @@ impl DataDirectory {
         &self.path
     }
 
-    /// Takes the mark of a clean shutdown away; true if it was there. From here on a crash finds none.
-    ///
-    /// # Errors
-    /// If it cannot be removed.
-    pub fn take_clean_mark(&self) -> io::Result<bool> {
-        match fs::remove_file(self.path.join(CLEAN_SHUTDOWN)) {
-            Ok(()) => sync_directory(&self.path).map(|()| true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Says that every log is closed and durable.
+    /// Says that every log is closed and durable, unless the node itself has said so, with more in it. Whoever
+    /// boots on this directory takes the mark away before it reads a log.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn leave_clean_mark(&self) -> io::Result<()> {
+        if self.path.join(CLEAN_SHUTDOWN).exists() {
+            return Ok(());
+        }
         let aside = format!("{CLEAN_SHUTDOWN}.tmp");
         write_durably(&self.path, CLEAN_SHUTDOWN, &aside, b"{\"version\":0}\n")
     }
@@ -330,12 +322,14 @@ mod tests {
     }
 
     #[test]
-    fn the_mark_of_a_clean_shutdown_is_found_once() {
+    fn the_mark_of_a_clean_shutdown_does_not_replace_the_nodes_own() {
         let path = test_folder("directory-mark");
         let directory = DataDirectory::open(&path, &identity(1, "c")).expect("a new directory");
-        assert!(!directory.take_clean_mark().expect("readable"));
         directory.leave_clean_mark().expect("written");
-        assert!(directory.take_clean_mark().expect("readable"));
-        assert!(!directory.take_clean_mark().expect("readable"));
+        let mark = path.join(CLEAN_SHUTDOWN);
+        assert!(mark.exists());
+        File::create(&mark).and_then(|mut file| file.write_all(b"the node's")).expect("written");
+        directory.leave_clean_mark().expect("nothing to do");
+        assert_eq!(fs::read_to_string(&mark).expect("readable"), "the node's");
     }
 }

@@ -24,6 +24,8 @@ use crate::wire::shape::{INT8, INT16, INT32, INT64, Kind, Shape, field};
 const LATEST: i64 = -1;
 /// The timestamp that means [`OffsetSpec::Earliest`].
 const EARLIEST: i64 = -2;
+/// The timestamp that means [`OffsetSpec::MaxTimestamp`].
+const MAX_TIMESTAMP: i64 = -3;
 
 const REQUEST: Shape = &[field(INT32), field(INT8).since(2), field(Kind::Structs(REQUEST_TOPIC))];
 const REQUEST_TOPIC: Shape = &[field(Kind::String), field(Kind::Structs(REQUEST_PARTITION))];
@@ -44,6 +46,7 @@ impl Translate for ListOffsetsRequest {
             let timestamp = match query.spec {
                 OffsetSpec::Latest => LATEST,
                 OffsetSpec::Earliest => EARLIEST,
+                OffsetSpec::MaxTimestamp => MAX_TIMESTAMP,
                 OffsetSpec::Timestamp(timestamp) => timestamp.0,
             };
             let mut wire = WirePartition::default()
@@ -78,6 +81,7 @@ impl Translate for ListOffsetsRequest {
                 spec: match query.timestamp {
                     LATEST => OffsetSpec::Latest,
                     EARLIEST => OffsetSpec::Earliest,
+                    MAX_TIMESTAMP => OffsetSpec::MaxTimestamp,
                     timestamp => OffsetSpec::Timestamp(Timestamp(timestamp)),
                 },
             }));

@@ -303,7 +303,8 @@ fn list_offsets_request() -> impl Strategy<Value = ListOffsetsRequest> {
     let spec = prop_oneof![
         Just(OffsetSpec::Latest),
         Just(OffsetSpec::Earliest),
-        prop_oneof![0..i64::MAX, i64::MIN..-2].prop_map(|at| OffsetSpec::Timestamp(Timestamp(at))),
+        Just(OffsetSpec::MaxTimestamp),
+        prop_oneof![0..i64::MAX, i64::MIN..-3].prop_map(|at| OffsetSpec::Timestamp(Timestamp(at))),
     ];
     let partition =
         (topic_partition(), leader_epoch(), spec).prop_map(|(partition, current_leader_epoch, spec)| {
