@@ -93,7 +93,7 @@ pub(crate) fn obey(cluster: &mut MiniCluster, command: &str) {
             cluster.request(node(id), request.into());
         }
         ["produce-as", id, producer, values @ ..] => {
-            cluster.produce_as(node(id), numbers(producer), -1, values)
+            cluster.produce_as(node(id), numbers(producer), -1, values);
         }
         ["same-log", one, other] => {
             let same = cluster.log_bytes(node(one)) == cluster.log_bytes(node(other));
