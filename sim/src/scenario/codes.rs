@@ -130,10 +130,6 @@ codes! {
     MIN_INSYNC_ALL = "T104" whole "one slow or dead broker stops all writes":
         "min.insync.replicas equals the number of replicas, so writes with acks=all stop as soon as one replica leaves \
          the ISR. Usual is one less than the number of replicas.";
-    IDEMPOTENCE_RULED_OUT = "T105" whole "idempotence is ruled out":
-        "Kafka's producer refuses enable.idempotence=true with acks other than all, with retries of 0 and with more than \
-         5 requests in flight, and without the explicit true it \
-         silently turns idempotence off (ProducerConfig.postProcessAndValidateIdempotenceConfigs).";
     UNUSED_TOPIC = "T106" whole "a topic nobody uses":
         "No producer writes to the topic and no consumer reads it.";
     TOO_LONG_FAULT = "T107" whole "a fault that outlasts the run":

@@ -143,12 +143,8 @@ impl<'t> Given<'t> {
         for error in errors {
             if let ConfigError::Invalid { name, value, problem } = error {
                 let span = self.span(&name).unwrap_or(section.head);
-                let code = match name.as_str() {
-                    "enable.idempotence" => codes::IDEMPOTENCE_RULED_OUT,
-                    _ => codes::BAD_SETTING,
-                };
                 let message = format!("`{name}` cannot be {}", shorten(&value));
-                sink.push(span, TextProblem::new(code, 0..0, message).label(problem));
+                sink.push(span, TextProblem::new(codes::BAD_SETTING, 0..0, message).label(problem));
             }
         }
     }
