@@ -11,6 +11,7 @@ use tribunal_engine::epoch::LeaderEpoch;
 use tribunal_engine::id::TopicPartition;
 use tribunal_engine::log::{EpochCache, LogIo, LogSettings, PartitionLog};
 use tribunal_engine::offset::Offset;
+use tribunal_engine::storage::DiskDone;
 
 const SEGMENT_BYTES: usize = 1 << 30;
 /// Batches in the log that is read.
@@ -18,7 +19,19 @@ const BATCHES: i64 = 100_000;
 const EPOCHS: i32 = 100;
 
 fn empty() -> PartitionLog {
-    PartitionLog::new(TopicPartition::new("orders", 0), LogSettings { segment_bytes: SEGMENT_BYTES })
+    PartitionLog::new(
+        TopicPartition::new("orders", 0),
+        LogSettings { segment_bytes: SEGMENT_BYTES, ..LogSettings::default() },
+    )
+}
+
+/// Every operation ends well; nothing is read or written.
+fn complete(log: &mut PartitionLog, io: &mut LogIo) {
+    let mut next = LogIo::default();
+    for (op, completion) in io.drain() {
+        black_box(op);
+        log.complete(completion, &DiskDone::Done, &mut next);
+    }
 }
 
 fn append(criterion: &mut Criterion) {
@@ -32,10 +45,7 @@ fn append(criterion: &mut Criterion) {
                 let start = Instant::now();
                 for _ in 0..iterations {
                     black_box(log.append_as_leader(black_box(&batch).clone(), LeaderEpoch::ZERO, &mut io));
-                    for (op, completion) in io.drain() {
-                        black_box(op);
-                        log.complete(completion);
-                    }
+                    complete(&mut log, &mut io);
                 }
                 let time = start.elapsed();
                 let appended = iterations * u64::from(records);
@@ -52,9 +62,7 @@ fn read(criterion: &mut Criterion) {
     let batch = batch::parsed(1, 1024);
     for _ in 0..BATCHES {
         log.append_as_leader(batch.clone(), LeaderEpoch::ZERO, &mut io);
-        for (_, completion) in io.drain() {
-            log.complete(completion);
-        }
+        complete(&mut log, &mut io);
     }
     let end = log.end_offset();
     let mut group = criterion.benchmark_group("log/read_plan");

@@ -66,6 +66,8 @@ pub enum Event {
     Truncated { partition: TopicPartition, from: Offset, to: Offset, reason: TruncationReason },
     /// A replica's own view of the high watermark moved.
     HighWatermark { partition: TopicPartition, high_watermark: Offset },
+    /// The first record of a log is another one now: what lay before was deleted.
+    LogStart { partition: TopicPartition, log_start: Offset },
     /// A leader asked the controller for another ISR.
     IsrProposed { partition: TopicPartition, isr: Vec<NodeId> },
     /// A leader learnt the ISR the controller committed.
@@ -155,6 +157,7 @@ impl fmt::Display for Event {
             Event::HighWatermark { partition, high_watermark } => {
                 write!(f, "hw {partition} {high_watermark}")
             }
+            Event::LogStart { partition, log_start } => write!(f, "log-start {partition} {log_start}"),
             Event::IsrProposed { partition, isr } => write!(f, "isr-proposed {partition} {}", Isr(isr)),
             Event::IsrCommitted { partition, isr, partition_epoch } => {
                 write!(f, "isr-committed {partition} {} pe={partition_epoch}", Isr(isr))

@@ -153,6 +153,8 @@ pub enum Wakeup {
     Session,
     /// Producers that have been silent for too long are to be forgotten.
     ProducerExpiration,
+    /// Logs are looked after.
+    Maintenance,
 }
 
 /// The buffer a step pushes its effects into; the shell drains it after each step.

@@ -445,6 +445,7 @@ pub fn partition_of(event: &Event) -> Option<&TopicPartition> {
         | Event::Appended { partition, .. }
         | Event::Truncated { partition, .. }
         | Event::HighWatermark { partition, .. }
+        | Event::LogStart { partition, .. }
         | Event::IsrProposed { partition, .. }
         | Event::IsrCommitted { partition, .. }
         | Event::Acknowledged { partition, .. }

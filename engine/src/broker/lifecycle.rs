@@ -2,7 +2,8 @@
 //!
 //! Unregistered: ask to be registered, again and again. Registered: tell the controller every
 //! `broker.heartbeat.interval.ms` how far metadata is applied. A controller that does not know this registration
-//! any more makes the broker register anew.
+//! any more makes the broker register anew. A broker whose disk failed asks to be fenced: it has one log directory, and
+//! Kafka's broker halts when its last one is gone.
 
 use super::{Broker, Call};
 use crate::epoch::BrokerEpoch;
@@ -22,13 +23,23 @@ const REGISTRATION_BACKOFF: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Lifecycle {
     broker_epoch: Option<BrokerEpoch>,
+    /// The epoch of the boot before, if that one stopped in order.
+    pub(super) previous_epoch: BrokerEpoch,
+    /// The log directory failed: the broker wants no leadership any more.
+    storage_failed: bool,
     in_flight: bool,
     next: Instant,
 }
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Lifecycle { broker_epoch: None, in_flight: false, next: Instant::START }
+        Lifecycle {
+            broker_epoch: None,
+            previous_epoch: BrokerEpoch::NONE,
+            storage_failed: false,
+            in_flight: false,
+            next: Instant::START,
+        }
     }
 }
 
@@ -36,6 +47,14 @@ impl Lifecycle {
     /// The epoch of this registration.
     pub(super) fn broker_epoch(&self) -> Option<BrokerEpoch> {
         self.broker_epoch
+    }
+
+    /// The log directory failed: the controller is asked to fence this broker, now and until it restarts.
+    pub(super) fn storage_failed(&mut self, now: Instant) {
+        if !self.storage_failed {
+            self.storage_failed = true;
+            self.next = now;
+        }
     }
 
     pub(super) fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
@@ -58,7 +77,7 @@ impl Broker {
                     incarnation: self.settings.incarnation,
                     endpoint: self.settings.endpoint.clone(),
                     rack: self.settings.rack.clone(),
-                    previous_broker_epoch: BrokerEpoch::NONE,
+                    previous_broker_epoch: self.lifecycle.previous_epoch,
                 };
                 self.call_controller(Call::Registration, request, effects);
             }
@@ -70,7 +89,7 @@ impl Broker {
                         .metadata_fetch
                         .applied()
                         .map_or(Offset::NONE, |offset| offset),
-                    want_fence: false,
+                    want_fence: self.lifecycle.storage_failed,
                     want_shut_down: false,
                 };
                 self.call_controller(Call::Heartbeat, request, effects);
@@ -107,7 +126,7 @@ impl Broker {
                 is_fenced,
                 ..
             })) => {
-                if is_fenced {
+                if is_fenced && !self.lifecycle.storage_failed {
                     // Not caught up yet: say so again soon, so that unfencing does not wait a whole interval.
                     self.lifecycle.next = now.mono.after(REGISTRATION_BACKOFF.min(interval));
                 }

@@ -1,7 +1,8 @@
 //! A broker: replicas, the requests about them, and what it says to the controller.
 //!
 //! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`,
-//! `producer_ids`; so has each conversation of the broker's own: `lifecycle` (registration, heartbeats), `metadata_fetch` (the controller's
+//! `producer_ids`; so has each conversation of the broker's own: `lifecycle` (registration, heartbeats),
+//! `maintenance` (retention, flushes), `metadata_fetch` (the controller's
 //! log), `replication` (fetching from leaders), `isr` (AlterPartition). Replies that wait are kept by
 //! `parked` and released by what they wait for: the shell makes no protocol decision.
 //!
@@ -13,6 +14,7 @@ mod auto_create;
 mod fetch;
 mod isr;
 mod lifecycle;
+mod maintenance;
 mod metadata;
 mod metadata_fetch;
 mod offsets;
@@ -25,11 +27,11 @@ mod validate;
 use std::collections::BTreeMap;
 
 use crate::config::BrokerConfig;
-use crate::epoch::LeaderEpoch;
+use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::event::Event;
 use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicName, TopicPartition};
-use crate::log::{LogCompletion, LogIo, LogSettings, PartitionLog};
+use crate::log::{LogCompletion, LogIo, PartitionLog};
 use crate::machine::{CallError, CallToken, Effect, Effects, Input, Lane, Machine, RequestContext, Wakeup};
 use crate::message::{
     ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, Request, Response,
@@ -96,6 +98,7 @@ pub struct Broker {
     replicas: BTreeMap<TopicPartition, Replica>,
     replication: replication::Replication,
     isr: isr::IsrChecks,
+    maintenance: maintenance::Maintenance,
     produces: produce::ParkedProduces,
     producer_ids: producer_ids::ProducerIds,
     fetches: fetch::Fetches,
@@ -120,6 +123,7 @@ impl Broker {
             replicas: BTreeMap::new(),
             replication: replication::Replication::default(),
             isr: isr::IsrChecks::default(),
+            maintenance: maintenance::Maintenance::default(),
             produces: produce::ParkedProduces::default(),
             producer_ids: producer_ids::ProducerIds::default(),
             fetches,
@@ -129,6 +133,13 @@ impl Broker {
             disk: BTreeMap::new(),
             next_token: 0,
         }
+    }
+
+    /// The epoch it had before, if it stopped in order then: what it acknowledged is all there (KIP-966).
+    #[must_use]
+    pub fn with_previous_epoch(mut self, epoch: BrokerEpoch) -> Broker {
+        self.lifecycle.previous_epoch = epoch;
+        self
     }
 
     /// Its replicas, for snapshots.
@@ -199,13 +210,16 @@ impl Broker {
             Some(DiskWait::Log(partition, completion)) => {
                 let Some(replica) = self.replicas.get_mut(&partition) else { return };
                 let before = Marks::of(replica);
+                let mut io = LogIo::default();
                 match outcome {
-                    Ok(_) => replica.complete(now, completion, effects),
+                    Ok(done) => replica.complete(now, completion, &done, &mut io, effects),
                     Err(_) => {
                         replica.fail(effects);
+                        self.lifecycle.storage_failed(now.mono);
                         self.note_leader(now, &partition, effects);
                     }
                 }
+                self.submit(&partition, io, effects);
                 self.after_change(now, &partition, before, effects);
             }
             Some(DiskWait::Fetch(slot)) => self.on_read(now, slot, outcome, effects),
@@ -237,7 +251,7 @@ impl Broker {
 
     fn add_replica(&mut self, partition: &TopicPartition, topic: &TopicImage, effects: &mut Effects) {
         let config = topic.config(self.settings.config.topic_defaults);
-        let settings = LogSettings { segment_bytes: config.segment_bytes };
+        let settings = config.log;
         let log = self
             .recovered
             .remove(partition)
@@ -398,6 +412,7 @@ impl Machine for Broker {
         self.expire_produces(now, effects);
         self.expire_producers(now);
         self.expire_fetches(now, effects);
+        self.maintain(now, effects);
     }
 
     fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
@@ -405,6 +420,7 @@ impl Machine for Broker {
             self.lifecycle.next_wakeup(),
             self.metadata_fetch.next_wakeup(),
             self.isr.next_wakeup(),
+            self.maintenance.next_wakeup(),
             self.replication.next_wakeup(),
             self.produces.next_deadline(),
             self.producer_ids.next_wakeup(),

@@ -1,7 +1,7 @@
 //! ListOffsets and OffsetForLeaderEpoch: where logs begin and end, and where epochs do.
 //!
-//! The ends of a log are known at once. A lookup by time finds the batch by its header and must read it to find the
-//! record in it; the answer goes out when the last read has ended.
+//! The ends of a log are known at once. A lookup by time reads batches from where the time index says until it has the
+//! record; the answer goes out when the last search has ended.
 
 use std::collections::BTreeMap;
 
@@ -9,27 +9,32 @@ use super::{Broker, DiskWait};
 use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
 use crate::id::NodeId;
-use crate::log::ReadPlan;
+use crate::log::{SearchStep, TimestampSearch};
 use crate::machine::{Effect, Effects, RequestContext};
 use crate::message::{
     EpochEndOffset, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListedOffset,
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetSpec, PartitionEpochQuery,
 };
 use crate::offset::Offset;
-use crate::record::batches;
 use crate::replica::{ReadBound, Replica};
 use crate::storage::{DiskDone, DiskOutcome};
 use crate::time::Timestamp;
 
 /// The first version that knows OFFSET_NOT_AVAILABLE (KIP-207).
 const OFFSET_NOT_AVAILABLE: i16 = 5;
+/// The earliest offset on local disks (KIP-405), which is where all of a log is.
+const EARLIEST_LOCAL: Timestamp = Timestamp(-4);
 
 /// Where the bytes of a lookup by time belong.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct LookupSlot {
     request: u64,
     answer: usize,
-    at: Timestamp,
+    search: TimestampSearch,
+    /// Only what lies before may be told.
+    end: Offset,
+    /// What to say if nothing is found.
+    beyond: ErrorCode,
 }
 
 /// ListOffsets requests that read.
@@ -50,8 +55,8 @@ struct Lookup {
 enum Found {
     /// The answer.
     At(Offset, Timestamp, LeaderEpoch),
-    /// The answer is in this batch.
-    InBatch(ReadPlan, Timestamp),
+    /// The answer has to be looked for, below an offset; if nothing is found, the error is the answer.
+    Search(TimestampSearch, Offset, ErrorCode),
 }
 
 /// Nothing is there to be found.
@@ -77,7 +82,7 @@ impl Broker {
                 Ok(Found::At(offset, timestamp, epoch)) => {
                     (answer.offset, answer.timestamp, answer.leader_epoch) = (offset, timestamp, epoch);
                 }
-                Ok(Found::InBatch(plan, at)) => reads.push((answers.len(), plan, at)),
+                Ok(Found::Search(search, end, beyond)) => reads.push((answers.len(), search, end, beyond)),
                 Err(ErrorCode::OffsetNotAvailable) if context.api_version < OFFSET_NOT_AVAILABLE => {
                     answer.error = ErrorCode::LeaderNotAvailable;
                 }
@@ -91,11 +96,15 @@ impl Broker {
         self.lookups.next += 1;
         let request = self.lookups.next;
         self.lookups.reading.insert(request, Lookup { context, answers, reads_left: reads.len() });
-        for (answer, plan, at) in reads {
-            let token = self.disk_token();
-            self.disk.insert(token, DiskWait::Lookup(LookupSlot { request, answer, at }));
-            effects.push(Effect::Disk { token, op: plan.op });
+        for (answer, search, end, beyond) in reads {
+            self.read_on(LookupSlot { request, answer, search, end, beyond }, effects);
         }
+    }
+
+    fn read_on(&mut self, slot: LookupSlot, effects: &mut Effects) {
+        let (token, op) = (self.disk_token(), slot.search.op());
+        self.disk.insert(token, DiskWait::Lookup(slot));
+        effects.push(Effect::Disk { token, op });
     }
 
     fn find_offset(&self, query: &ListOffsetsPartition, bound: ReadBound) -> Result<Found, ErrorCode> {
@@ -104,27 +113,48 @@ impl Broker {
         let end = replica.read_bound(bound);
         // A new leader's high watermark may lie below what was acknowledged: better no answer than a wrong one.
         let stale = bound != ReadBound::LogEnd && replica.high_watermark() < replica.leader()?.start();
-        let beyond = if stale { Err(ErrorCode::OffsetNotAvailable) } else { Ok(NOWHERE) };
+        let beyond = if stale { ErrorCode::OffsetNotAvailable } else { ErrorCode::None };
+        let begin = |step| match step {
+            SearchStep::Read(search) => Ok(Found::Search(search, end, beyond)),
+            SearchStep::Found(_) | SearchStep::NotFound if stale => Err(beyond),
+            SearchStep::Found(_) | SearchStep::NotFound => Ok(NOWHERE),
+        };
         match query.spec {
-            OffsetSpec::Latest if stale => beyond,
+            OffsetSpec::Latest if stale => Err(beyond),
             OffsetSpec::Latest => Ok(Found::At(end, Timestamp::NONE, replica.leader_epoch())),
-            OffsetSpec::Earliest => {
-                let start = replica.log().start_offset();
-                let epoch = replica.log().epochs().epoch_at(start).unwrap_or(LeaderEpoch::NONE);
-                Ok(Found::At(start, Timestamp::NONE, epoch))
+            OffsetSpec::Earliest | OffsetSpec::Timestamp(EARLIEST_LOCAL) => {
+                let earliest = replica.log().earliest();
+                Ok(Found::At(earliest.offset, Timestamp::NONE, earliest.epoch))
             }
             OffsetSpec::Timestamp(at) if at.0 < 0 => Err(ErrorCode::UnsupportedVersion),
-            OffsetSpec::Timestamp(at) => first_at(replica, at, end).map_or(beyond, Ok),
-            OffsetSpec::MaxTimestamp => latest_by_time(replica, end).map_or(beyond, Ok),
+            OffsetSpec::Timestamp(at) => begin(replica.log().search_timestamp(at)),
+            OffsetSpec::MaxTimestamp => begin(replica.log().search_max_timestamp(end)),
         }
     }
 
-    pub(super) fn on_lookup_read(&mut self, slot: LookupSlot, outcome: DiskOutcome, effects: &mut Effects) {
+    pub(super) fn on_lookup_read(
+        &mut self,
+        mut slot: LookupSlot,
+        outcome: DiskOutcome,
+        effects: &mut Effects,
+    ) {
         let Some(lookup) = self.lookups.reading.get_mut(&slot.request) else { return };
         let answer = lookup.answers.get_mut(slot.answer).expect("a lookup reads for one of its answers");
-        match outcome {
-            Ok(DiskDone::Read(bytes)) => find_record(bytes, slot.at, answer),
-            Ok(DiskDone::Done) | Err(_) => answer.error = ErrorCode::KafkaStorageError,
+        match search_on(self.replicas.get(&answer.partition), &slot.search, outcome) {
+            Ok(SearchStep::Read(search)) => {
+                slot.search = search;
+                return self.read_on(slot, effects);
+            }
+            Ok(SearchStep::Found(found)) if found.offset < slot.end => {
+                (answer.offset, answer.timestamp) = (found.offset, found.timestamp);
+                answer.leader_epoch = found.epoch;
+            }
+            Ok(SearchStep::Found(_) | SearchStep::NotFound) => {
+                let old = lookup.context.api_version < OFFSET_NOT_AVAILABLE;
+                let unavailable = slot.beyond == ErrorCode::OffsetNotAvailable && old;
+                answer.error = if unavailable { ErrorCode::LeaderNotAvailable } else { slot.beyond };
+            }
+            Err(error) => answer.error = error,
         }
         lookup.reads_left -= 1;
         if lookup.reads_left == 0
@@ -156,18 +186,19 @@ impl Broker {
     }
 }
 
-/// The batch that holds the first record at `at` or later, if it lies below `end`.
-fn first_at(replica: &Replica, at: Timestamp, end: Offset) -> Option<Found> {
-    let (base, _) = replica.log().offset_for_timestamp(at)?;
-    let plan = replica.log().read(base, 0, end).ok()??;
-    Some(Found::InBatch(plan, at))
-}
-
-/// The batch that holds the latest timestamp of those below `end`.
-fn latest_by_time(replica: &Replica, end: Offset) -> Option<Found> {
-    let (base, latest) = replica.log().offset_of_max_timestamp(end)?;
-    let plan = replica.log().read(base, 0, end).ok()??;
-    Some(Found::InBatch(plan, latest))
+/// Takes what was read for a search.
+fn search_on(
+    replica: Option<&Replica>,
+    search: &TimestampSearch,
+    outcome: DiskOutcome,
+) -> Result<SearchStep, ErrorCode> {
+    let replica = replica.ok_or(ErrorCode::NotLeaderOrFollower)?;
+    match outcome {
+        Ok(DiskDone::Read(bytes)) => {
+            replica.log().continue_search(search, &bytes).map_err(|error| error.error_code())
+        }
+        Ok(DiskDone::Done) | Err(_) => Err(ErrorCode::KafkaStorageError),
+    }
 }
 
 fn nothing_found(query: &ListOffsetsPartition) -> ListedOffset {
@@ -177,21 +208,5 @@ fn nothing_found(query: &ListOffsetsPartition) -> ListedOffset {
         timestamp: Timestamp::NONE,
         offset: Offset::NONE,
         leader_epoch: LeaderEpoch::NONE,
-    }
-}
-
-/// The first record of a batch at `at` or later.
-fn find_record(bytes: bytes::Bytes, at: Timestamp, answer: &mut ListedOffset) {
-    let Some(Ok(batch)) = batches(bytes).next() else {
-        answer.error = ErrorCode::CorruptMessage;
-        return;
-    };
-    let Ok(records) = batch.records() else {
-        answer.error = ErrorCode::CorruptMessage;
-        return;
-    };
-    if let Some(record) = records.flatten().find(|record| record.timestamp >= at) {
-        (answer.offset, answer.timestamp) = (record.offset, record.timestamp);
-        answer.leader_epoch = batch.leader_epoch();
     }
 }

@@ -6,11 +6,11 @@
 
 use bytes::Bytes;
 
-use crate::config::TopicConfig;
+use crate::config::{TimestampType, TopicConfig};
 use crate::error::ErrorCode;
 use crate::message::RecordError;
 use crate::record::{BatchError, Compression, RecordBatch, RecordOutline};
-use crate::time::{Duration, Timestamp};
+use crate::time::Timestamp;
 
 /// Most records of a batch that are named one by one in a refusal.
 const RECORD_ERRORS_MAX: usize = 1000;
@@ -76,7 +76,8 @@ pub(super) fn check(
         return Err(Refusal::because(ErrorCode::UnsupportedCompressionType, message));
     }
     check_records(&batch, config, now)?;
-    Ok(if config.log_append_time { batch.with_log_append_time(now) } else { batch })
+    let stamps = config.log.timestamp_type == TimestampType::LogAppendTime;
+    Ok(if stamps { batch.with_log_append_time(now) } else { batch })
 }
 
 /// What is wrong with records one by one.
@@ -97,10 +98,12 @@ impl Wrong {
 
 fn check_records(batch: &RecordBatch, config: &TopicConfig, now: Timestamp) -> Result<(), Refusal> {
     let mut wrong = Wrong { count: 0, named: Vec::new(), timestamps: false };
-    let earliest = now.0.saturating_sub(millis(config.message_timestamp_before_max));
-    let latest = now.0.saturating_add(millis(config.message_timestamp_after_max));
+    let log = &config.log;
+    let stamps = log.timestamp_type == TimestampType::LogAppendTime;
+    let earliest = now.0.saturating_sub(log.timestamp_before_max_millis);
+    let latest = now.0.saturating_add(log.timestamp_after_max_millis);
     let in_time = |timestamp: Timestamp| {
-        config.log_append_time || timestamp == Timestamp::NONE || (earliest..=latest).contains(&timestamp.0)
+        stamps || timestamp == Timestamp::NONE || (earliest..=latest).contains(&timestamp.0)
     };
     batch.scan(|record: RecordOutline| {
         if !in_time(record.timestamp) {
@@ -108,6 +111,8 @@ fn check_records(batch: &RecordBatch, config: &TopicConfig, now: Timestamp) -> R
             wrong.note(&record, || {
                 format!("timestamp {} is not from {earliest} to {latest}", record.timestamp.0)
             });
+        } else if log.cleanup.compact && !record.has_key {
+            wrong.note(&record, || "a compacted topic takes no record without a key".to_owned());
         }
     })?;
     if wrong.count == 0 {
@@ -116,10 +121,6 @@ fn check_records(batch: &RecordBatch, config: &TopicConfig, now: Timestamp) -> R
     let error = if wrong.timestamps { ErrorCode::InvalidTimestamp } else { ErrorCode::InvalidRecord };
     let message = format!("{} of {} records are refused", wrong.count, batch.record_count());
     Err(Refusal { error, message: Some(message), records: wrong.named })
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -197,6 +198,19 @@ mod tests {
         let early =
             refused(batch(Compression::None, &[NOW.0 - 11]), &[("message.timestamp.before.max.ms", "10")]);
         assert_eq!(early.error, ErrorCode::InvalidTimestamp);
+    }
+
+    #[test]
+    fn a_compacted_topic_names_the_records_without_a_key() {
+        let mut builder = BatchBuilder::new(Compression::Snappy);
+        for key in [Some(b"key".as_slice()), None, Some(b"".as_slice())] {
+            builder.push(NOW, key, Some(b"value"), &[]);
+        }
+        let mut compacted = config(&[]);
+        compacted.log.cleanup.compact = true;
+        let refusal = check(Some(builder.build()), &compacted, VERSION, NOW).expect_err("one has no key");
+        assert_eq!(refusal.error, ErrorCode::InvalidRecord);
+        assert_eq!(refusal.records.iter().map(|wrong| wrong.batch_index).collect::<Vec<_>>(), [1]);
     }
 
     #[test]

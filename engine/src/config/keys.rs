@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::Value;
+use super::{Value, log};
 use Scope::{Broker, Consumer, Producer, Topic};
 
 /// What a setting belongs to.
@@ -109,26 +109,49 @@ fn quoted(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
-const INT_MAX: i64 = i32::MAX as i64;
-const LONG_MAX: i64 = i64::MAX;
+pub(super) const INT_MAX: i64 = i32::MAX as i64;
+pub(super) const LONG_MAX: i64 = i64::MAX;
 
-const fn integer(min: i64, max: i64) -> Kind {
+pub(super) const fn integer(min: i64, max: i64) -> Kind {
     Kind::Integer { min, max }
 }
 
-const fn key(scope: Scope, name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+pub(super) const fn key(
+    scope: Scope,
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    doc: &'static str,
+) -> Key {
     Key { name, scope, kind, default, only: None, doc }
 }
 
-const fn only(key: Key, value: &'static str) -> Key {
+pub(super) const fn only(key: Key, value: &'static str) -> Key {
     Key { only: Some(value), ..key }
 }
 
 /// The value of `replica.selector.class` that sends consumers to a replica in their rack (KIP-392).
 pub(super) const RACK_AWARE_SELECTOR: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
 
-/// Every setting this engine knows, by scope.
-pub static KEYS: &[Key] = &[
+/// Every setting this engine knows.
+pub static KEYS: &[Key] = &joined::<{ GENERAL.len() + log::KEYS.len() }>(&[GENERAL, log::KEYS]);
+
+const fn joined<const COUNT: usize>(parts: &[&[Key]]) -> [Key; COUNT] {
+    let mut keys = [parts[0][0]; COUNT];
+    let (mut count, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut index = 0;
+        while index < parts[part].len() {
+            keys[count] = parts[part][index];
+            (count, index) = (count + 1, index + 1);
+        }
+        part += 1;
+    }
+    keys
+}
+
+/// All but those of logs, by scope.
+const GENERAL: &[Key] = &[
     key(
         Broker,
         "auto.create.topics.enable",
@@ -236,13 +259,6 @@ pub static KEYS: &[Key] = &[
     ),
     key(
         Broker,
-        "log.segment.bytes",
-        integer(1_048_576, INT_MAX),
-        "1073741824",
-        "A log starts a new segment file beyond this size. A topic may set `segment.bytes`.",
-    ),
-    key(
-        Broker,
         "message.max.bytes",
         integer(0, INT_MAX),
         "1048588",
@@ -276,27 +292,6 @@ pub static KEYS: &[Key] = &[
         "",
         "Whether consumers are sent to an in-sync replica in their own rack. Empty: they read from leaders.",
     ),
-    key(
-        Broker,
-        "log.message.timestamp.type",
-        Kind::Word(&["CreateTime", "LogAppendTime"]),
-        "CreateTime",
-        "Whose time records carry: the producer's or the broker's. A topic may set `message.timestamp.type`.",
-    ),
-    key(
-        Broker,
-        "log.message.timestamp.before.max.ms",
-        integer(0, LONG_MAX),
-        "9223372036854775807",
-        "How far a producer's timestamp may lie before the broker's clock.",
-    ),
-    key(
-        Broker,
-        "log.message.timestamp.after.max.ms",
-        integer(0, LONG_MAX),
-        "3600000",
-        "How far a producer's timestamp may lie after the broker's clock.",
-    ),
     only(
         key(
             Broker,
@@ -321,27 +316,6 @@ pub static KEYS: &[Key] = &[
         "600000",
         "How often a broker looks for producers to forget.",
     ),
-    key(
-        Topic,
-        "message.timestamp.type",
-        Kind::Word(&["CreateTime", "LogAppendTime"]),
-        "CreateTime",
-        "Whose time records carry: the producer's or the broker's.",
-    ),
-    key(
-        Topic,
-        "message.timestamp.before.max.ms",
-        integer(0, LONG_MAX),
-        "9223372036854775807",
-        "How far a producer's timestamp may lie before the broker's clock.",
-    ),
-    key(
-        Topic,
-        "message.timestamp.after.max.ms",
-        integer(0, LONG_MAX),
-        "3600000",
-        "How far a producer's timestamp may lie after the broker's clock.",
-    ),
     only(
         key(
             Topic,
@@ -365,13 +339,6 @@ pub static KEYS: &[Key] = &[
         Kind::Boolean,
         "false",
         "Elect a replica outside the ISR when no other is alive, and lose what it lacks.",
-    ),
-    key(
-        Topic,
-        "segment.bytes",
-        integer(1_048_576, INT_MAX),
-        "1073741824",
-        "The log starts a new segment file beyond this size.",
     ),
     key(
         Topic,

@@ -5,12 +5,14 @@
 //! so a default stands in one place. A key that is not in the table is an error, never ignored.
 
 pub mod keys;
+mod log;
 mod typed;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 pub use keys::{KEYS, Key, Kind, Scope};
+pub use log::{CleanupPolicy, LogConfig, TimestampType};
 pub use typed::{BrokerConfig, ConsumerConfig, OffsetReset, Partitioner, ProducerConfig, TopicConfig};
 
 /// Settings by name, as text, as a properties file has them.

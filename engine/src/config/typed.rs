@@ -1,19 +1,20 @@
 //! Settings as typed structs, read out of the table.
 
 use super::keys::RACK_AWARE_SELECTOR;
+use super::log::LogConfig;
 use super::{ConfigError, Properties, Scope, Value, check, key};
 use crate::message::Acks;
 use crate::record::Compression;
 use crate::time::Duration;
 
 /// Given properties over the table's defaults, for one scope.
-struct Lookup<'a> {
+pub(super) struct Lookup<'a> {
     scope: Scope,
     given: &'a Properties,
 }
 
 impl<'a> Lookup<'a> {
-    fn new(scope: Scope, given: &'a Properties) -> Result<Self, Vec<ConfigError>> {
+    pub(super) fn new(scope: Scope, given: &'a Properties) -> Result<Self, Vec<ConfigError>> {
         let problems: Vec<ConfigError> =
             given.iter().filter_map(|(name, value)| check(scope, name, value).err()).collect();
         if problems.is_empty() { Ok(Lookup { scope, given }) } else { Err(problems) }
@@ -26,14 +27,14 @@ impl<'a> Lookup<'a> {
         key.parse(text).unwrap_or_else(|problem| panic!("{name} = {text}: {problem}"))
     }
 
-    fn integer(&self, name: &str) -> i64 {
+    pub(super) fn integer(&self, name: &str) -> i64 {
         match self.value(name) {
             Value::Integer(number) => number,
             other => panic!("{name} is not a number but {other}"),
         }
     }
 
-    fn count(&self, name: &str) -> usize {
+    pub(super) fn count(&self, name: &str) -> usize {
         usize::try_from(self.integer(name)).unwrap_or(usize::MAX)
     }
 
@@ -49,7 +50,7 @@ impl<'a> Lookup<'a> {
         self.value(name) == Value::Boolean(true)
     }
 
-    fn word(&self, name: &str) -> String {
+    pub(super) fn word(&self, name: &str) -> String {
         self.value(name).to_string()
     }
 }
@@ -78,6 +79,9 @@ pub struct BrokerConfig {
     pub max_incremental_fetch_session_cache_slots: usize,
     /// `replica.selector.class` names the rack-aware selector.
     pub replica_selector_rack_aware: bool,
+    pub log_flush_scheduler_interval: Duration,
+    pub log_flush_offset_checkpoint_interval: Duration,
+    pub log_retention_check_interval: Duration,
     /// Defaults for topics that do not set their own.
     pub topic_defaults: TopicConfig,
 }
@@ -111,14 +115,14 @@ impl BrokerConfig {
             max_incremental_fetch_session_cache_slots: lookup
                 .count("max.incremental.fetch.session.cache.slots"),
             replica_selector_rack_aware: lookup.word("replica.selector.class") == RACK_AWARE_SELECTOR,
+            log_flush_scheduler_interval: lookup.millis("log.flush.scheduler.interval.ms"),
+            log_flush_offset_checkpoint_interval: lookup.millis("log.flush.offset.checkpoint.interval.ms"),
+            log_retention_check_interval: lookup.millis("log.retention.check.interval.ms"),
             topic_defaults: TopicConfig {
                 min_insync_replicas: lookup.count("min.insync.replicas"),
                 unclean_leader_election_enable: lookup.boolean("unclean.leader.election.enable"),
-                segment_bytes: lookup.count("log.segment.bytes"),
                 max_message_bytes: lookup.count("message.max.bytes"),
-                log_append_time: lookup.word("log.message.timestamp.type") == "LogAppendTime",
-                message_timestamp_before_max: lookup.millis("log.message.timestamp.before.max.ms"),
-                message_timestamp_after_max: lookup.millis("log.message.timestamp.after.max.ms"),
+                log: LogConfig::of_broker(&lookup),
             },
         })
     }
@@ -130,12 +134,9 @@ impl BrokerConfig {
 pub struct TopicConfig {
     pub min_insync_replicas: usize,
     pub unclean_leader_election_enable: bool,
-    pub segment_bytes: usize,
     pub max_message_bytes: usize,
-    /// `message.timestamp.type` is `LogAppendTime`.
-    pub log_append_time: bool,
-    pub message_timestamp_before_max: Duration,
-    pub message_timestamp_after_max: Duration,
+    /// The settings of its logs.
+    pub log: LogConfig,
 }
 
 impl TopicConfig {
@@ -152,18 +153,13 @@ impl TopicConfig {
                 "unclean.leader.election.enable" => {
                     config.unclean_leader_election_enable = lookup.boolean(name);
                 }
-                "segment.bytes" => config.segment_bytes = lookup.count(name),
                 "max.message.bytes" => config.max_message_bytes = lookup.count(name),
-                "message.timestamp.type" => config.log_append_time = lookup.word(name) == "LogAppendTime",
-                "message.timestamp.before.max.ms" => {
-                    config.message_timestamp_before_max = lookup.millis(name);
-                }
-                "message.timestamp.after.max.ms" => {
-                    config.message_timestamp_after_max = lookup.millis(name);
-                }
                 // One value only so far: there is nothing to read.
                 "compression.type" => {}
-                other => panic!("topic setting {other} is in the table but read nowhere"),
+                other => {
+                    let known = config.log.set(other, &lookup);
+                    assert!(known, "topic setting {other} is in the table but read nowhere");
+                }
             }
         }
         Ok(config)

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Controller, DiskWait};
 use crate::error::ErrorCode;
 use crate::id::{ConnectionId, PartitionIndex, TopicId};
-use crate::log::ReadPlan;
+use crate::log::{ReadPlan, ReadTrim};
 use crate::machine::{Effect, Effects, RequestContext, Wakeup};
 use crate::message::{FetchPartition, FetchRequest, FetchResponse, FetchedPartition, FetchedTopic};
 use crate::offset::Offset;
@@ -19,6 +19,7 @@ use crate::time::{Instant, Now};
 pub(super) struct PlannedFetch {
     context: RequestContext,
     high_watermark: Offset,
+    trim: ReadTrim,
 }
 
 /// Fetches that wait for something new; one a connection.
@@ -77,11 +78,11 @@ impl Controller {
     fn serve_or_wait(&mut self, now: Now, fetch: WaitingFetch, effects: &mut Effects) {
         let max_bytes = usize::try_from(fetch.partition.max_bytes).unwrap_or(0);
         match self.quorum.read(fetch.partition.fetch_offset, max_bytes) {
-            Ok(Some(ReadPlan { op, .. })) => {
+            Ok(Some(ReadPlan { op, trim, .. })) => {
                 let token = self.token();
                 let high_watermark = self.quorum.high_watermark();
-                self.disk
-                    .insert(token, DiskWait::Fetch(PlannedFetch { context: fetch.context, high_watermark }));
+                let planned = PlannedFetch { context: fetch.context, high_watermark, trim };
+                self.disk.insert(token, DiskWait::Fetch(planned));
                 effects.push(Effect::Disk { token, op });
             }
             Ok(None) if fetch.deadline > now.mono => {
@@ -98,9 +99,12 @@ impl Controller {
     }
 
     pub(super) fn finish_fetch(planned: PlannedFetch, outcome: DiskOutcome, effects: &mut Effects) {
-        let PlannedFetch { context, high_watermark } = planned;
+        let PlannedFetch { context, high_watermark, trim } = planned;
         match outcome {
-            Ok(DiskDone::Read(bytes)) => respond(&context, ErrorCode::None, high_watermark, bytes, effects),
+            Ok(DiskDone::Read(bytes)) => match trim.apply(bytes) {
+                Ok(records) => respond(&context, ErrorCode::None, high_watermark, records, effects),
+                Err(error) => respond(&context, error.error_code(), high_watermark, Bytes::new(), effects),
+            },
             Ok(DiskDone::Done) | Err(_) => {
                 respond(&context, ErrorCode::KafkaStorageError, high_watermark, Bytes::new(), effects);
             }

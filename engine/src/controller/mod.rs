@@ -208,10 +208,12 @@ impl Controller {
 
     fn on_disk(&mut self, now: Now, token: DiskToken, outcome: DiskOutcome, effects: &mut Effects) {
         match (self.disk.remove(&token), outcome) {
-            (Some(DiskWait::Log(completion)), Ok(_)) => {
-                if self.quorum.complete(completion) {
+            (Some(DiskWait::Log(completion)), Ok(done)) => {
+                let mut io = LogIo::default();
+                if self.quorum.complete(completion, &done, &mut io) {
                     self.release(now, effects);
                 }
+                self.submit(io, effects);
             }
             // A controller that cannot write its log must not go on: what it replayed would never be committed.
             (Some(DiskWait::Log(_)), Err(error)) => panic!("the metadata log failed: {error}"),

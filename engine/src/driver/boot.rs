@@ -10,7 +10,7 @@ use crate::config::TopicConfig;
 use crate::controller::{Controller, ControllerSettings};
 use crate::event::Event;
 use crate::id::{Endpoint, TopicName, TopicPartition};
-use crate::log::{LogSettings, PartitionLog};
+use crate::log::{PartitionLog, Shutdown, take_clean_shutdown};
 use crate::quorum::{Quorum, QuorumError};
 use crate::storage::{Disk, DiskError};
 use crate::wire::Listener;
@@ -38,10 +38,11 @@ pub async fn start_broker<P: Platform>(
     settings: BrokerSettings,
     observer: Rc<dyn Observer<Broker>>,
 ) -> Result<(), BootError> {
-    let logs = recover_logs(&platform, settings.config.topic_defaults, &*observer).await?;
+    let (shutdown, previous_epoch) = take_clean_shutdown(platform.disk()).await?;
+    let logs = recover_logs(&platform, settings.config.topic_defaults, shutdown, &*observer).await?;
     let (endpoint, frame_bytes_max) = (settings.endpoint.clone(), settings.config.socket_request_max_bytes);
     let name = format!("broker-{}", settings.node);
-    let broker = Broker::new(settings, logs);
+    let broker = Broker::new(settings, logs).with_previous_epoch(previous_epoch);
     Node::new(platform, broker, Listener::Broker, name, frame_bytes_max, observer).run(endpoint).await?;
     Ok(())
 }
@@ -69,13 +70,14 @@ pub async fn start_controller<P: Platform>(
 async fn recover_logs<P: Platform>(
     platform: &P,
     defaults: TopicConfig,
+    shutdown: Shutdown,
     observer: &dyn Observer<Broker>,
 ) -> Result<Vec<PartitionLog>, DiskError> {
     let mut logs = Vec::new();
     for directory in platform.disk().directories().await? {
         let Some(partition) = partition_of(&directory) else { continue };
-        let settings = LogSettings { segment_bytes: defaults.segment_bytes };
-        let (log, cut) = PartitionLog::recover(platform.disk(), partition.clone(), settings).await?;
+        let recovered = PartitionLog::recover(platform.disk(), partition.clone(), defaults.log, shutdown);
+        let (log, cut) = recovered.await?;
         if let Some(cut) = cut {
             let event = Event::RecoveryCut { partition, at: cut.at, bytes: cut.bytes, reason: cut.reason };
             observer.note(platform.clock().now(), &event);

@@ -105,6 +105,26 @@ impl EpochCache {
         changed
     }
 
+    /// The log begins at `start` from now on: entries before it are dropped, and the epoch of the record there begins
+    /// with it. True if anything changed.
+    pub fn truncate_before(&mut self, start: Offset) -> bool {
+        let below = self.entries.partition_point(|entry| entry.start <= start);
+        let Some(floor) = below.checked_sub(1) else { return false };
+        self.entries.drain(..floor);
+        self.entries.first_mut().is_some_and(|first| {
+            let moved = first.start < start;
+            first.start = start;
+            moved || floor > 0
+        })
+    }
+
+    /// Forgets everything; true if there was anything.
+    pub fn clear(&mut self) -> bool {
+        let changed = !self.entries.is_empty();
+        self.entries.clear();
+        changed
+    }
+
     /// The latest epoch.
     #[must_use]
     pub fn latest(&self) -> Option<LeaderEpoch> {
@@ -247,6 +267,17 @@ mod tests {
         assert_eq!(pairs(&known), [(1, 0), (2, 5), (4, 9)]);
         assert!(known.assign(LeaderEpoch(2), Offset(12)));
         assert_eq!(pairs(&known), [(1, 0), (2, 12)]);
+    }
+
+    #[test]
+    fn a_log_that_begins_later_keeps_the_epoch_of_its_first_record() {
+        let mut known = cache(&[(1, 0), (2, 5), (4, 9)]);
+        assert!(known.truncate_before(Offset(7)));
+        assert_eq!(pairs(&known), [(2, 7), (4, 9)]);
+        assert!(known.truncate_before(Offset(9)));
+        assert_eq!(pairs(&known), [(4, 9)]);
+        assert!(!known.truncate_before(Offset(9)));
+        assert!(!known.truncate_before(Offset(3)));
     }
 
     #[test]

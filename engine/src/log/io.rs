@@ -33,6 +33,13 @@ pub enum LogCompletion {
         /// End of the segment when the sync was emitted.
         end: Offset,
     },
+    /// The batches around the place where the log is to be cut were read.
+    Located {
+        /// Truncations of the log before the operation, the one that waits included.
+        generation: u64,
+        /// The first byte read.
+        position: u64,
+    },
     /// A file that holds no batches was written or deleted.
     Housekeeping,
 }

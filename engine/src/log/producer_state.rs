@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
+use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
 use crate::id::ProducerId;
 use crate::offset::Offset;
@@ -258,10 +259,12 @@ impl ProducerStates {
         self.entries.iter().map(|(id, entry)| (*id, entry.last()))
     }
 
-    /// The content of a snapshot file.
+    /// The content of a snapshot file; `epoch` is the leader epoch of the record before it, which tells the log it
+    /// was taken of from any other.
     #[must_use]
-    pub fn encode(&self) -> Bytes {
+    pub fn encode(&self, epoch: LeaderEpoch) -> Bytes {
         let mut content = BytesMut::new();
+        content.put_i32(epoch.0);
         content.put_u32(count(self.entries.len()));
         for (id, entry) in &self.entries {
             content.put_i64(id.0);
@@ -282,11 +285,11 @@ impl ProducerStates {
         file.freeze()
     }
 
-    /// Reads the content of a snapshot file.
+    /// Reads the content of a snapshot file, and the leader epoch of the record before it.
     ///
     /// # Errors
     /// [`ProducerSnapshotError`] says what is wrong with it.
-    pub fn decode(file: &[u8]) -> Result<ProducerStates, ProducerSnapshotError> {
+    pub fn decode(file: &[u8]) -> Result<(LeaderEpoch, ProducerStates), ProducerSnapshotError> {
         let short = |_| ProducerSnapshotError::Length;
         let mut content = file;
         let version = content.try_get_i16().map_err(short)?;
@@ -297,6 +300,7 @@ impl ProducerStates {
         if crc != crc32c::crc32c(content) {
             return Err(ProducerSnapshotError::Crc);
         }
+        let epoch = LeaderEpoch(content.try_get_i32().map_err(short)?);
         let mut entries = BTreeMap::new();
         for _ in 0..content.try_get_u32().map_err(short)? {
             let (producer, entry) = decode_entry(&mut content)?;
@@ -308,7 +312,7 @@ impl ProducerStates {
         if content.has_remaining() {
             return Err(ProducerSnapshotError::Length);
         }
-        Ok(ProducerStates { entries, settled: Offset::ZERO })
+        Ok((epoch, ProducerStates { entries, settled: Offset::ZERO }))
     }
 
     /// Panics if an entry is not what it says, or holds a batch beyond `log_end`: a bug of ours.

@@ -1,8 +1,13 @@
 //! Reading a log back at boot.
 //!
-//! Every batch of every segment is read and its CRC checked. The log ends before the first batch that is torn,
-//! damaged, not where the one before ended, or of an epoch that cannot be; the rest of that segment and all later
-//! segments are removed. What is left is synced, because the cursors then call it durable.
+//! After a clean shutdown nothing is scanned: the indexes, the epoch checkpoint and the end of the last segment say it
+//! all. Otherwise every batch from the recovery point on is read and its CRC checked; what lies before was synced. A
+//! segment whose indexes are missing or cannot be right is scanned whatever was before, and so is everything if the
+//! epoch checkpoint is missing: the log files are the truth.
+//!
+//! The log ends before the first batch that is torn, damaged, not where the one before ended, or of an epoch that
+//! cannot be; the rest of that segment and all later segments are removed. What is left is synced, because the
+//! cursors then call it durable. Gaps between batches are legal where the cleaner was.
 //!
 //! The epoch cache is rebuilt from the batches and compared with the checkpoint file. The CRC does not cover a
 //! batch's epoch, so the checkpoint is the only witness against a damaged one. It is written durably before the
@@ -10,29 +15,29 @@
 //! loss and is back. Either way the log ends before it. Entries at the end of the log or beyond are dropped, as
 //! Kafka does at boot. If the checkpoint is missing or unreadable the batches alone decide; it is written anew
 //! wherever it differs from them.
-//!
-//! A clean-shutdown marker and a recovery point, which would spare the scan, do not exist yet.
 
-use bytes::{Bytes, BytesMut};
-
-use super::EPOCH_CHECKPOINT;
+use super::checkpoint::Checkpoint;
 use super::epoch_cache::EpochCache;
-use super::partition_log::{LogSettings, PartitionLog};
-use super::producer_state::ProducerStates;
-use super::producers::snapshot_of_name;
+use super::io::{LogCompletion, LogIo};
+use super::partition_log::PartitionLog;
+use super::scan::{SegmentScan, load_segment, read_file};
 use super::segment::Segment;
+use super::{EPOCH_CHECKPOINT, LogSettings};
 use crate::id::TopicPartition;
 use crate::offset::Offset;
-use crate::record::{BatchError, OFFSET_MAX, RecordBatch, batches};
-use crate::storage::{Disk, DiskDone, DiskError, DiskOp, FileName, Progress};
+use crate::record::OFFSET_MAX;
+use crate::storage::{Disk, DiskError, DiskOp, FileName, Progress};
 
-/// Bytes asked for at a time.
-const READ_BYTES: u64 = 1024 * 1024;
-
-const GAP: &str = "gap between batches";
-const OLD_EPOCH: &str = "older epoch than the batch before";
-const OTHER_EPOCH: &str = "epoch differs from the checkpoint";
 const GAP_BETWEEN_SEGMENTS: &str = "gap between segments";
+
+/// How the last process that had the log ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shutdown {
+    /// It closed every log, and said so.
+    Clean,
+    /// Nobody knows.
+    Unclean,
+}
 
 /// What recovery removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +50,17 @@ pub struct RecoveryCut {
     pub reason: &'static str,
 }
 
+/// What the small files beside the segments say.
+struct Notes {
+    /// The log start offset.
+    start: Offset,
+    epochs: Option<EpochCache>,
+    /// Everything before needs no scan.
+    scan_from: Offset,
+    /// Between batches before this there may be gaps.
+    gaps_before: Offset,
+}
+
 impl PartitionLog {
     /// Reads the log back. A partition without files is an empty log.
     ///
@@ -54,44 +70,96 @@ impl PartitionLog {
         disk: &D,
         partition: TopicPartition,
         settings: LogSettings,
+        shutdown: Shutdown,
     ) -> Result<(PartitionLog, Option<RecoveryCut>), DiskError> {
         let mut log = PartitionLog::new(partition, settings);
+        let start = log.read_checkpoint(disk, Checkpoint::LogStart).await?.unwrap_or(Offset::ZERO);
+        let mut files = log.segment_files(disk).await?;
+        // A segment ends where the next one begins: those wholly before the log start were deleted.
+        while let [(_, _), (next, _), ..] = files.as_slice()
+            && *next <= start
+        {
+            let gone = files.remove(0);
+            log.delete_segments(disk, &[gone]).await?;
+        }
+        let notes = log.read_notes(disk, start, shutdown).await?;
+        let base = files.first().map_or(start, |(base, _)| *base);
+        log = PartitionLog::starting_at(log.partition, settings, base);
+        let mut cut = None;
+        if !files.is_empty() {
+            cut = log.read_segments(disk, &files, &notes).await?;
+            for segment in log.segments.iter().filter(|segment| segment.end > notes.scan_from) {
+                disk.execute(DiskOp::Sync { file: segment.file.clone() }).await?;
+            }
+        }
+        if start > log.active().end {
+            // The log was to begin anew there when the process ended.
+            log.delete_segments(disk, &files).await?;
+            log = PartitionLog::starting_at(log.partition, settings, start);
+        }
+        log.start = log.start.max(start);
+        log.epochs.truncate_before(log.start);
+        log.restore_epochs(disk, notes.epochs.as_ref()).await?;
+        let end = log.active().end;
+        (log.progress, log.written, log.unflushed_from) = (Progress::recovered(end), end, end);
+        log.recovery_point =
+            log.read_checkpoint(disk, Checkpoint::RecoveryPoint).await?.unwrap_or(Offset::ZERO);
+        if log.recovery_point > end {
+            let mut io = LogIo::default();
+            log.write_recovery_point(end, &mut io);
+            perform(disk, &mut io).await?;
+        }
+        log.restore_producers(disk).await?;
+        log.restore_indexes(disk).await?;
+        Ok((log, cut))
+    }
+
+    /// Base offset and length of each segment file, oldest first.
+    async fn segment_files<D: Disk>(&self, disk: &D) -> Result<Vec<(Offset, u64)>, DiskError> {
         let mut files: Vec<(Offset, u64)> = Vec::new();
-        let mut snapshots: Vec<Offset> = Vec::new();
-        for (name, length) in disk.list(&log.directory).await? {
-            snapshots.extend(snapshot_of_name(&name));
+        for (name, length) in disk.list(&self.directory).await? {
             files.extend(
                 Segment::base_of_name(&name).filter(|base| *base <= OFFSET_MAX).map(|base| (base, length)),
             );
         }
         files.sort_unstable();
-        snapshots.sort_unstable();
-        let Some((start, _)) = files.first() else {
-            let stored = log.read_epochs(disk).await?;
-            log.restore_epochs(disk, stored.as_ref()).await?;
-            return Ok((log, None));
+        Ok(files)
+    }
+
+    async fn read_checkpoint<D: Disk>(
+        &self,
+        disk: &D,
+        checkpoint: Checkpoint,
+    ) -> Result<Option<Offset>, DiskError> {
+        let content = read_file(disk, &checkpoint.file(&self.directory)).await?;
+        let offset = content.and_then(|content| Checkpoint::decode(&content));
+        Ok(offset.filter(|offset| *offset <= OFFSET_MAX))
+    }
+
+    async fn read_notes<D: Disk>(
+        &self,
+        disk: &D,
+        start: Offset,
+        shutdown: Shutdown,
+    ) -> Result<Notes, DiskError> {
+        let file = FileName::new(&self.directory, EPOCH_CHECKPOINT);
+        let epochs = read_file(disk, &file).await?.and_then(|content| EpochCache::decode(&content).ok());
+        let recovery_point = self.read_checkpoint(disk, Checkpoint::RecoveryPoint).await?;
+        let gaps_before = self.read_checkpoint(disk, Checkpoint::Cleaner).await?.unwrap_or(Offset::ZERO);
+        let scan_from = match shutdown {
+            _ if epochs.is_none() => Offset::ZERO,
+            Shutdown::Clean => OFFSET_MAX,
+            Shutdown::Unclean => recovery_point.unwrap_or(Offset::ZERO),
         };
-        log = PartitionLog::starting_at(log.partition, settings, *start);
-        let stored = log.read_epochs(disk).await?;
-        log.snapshots = snapshots;
-        log.read_producers(disk).await?;
-        let cut = log.scan_segments(disk, &files, stored.as_ref()).await?;
-        for segment in &log.segments {
-            disk.execute(DiskOp::Sync { file: segment.file.clone() }).await?;
-        }
-        log.restore_epochs(disk, stored.as_ref()).await?;
-        let end = log.segments.last().map_or(*start, Segment::end);
-        log.progress = Progress::recovered(end);
-        log.drop_stray_snapshots(disk).await?;
-        Ok((log, cut))
+        Ok(Notes { start, epochs, scan_from, gaps_before })
     }
 
     /// Reads the segments in order into the log; cuts at the first thing that is wrong.
-    async fn scan_segments<D: Disk>(
+    async fn read_segments<D: Disk>(
         &mut self,
         disk: &D,
         files: &[(Offset, u64)],
-        stored: Option<&EpochCache>,
+        notes: &Notes,
     ) -> Result<Option<RecoveryCut>, DiskError> {
         let mut end = self.start_offset();
         self.segments.clear();
@@ -101,16 +169,25 @@ impl PartitionLog {
                 let bytes = self.delete_segments(disk, files.get(index..).unwrap_or_default()).await?;
                 return Ok(Some(RecoveryCut { at: end, bytes, reason: GAP_BETWEEN_SEGMENTS }));
             }
+            let next = later.first().map(|(base, _)| *base);
+            if let Some(segment) = self.load(disk, *base, *length, next, notes).await? {
+                end = segment.end;
+                self.segments.push(segment);
+                continue;
+            }
             let mut scan = SegmentScan {
                 segment: Segment::new(&self.directory, *base),
+                index_interval_bytes: self.settings.index_interval_bytes,
+                gaps_before: notes.gaps_before,
+                start: notes.start,
+                tail: &mut self.tail,
                 epochs: &mut self.epochs,
-                producers: &mut self.producers,
-                stored,
+                stored: notes.epochs.as_ref(),
             };
             let damage = scan.read(disk, *length).await?;
             let segment = scan.segment;
-            let (file, kept) = (segment.file.clone(), segment.bytes());
-            end = segment.end();
+            let (file, kept) = (segment.file.clone(), segment.bytes);
+            end = segment.end;
             self.segments.push(segment);
             if let Some(reason) = damage {
                 let bytes = length.saturating_sub(kept) + self.delete_segments(disk, later).await?;
@@ -121,51 +198,61 @@ impl PartitionLog {
         Ok(None)
     }
 
+    /// A segment that needs no scan; none if it does. `next` is where the next one begins.
+    async fn load<D: Disk>(
+        &mut self,
+        disk: &D,
+        base: Offset,
+        length: u64,
+        next: Option<Offset>,
+        notes: &Notes,
+    ) -> Result<Option<Segment>, DiskError> {
+        let Some(epochs) = notes.epochs.as_ref().filter(|_| next.unwrap_or(OFFSET_MAX) <= notes.scan_from)
+        else {
+            return Ok(None);
+        };
+        let segment = Segment::new(&self.directory, base);
+        let loaded = load_segment(disk, segment, length, next, &mut self.tail).await?;
+        if let Some(segment) = &loaded {
+            for entry in epochs.entries().iter().filter(|entry| entry.start < segment.end) {
+                self.epochs.assign(entry.epoch, entry.start);
+            }
+        }
+        Ok(loaded)
+    }
+
     /// Deletes segments, newest first; returns how many bytes they had.
     async fn delete_segments<D: Disk>(&self, disk: &D, files: &[(Offset, u64)]) -> Result<u64, DiskError> {
         let mut bytes = 0;
         for (base, length) in files.iter().rev() {
-            disk.execute(DiskOp::Delete { file: Segment::new(&self.directory, *base).file }).await?;
+            let mut io = LogIo::default();
+            Segment::new(&self.directory, *base).delete(&mut io);
+            perform(disk, &mut io).await?;
             bytes += length;
         }
         Ok(bytes)
     }
 
-    /// The epoch checkpoint; none if there is none that can be read.
-    async fn read_epochs<D: Disk>(&self, disk: &D) -> Result<Option<EpochCache>, DiskError> {
-        let file = FileName::new(&self.directory, EPOCH_CHECKPOINT);
-        match read_bytes(disk, &file, 0, u64::MAX).await {
-            Ok(content) => Ok(EpochCache::decode(&content).ok()),
-            Err(DiskError::NotFound) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Starts with the producers as they were at the log start; a snapshot that is not there or cannot be read
-    /// says nothing.
-    async fn read_producers<D: Disk>(&mut self, disk: &D) -> Result<(), DiskError> {
-        let file = self.snapshot_file(self.start_offset());
-        match read_bytes(disk, &file, 0, u64::MAX).await {
-            Ok(content) => {
-                self.producers = ProducerStates::decode(&content).unwrap_or_default();
-                self.producers.truncate_to(self.start_offset());
-                Ok(())
+    /// Writes the index files of closed segments that are missing or differ from the log, and deletes all others.
+    async fn restore_indexes<D: Disk>(&mut self, disk: &D) -> Result<(), DiskError> {
+        let mut io = LogIo::default();
+        let closed = self.segments.len() - 1;
+        let mut known: Vec<FileName> = Vec::new();
+        for segment in self.segments.iter_mut().take(closed) {
+            let (offsets, times) = (segment.index_file(), segment.time_index_file());
+            if !segment.has_indexes(read_file(disk, &offsets).await?, read_file(disk, &times).await?) {
+                segment.write_indexes(&mut io);
+                segment.sync_indexes(&mut io);
             }
-            Err(DiskError::NotFound) => Ok(()),
-            Err(error) => Err(error),
+            known.extend([offsets, times]);
         }
-    }
-
-    /// Deletes the snapshots that lie beyond the log, and those of segments that are gone.
-    async fn drop_stray_snapshots<D: Disk>(&mut self, disk: &D) -> Result<(), DiskError> {
-        let kept = self.start_offset()..=self.end_offset();
-        let (snapshots, strays): (Vec<Offset>, Vec<Offset>) =
-            std::mem::take(&mut self.snapshots).into_iter().partition(|snapshot| kept.contains(snapshot));
-        self.snapshots = snapshots;
-        for stray in strays {
-            disk.execute(DiskOp::Delete { file: self.snapshot_file(stray) }).await?;
+        for (name, _) in disk.list(&self.directory).await? {
+            let file = FileName::new(&self.directory, &name);
+            if Segment::is_index_name(&name) && !known.contains(&file) {
+                io.push(DiskOp::Delete { file }, LogCompletion::Housekeeping);
+            }
         }
-        Ok(())
+        perform(disk, &mut io).await
     }
 
     /// Writes the epoch checkpoint anew if it does not say what the batches say.
@@ -179,90 +266,10 @@ impl PartitionLog {
     }
 }
 
-/// The scan of one segment file.
-struct SegmentScan<'a> {
-    segment: Segment,
-    epochs: &'a mut EpochCache,
-    producers: &'a mut ProducerStates,
-    stored: Option<&'a EpochCache>,
-}
-
-impl SegmentScan<'_> {
-    /// Reads all batches of a file of `length` bytes; returns what ended the scan before the file's end.
-    async fn read<D: Disk>(&mut self, disk: &D, length: u64) -> Result<Option<&'static str>, DiskError> {
-        let mut want = READ_BYTES;
-        loop {
-            let position = self.segment.bytes();
-            if position >= length {
-                return Ok(None);
-            }
-            let content = read_bytes(disk, &self.segment.file, position, want.min(length - position)).await?;
-            let read = content.len() as u64;
-            if let Some(reason) = self.take(content) {
-                return Ok(Some(reason));
-            }
-            if self.segment.bytes() > position {
-                want = READ_BYTES;
-            } else if read < want || position + read >= length {
-                return Ok(Some(BatchError::Truncated { have: 0, need: 0 }.reason()));
-            } else {
-                // The batch is longer than what was read.
-                want = want.saturating_mul(2);
-            }
-        }
+/// Performs operations whose end means nothing yet.
+async fn perform<D: Disk>(disk: &D, io: &mut LogIo) -> Result<(), DiskError> {
+    for (op, _) in io.drain() {
+        disk.execute(op).await?;
     }
-
-    /// Takes the whole batches of `content`; returns what is wrong with the first that is.
-    fn take(&mut self, content: Bytes) -> Option<&'static str> {
-        for batch in batches(content) {
-            let wrong = match &batch {
-                Err(error) => Some(error.reason()),
-                Ok(batch) => self.accept(batch).err(),
-            };
-            if wrong.is_some() {
-                return wrong;
-            }
-        }
-        None
-    }
-
-    fn accept(&mut self, batch: &RecordBatch) -> Result<(), &'static str> {
-        if batch.base_offset() != self.segment.end() {
-            return Err(GAP);
-        }
-        let epoch = batch.leader_epoch();
-        if epoch.0 < 0 || self.epochs.latest().is_some_and(|latest| epoch < latest) {
-            return Err(OLD_EPOCH);
-        }
-        let known = |offset: Offset| self.stored.is_none_or(|stored| stored.epoch_at(offset) == Some(epoch));
-        if !known(batch.base_offset()) || !known(batch.last_offset()) {
-            return Err(OTHER_EPOCH);
-        }
-        self.epochs.assign(epoch, batch.base_offset());
-        self.producers.update(batch);
-        self.segment.push(batch);
-        Ok(())
-    }
-}
-
-/// Reads until `length` bytes are there or the file ends.
-async fn read_bytes<D: Disk>(
-    disk: &D,
-    file: &FileName,
-    position: u64,
-    length: u64,
-) -> Result<Bytes, DiskError> {
-    let mut content = BytesMut::new();
-    let mut left = length;
-    while left > 0 {
-        let position = position + content.len() as u64;
-        let op = DiskOp::Read { file: file.clone(), position, length: left };
-        let DiskDone::Read(part) = disk.execute(op).await? else { break };
-        if part.is_empty() {
-            break;
-        }
-        left = left.saturating_sub(part.len() as u64);
-        content.extend_from_slice(&part);
-    }
-    Ok(content.freeze())
+    Ok(())
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::epoch::LeaderEpoch;
 use crate::id::TopicPartition;
-use crate::log::{LogCompletion, LogIo, LogSettings, OutOfRange, PartitionLog, ReadPlan};
+use crate::log::{LogCompletion, LogIo, LogSettings, OutOfRange, PartitionLog, ReadPlan, Shutdown};
 use crate::metadata::{MetadataRecord, RecordError};
 use crate::offset::Offset;
 use crate::record::{BatchBuilder, BatchError, Compression, RecordBatch, batches};
@@ -49,8 +49,10 @@ impl Quorum {
     /// # Errors
     /// If the disk fails or holds something that is no metadata log.
     pub async fn recover<D: Disk>(disk: &D) -> Result<(Quorum, Vec<(Offset, MetadataRecord)>), QuorumError> {
-        let settings = LogSettings { segment_bytes: SEGMENT_BYTES };
-        let (log, _cut) = PartitionLog::recover(disk, TopicPartition::cluster_metadata(), settings).await?;
+        let settings = LogSettings { segment_bytes: SEGMENT_BYTES, ..LogSettings::default() };
+        let (log, _cut) =
+            PartitionLog::recover(disk, TopicPartition::cluster_metadata(), settings, Shutdown::Unclean)
+                .await?;
         let mut records = Vec::new();
         let mut position = log.start_offset();
         while let Some(plan) =
@@ -59,7 +61,7 @@ impl Quorum {
             let DiskDone::Read(bytes) = disk.execute(plan.op).await? else {
                 return Err(DiskError::Io.into());
             };
-            for batch in batches(bytes) {
+            for batch in batches(plan.trim.apply(bytes)?) {
                 let batch = batch?;
                 position = batch.next_offset();
                 decode_batch(&batch, &mut records)?;
@@ -108,9 +110,9 @@ impl Quorum {
     }
 
     /// A disk operation of the log ended well. True if the high watermark moved.
-    pub fn complete(&mut self, completion: LogCompletion) -> bool {
+    pub fn complete(&mut self, completion: LogCompletion, done: &DiskDone, io: &mut LogIo) -> bool {
         let before = self.high_watermark();
-        self.log.complete(completion);
+        self.log.complete(completion, done, io);
         self.high_watermark() > before
     }
 

@@ -5,6 +5,7 @@
 
 use super::{Replica, Role};
 use crate::epoch::LeaderEpoch;
+use crate::error::ErrorCode;
 use crate::event::{Event, TruncationReason};
 use crate::id::NodeId;
 use crate::log::LogIo;
@@ -68,7 +69,7 @@ impl Replica {
     pub fn fetch_position(&self) -> Option<FetchPosition> {
         self.follower()?.leader?;
         let progress = self.log.progress();
-        (progress.submitted() == progress.accepted())
+        (progress.submitted() == progress.accepted() && !self.log.is_cutting())
             .then(|| FetchPosition { epoch: self.leader_epoch, offset: progress.accepted() })
     }
 
@@ -132,6 +133,9 @@ impl Replica {
         if late {
             return;
         }
+        if fetched.error == ErrorCode::OffsetOutOfRange && fetched.log_start_offset > self.log.end_offset() {
+            return self.restart_at(fetched.log_start_offset, io, effects);
+        }
         if fetched.error.is_error() {
             // Epoch errors say that metadata is on its way to one of us; the others too are retried.
             return self.pause_fetching(now.mono.after(backoff));
@@ -155,6 +159,7 @@ impl Replica {
         // A follower's high watermark follows its leader's, also back (kafka.md 3.1).
         let high_watermark = fetched.high_watermark.min(self.log.end_offset()).max(self.log.start_offset());
         self.set_high_watermark(high_watermark, effects);
+        self.follow_log_start(fetched.log_start_offset, io, effects);
     }
 
     /// Cuts the log to where it agrees with the leader's, one epoch at a time: if our largest epoch at or below

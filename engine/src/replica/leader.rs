@@ -213,7 +213,8 @@ impl Replica {
     /// already, by its producer's sequence numbers, is not appended again: the offsets are its old ones.
     ///
     /// # Errors
-    /// NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR, INVALID_PRODUCER_EPOCH or OUT_OF_ORDER_SEQUENCE_NUMBER.
+    /// NOT_LEADER_OR_FOLLOWER (also while a cut of the log is not done), KAFKA_STORAGE_ERROR,
+    /// INVALID_PRODUCER_EPOCH or OUT_OF_ORDER_SEQUENCE_NUMBER.
     pub fn append(
         &mut self,
         now: Now,
@@ -222,6 +223,9 @@ impl Replica {
         effects: &mut Effects,
     ) -> Result<(Offset, Offset), ErrorCode> {
         let epoch = self.leader()?.epoch;
+        if self.log.is_cutting() {
+            return Err(ErrorCode::NotLeaderOrFollower);
+        }
         if let Checked::Duplicate(old) =
             self.log.check_producer(&batch).map_err(|wrong| wrong.error_code())?
         {

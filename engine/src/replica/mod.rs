@@ -15,6 +15,7 @@
 mod follower;
 mod leader;
 mod reading;
+mod upkeep;
 
 use crate::config::TopicConfig;
 use crate::epoch::{LeaderEpoch, PartitionEpoch};
@@ -25,6 +26,7 @@ use crate::log::{EpochEnd, LogCompletion, LogIo, PartitionLog};
 use crate::machine::Effects;
 use crate::metadata::PartitionImage;
 use crate::offset::Offset;
+use crate::storage::DiskDone;
 use crate::time::{Duration, Now, Timestamp};
 use crate::variant::{Guard, ProtocolVariant, Reconciliation, Truncation};
 
@@ -191,6 +193,7 @@ impl Replica {
         effects: &mut Effects,
     ) {
         self.config = config;
+        self.log.configure(config.log);
         if image.partition_epoch <= self.partition_epoch || matches!(self.role, Role::Offline) {
             return;
         }
@@ -254,9 +257,19 @@ impl Replica {
         self.log.expire_producers(now, expiration);
     }
 
-    /// A disk operation of the log ended well.
-    pub fn complete(&mut self, now: Now, completion: LogCompletion, effects: &mut Effects) {
-        self.log.complete(completion);
+    /// A disk operation of the log ended well; what the log does next goes to `io`.
+    pub fn complete(
+        &mut self,
+        now: Now,
+        completion: LogCompletion,
+        done: &DiskDone,
+        io: &mut LogIo,
+        effects: &mut Effects,
+    ) {
+        self.log.complete(completion, done, io);
+        if self.high_watermark > self.log.end_offset() {
+            self.set_high_watermark(self.log.end_offset(), effects);
+        }
         if let Role::Leader(_) = self.role {
             self.maybe_advance_high_watermark(now, effects);
         }

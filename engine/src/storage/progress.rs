@@ -53,6 +53,11 @@ impl Progress {
         self.durable = self.durable.max(end.min(self.submitted));
     }
 
+    /// Everything before `start` was deleted: what is no more needs no sync.
+    pub fn deleted_before(&mut self, start: Offset) {
+        self.sync(start);
+    }
+
     /// Everything from `end` on is gone.
     pub fn truncate(&mut self, end: Offset) {
         self.accepted = self.accepted.min(end);

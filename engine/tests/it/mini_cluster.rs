@@ -13,7 +13,7 @@ use tribunal_engine::id::{
     ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, ProducerId, TopicId, TopicName,
     TopicPartition,
 };
-use tribunal_engine::log::{LogSettings, PartitionLog};
+use tribunal_engine::log::{LogSettings, PartitionLog, Shutdown};
 use tribunal_engine::machine::{CallError, CallToken, Effect, Effects, Input, Machine, RequestContext};
 use tribunal_engine::message::{Acks, ApiKey, ProducePartition, ProduceRequest, Request, Response};
 use tribunal_engine::quorum::Quorum;
@@ -126,10 +126,11 @@ impl MiniCluster {
                 config,
                 variant: self.variant,
             };
-            let log_settings = LogSettings { segment_bytes: 1 << 30 };
+            let log_settings = LogSettings::default();
             let partition = TopicPartition::new("orders", 0);
             let (log, _) =
-                block_on(PartitionLog::recover(&host.disk, partition, log_settings)).expect("a readable log");
+                block_on(PartitionLog::recover(&host.disk, partition, log_settings, Shutdown::Unclean))
+                    .expect("a readable log");
             Process::Broker(Box::new(Broker::new(settings, vec![log])))
         };
         host.process = Some(process);

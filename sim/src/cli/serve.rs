@@ -58,7 +58,7 @@ pub(super) struct Arguments {
     /// A file of broker settings in the format of server.properties. Can be given again
     #[arg(long, value_name = "FILE")]
     properties: Vec<PathBuf>,
-    /// Topics appear when they are named, with 4 partitions and 3 replicas; waits are short
+    /// What test suites of clients expect: topics appear when they are named, with 4 partitions and 3 replicas
     #[arg(long, conflicts_with = "node")]
     judge: bool,
     /// Run this one node of a cluster, as its --config FILE describes it

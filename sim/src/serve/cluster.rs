@@ -163,7 +163,11 @@ impl ClusterPlan {
 /// What the test suites of Kafka clients take for granted: topics that appear when they are named, with four
 /// partitions and three replicas.
 fn judge_profile(brokers: u16) -> Vec<(&'static str, String)> {
-    vec![("num.partitions", "4".to_owned()), ("default.replication.factor", brokers.min(3).to_string())]
+    vec![
+        ("auto.create.topics.enable", "true".to_owned()),
+        ("num.partitions", "4".to_owned()),
+        ("default.replication.factor", brokers.min(3).to_string()),
+    ]
 }
 
 fn broker_folder(root: &Path, id: u16) -> PathBuf {

@@ -17,6 +17,7 @@ use super::parked::{ParkId, Parked};
 use super::{Broker, BrokerSettings, DiskWait, Marks, partition_of};
 use crate::error::ErrorCode;
 use crate::id::{ConnectionId, NodeId, TopicId, TopicName, TopicPartition};
+use crate::log::ReadTrim;
 use crate::machine::{Effect, Effects, RequestContext, Wakeup};
 use crate::message::{FetchRequest, FetchResponse, FetchedTopic, IsrMember, MetadataBroker};
 use crate::replica::FollowerFetch;
@@ -32,6 +33,7 @@ type ReadId = u64;
 pub(super) struct ReadSlot {
     fetch: ReadId,
     answer: usize,
+    trim: ReadTrim,
 }
 
 /// Fetches that wait, fetches that read, and the sessions they belong to.
@@ -228,7 +230,7 @@ impl Broker {
         self.fetches.reading.insert(fetch, ReadingFetch { context, session, answered, reads_left });
         for (answer, read) in plan.reads {
             let token = self.disk_token();
-            self.disk.insert(token, DiskWait::Fetch(ReadSlot { fetch, answer }));
+            self.disk.insert(token, DiskWait::Fetch(ReadSlot { fetch, answer, trim: read.trim }));
             effects.push(Effect::Disk { token, op: read.op });
         }
     }
@@ -236,7 +238,10 @@ impl Broker {
     pub(super) fn on_read(&mut self, now: Now, slot: ReadSlot, outcome: DiskOutcome, effects: &mut Effects) {
         let Some(reading) = self.fetches.reading.get_mut(&slot.fetch) else { return };
         match (reading.answered.get_mut(slot.answer), outcome) {
-            (Some((_, fetched)), Ok(DiskDone::Read(bytes))) => fetched.records = bytes,
+            (Some((_, fetched)), Ok(DiskDone::Read(bytes))) => match slot.trim.apply(bytes) {
+                Ok(records) => fetched.records = records,
+                Err(error) => fetched.error = error.error_code(),
+            },
             (Some((_, fetched)), Ok(DiskDone::Done) | Err(_)) => fetched.error = ErrorCode::KafkaStorageError,
             (None, _) => panic!("read of a slot the fetch does not have"),
         }

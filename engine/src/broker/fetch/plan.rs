@@ -11,6 +11,7 @@ use crate::error::ErrorCode;
 use crate::id::{NodeId, TopicPartition};
 use crate::log::ReadPlan;
 use crate::message::{DivergingEpoch, FetchedPartition, LeaderIdAndEpoch};
+use crate::offset::Offset;
 use crate::replica::{ReadBound, Replica};
 
 /// The first version whose consumers may be served by a follower (KIP-392).
@@ -179,8 +180,12 @@ fn failed(broker: &Broker, reader: &Reader, target: &Target, error: ErrorCode) -
     let told = moved && reader.is_consumer() && reader.version >= NEW_LEADERS;
     let image = target.partition.as_ref().filter(|_| told).and_then(|it| broker.image.partition(it));
     let leader = image.and_then(|image| Some((image.leader?, image.leader_epoch)));
+    // A follower with nothing in common with us begins anew where our log starts.
+    let out_of_range = target.partition.as_ref().filter(|_| error == ErrorCode::OffsetOutOfRange);
+    let replica = out_of_range.and_then(|partition| broker.replica(partition).ok());
     FetchedPartition {
         error,
+        log_start_offset: replica.map_or(Offset::NONE, |replica| replica.log().start_offset()),
         current_leader: leader.map(|(leader, epoch)| LeaderIdAndEpoch { leader, epoch }),
         ..FetchedPartition::new(target.wanted.fetch.partition)
     }

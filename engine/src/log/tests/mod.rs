@@ -5,6 +5,7 @@ mod model;
 mod producers;
 mod reading;
 mod recovery;
+mod retention;
 mod truncation;
 
 use std::collections::VecDeque;
@@ -25,7 +26,7 @@ use crate::time::Timestamp;
 const DIRECTORY: &str = "orders-0";
 
 /// Runs a future that is ready at once, as all of the disk in memory are.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("the disk in memory never waits"),
@@ -46,15 +47,15 @@ fn batch(count: i64, salt: i64) -> RecordBatch {
 }
 
 fn recover(disk: &MemoryDisk, settings: LogSettings) -> (PartitionLog, Option<RecoveryCut>) {
-    let (log, cut) = block_on(PartitionLog::recover(disk, partition(), settings)).expect("nothing fails");
+    let (log, cut) = block_on(PartitionLog::recover(disk, partition(), settings, Shutdown::Unclean))
+        .expect("nothing fails");
     log.invariants();
     (log, cut)
 }
 
-/// The identities of all batches the index of a log holds, without their CRC.
+/// The identities of all batches a small log knows exactly, without their CRC.
 fn index_of(log: &PartitionLog) -> Vec<(Offset, Offset, LeaderEpoch)> {
-    let entries = log.segments.iter().flat_map(|segment| &segment.batches);
-    entries.map(|entry| (entry.base, entry.next, entry.epoch)).collect()
+    log.tail.iter().map(|entry| (entry.base, entry.next, entry.epoch)).collect()
 }
 
 /// A log with its disk, and operations between them.
@@ -68,7 +69,10 @@ struct Bench {
 
 impl Bench {
     fn new(segment_bytes: usize) -> Self {
-        let settings = LogSettings { segment_bytes };
+        Bench::with(LogSettings { segment_bytes, ..LogSettings::default() })
+    }
+
+    fn with(settings: LogSettings) -> Self {
         let log = PartitionLog::new(partition(), settings);
         Bench { disk: MemoryDisk::new(), log, io: LogIo::default(), queue: VecDeque::new(), settings }
     }
@@ -100,8 +104,9 @@ impl Bench {
     fn perform_one(&mut self) -> Option<(DiskOp, LogCompletion)> {
         self.queue.extend(self.io.drain());
         let (op, completion) = self.queue.pop_front()?;
-        self.disk.perform(op.clone()).expect("the log names files that exist");
-        self.log.complete(completion);
+        let done = self.disk.perform(op.clone()).expect("the log names files that exist");
+        self.log.complete(completion, &done, &mut self.io);
+        // What follows from the end of an operation goes behind what waits, as in a broker.
         self.log.invariants();
         Some((op, completion))
     }
@@ -114,16 +119,42 @@ impl Bench {
         recover(&self.disk, self.settings)
     }
 
+    /// Recovers after a clean shutdown.
+    fn recover_clean(&self) -> PartitionLog {
+        let recovered = PartitionLog::recover(&self.disk, partition(), self.settings, Shutdown::Clean);
+        let (log, cut) = block_on(recovered).expect("nothing fails");
+        assert_eq!(cut, None);
+        log.invariants();
+        log
+    }
+
     fn checkpoint(&self) -> String {
         let content = self.disk.content(DIRECTORY, EPOCH_CHECKPOINT).expect("written");
         String::from_utf8(content.to_vec()).expect("text")
+    }
+
+    /// Performs the reads of a search.
+    fn search(&self, mut step: SearchStep) -> Option<(Offset, Timestamp, LeaderEpoch)> {
+        for _ in 0..1000 {
+            match step {
+                SearchStep::Found(found) => return Some((found.offset, found.timestamp, found.epoch)),
+                SearchStep::NotFound => return None,
+                SearchStep::Read(search) => {
+                    let outcome = self.disk.perform(search.op());
+                    let Ok(DiskDone::Read(bytes)) = outcome else { panic!("a search reads: {outcome:?}") };
+                    step = self.log.continue_search(&search, &bytes).expect("sound batches");
+                }
+            }
+        }
+        panic!("a search ends")
     }
 
     /// Performs a plan and reads the batches it yields.
     fn read(&self, plan: &ReadPlan) -> Vec<BatchId> {
         let outcome = self.disk.perform(plan.op.clone());
         let Ok(DiskDone::Read(bytes)) = outcome else { panic!("a plan reads: {outcome:?}") };
-        assert_eq!(bytes.len(), plan.bytes);
+        let bytes = plan.trim.apply(bytes).expect("batches");
+        assert!(bytes.len() <= plan.bytes, "a plan yields no more than it says");
         let mut batches = crate::record::batches(bytes);
         let ids = batches.by_ref().map(|batch| batch.expect("sound").id()).collect();
         assert!(batches.rest().is_empty(), "a plan yields whole batches");

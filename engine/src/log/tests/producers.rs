@@ -150,11 +150,34 @@ fn snapshots_beyond_a_cut_are_deleted_and_a_stray_one_is_not_believed() {
     let stray = crate::storage::FileName::new(&DIRECTORY.into(), "00000000000000000099.snapshot");
     bench
         .disk
-        .perform(DiskOp::Replace { file: stray, content: ProducerStates::default().encode() })
+        .perform(DiskOp::Replace { file: stray, content: ProducerStates::default().encode(LeaderEpoch(0)) })
         .expect("written");
     bench.log = bench.recover().0;
     assert_eq!(snapshots(&bench), 1);
     assert_eq!(check(&bench, 0, 3, 1), Ok(Checked::New));
+}
+
+#[test]
+fn a_snapshot_of_another_log_is_not_believed() {
+    let mut bench = bench_with(0, 3);
+    let mut other = bench_with(7, 3);
+    other.log.snapshot_producers(&mut other.io);
+    let content = other.log.producers().encode(LeaderEpoch(9));
+    let file = crate::storage::FileName::new(&DIRECTORY.into(), "00000000000000000003.snapshot");
+    bench.disk.perform(DiskOp::Replace { file, content }).expect("written");
+    bench.log = bench.recover().0;
+    assert_eq!(duplicate_at(check(&bench, 0, 2, 1)), Some(Offset(2)));
+    assert_eq!(check(&bench, 0, 3, 1), Ok(Checked::New));
+}
+
+#[test]
+fn after_a_clean_shutdown_the_snapshot_alone_tells_of_producers() {
+    let mut bench = bench_with(0, 7);
+    bench.log.close(&mut bench.io);
+    bench.perform_all();
+    let recovered = PartitionLog::recover(&bench.disk, partition(), bench.settings, Shutdown::Clean);
+    let (log, _) = block_on(recovered).expect("nothing fails");
+    assert_eq!(log.producers(), bench.log.producers());
 }
 
 /// One step of a history.
@@ -299,8 +322,8 @@ proptest! {
         for (id, count) in numbers {
             append(&mut bench, &of_producer(id, 0, 0, count));
         }
-        let file = bench.log.producers().encode();
-        prop_assert_eq!(&ProducerStates::decode(&file), &Ok(bench.log.producers().clone()));
+        let file = bench.log.producers().encode(LeaderEpoch(3));
+        prop_assert_eq!(&ProducerStates::decode(&file), &Ok((LeaderEpoch(3), bench.log.producers().clone())));
         prop_assert!(ProducerStates::decode(file.get(..file.len() - 1).expect("not empty")).is_err());
     }
 
@@ -310,7 +333,7 @@ proptest! {
         at in any::<prop::sample::Index>(),
         byte: u8,
     ) {
-        let mut sound = bench_with(0, 3).log.producers().encode().to_vec();
+        let mut sound = bench_with(0, 3).log.producers().encode(LeaderEpoch(0)).to_vec();
         let _ = ProducerStates::decode(&bytes);
         let at = at.index(sound.len());
         let changed = sound[at] != byte;
@@ -322,7 +345,7 @@ proptest! {
         let crc = crc32c::crc32c(sound.get(6..).expect("longer")).to_be_bytes();
         sound[2..6].copy_from_slice(&crc);
         match ProducerStates::decode(&sound) {
-            Ok(read) => prop_assert_eq!(ProducerStates::decode(&read.encode()), Ok(read)),
+            Ok((epoch, read)) => prop_assert_eq!(ProducerStates::decode(&read.encode(epoch)), Ok((epoch, read))),
             Err(ProducerSnapshotError::Crc) => prop_assert!(false, "the checksum was mended"),
             Err(_) => {}
         }

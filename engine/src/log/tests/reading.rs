@@ -76,15 +76,20 @@ fn the_end_is_empty_and_beyond_it_is_out_of_range() {
 }
 
 #[test]
-fn a_timestamp_finds_the_first_batch_that_reaches_it() {
+fn a_timestamp_finds_the_first_record_at_it_or_later() {
     let mut bench = Bench::new(2 * batch(2, 0).size());
-    // Largest timestamps: 51, 31, 91. The clock of a producer went back.
+    // Timestamps: 50 51, 30 31, 90 91. The clock of a producer went back.
     for salt in [5, 3, 9] {
         bench.append(2, salt, 1);
     }
-    let found = |timestamp| bench.log.offset_for_timestamp(Timestamp(timestamp));
-    assert_eq!(found(0), Some((Offset(0), Timestamp(51))));
-    assert_eq!(found(51), Some((Offset(0), Timestamp(51))));
-    assert_eq!(found(52), Some((Offset(4), Timestamp(91))));
-    assert_eq!(found(92), None);
+    bench.perform_all();
+    let found = |step| bench.search(step).map(|(offset, timestamp, _)| (offset.0, timestamp.0));
+    let at = |timestamp| found(bench.log.search_timestamp(Timestamp(timestamp)));
+    assert_eq!(at(0), Some((0, 50)));
+    assert_eq!(at(51), Some((1, 51)));
+    assert_eq!(at(52), Some((4, 90)));
+    assert_eq!(at(92), None);
+    assert_eq!(found(bench.log.search_max_timestamp(ALL)), Some((5, 91)));
+    assert_eq!(found(bench.log.search_max_timestamp(Offset(4))), Some((1, 51)));
+    assert_eq!(found(bench.log.search_max_timestamp(Offset(0))), None);
 }

@@ -25,7 +25,7 @@ fn boundaries(bench: &Bench) -> Vec<(Offset, Offset)> {
 #[test]
 fn nothing_on_disk_is_an_empty_log() {
     let disk = MemoryDisk::new();
-    let (log, cut) = recover(&disk, LogSettings { segment_bytes: 100 });
+    let (log, cut) = recover(&disk, LogSettings { segment_bytes: 100, ..LogSettings::default() });
     assert_eq!((log.start_offset(), log.end_offset(), cut), (Offset(0), Offset(0), None));
     assert_eq!(disk.files(DIRECTORY), vec![]);
 }
@@ -216,7 +216,7 @@ proptest! {
         if let Some(checkpoint) = checkpoint {
             disk.write(DIRECTORY, EPOCH_CHECKPOINT, &checkpoint);
         }
-        let settings = LogSettings { segment_bytes: 200 };
+        let settings = LogSettings { segment_bytes: 200, ..LogSettings::default() };
         let (log, _) = recovers_for_good(&disk, settings);
         // And it is a log one can write to.
         let end = log.end_offset();

@@ -11,8 +11,16 @@ fn a_cut_removes_records_epochs_and_later_segments() {
     assert_eq!(bench.log.latest_epoch(), Some(LeaderEpoch(1)));
     assert_eq!(bench.checkpoint(), "0\n1\n1 0\n");
     let files = bench.disk.files(DIRECTORY);
-    assert_eq!(files[1], ("00000000000000000004.log".to_owned(), 0));
-    assert_eq!(files[2].0, EPOCH_CHECKPOINT);
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    let expected = [
+        "00000000000000000000.index",
+        "00000000000000000000.log",
+        "00000000000000000000.timeindex",
+        "00000000000000000004.log",
+        EPOCH_CHECKPOINT,
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(files[3].1, 0);
     let (recovered, cut) = bench.recover();
     assert_eq!((index_of(&recovered), cut), (index_of(&bench.log), None));
 }
@@ -82,11 +90,11 @@ fn completions_from_before_a_cut_say_nothing_about_what_was_appended_after_it() 
     let cut: Vec<LogCompletion> = bench.io.drain().map(|(_, completion)| completion).collect();
     bench.append(2, 3, 2);
     for completion in before {
-        bench.log.complete(completion);
+        bench.log.complete(completion, &DiskDone::Done, &mut bench.io);
     }
     assert_eq!(bench.log.progress().submitted(), Offset(0));
     for completion in cut {
-        bench.log.complete(completion);
+        bench.log.complete(completion, &DiskDone::Done, &mut bench.io);
     }
     // Operations end in order: once the cut is done, what is left was written before it.
     assert_eq!(bench.log.progress().submitted(), Offset(2));

@@ -98,7 +98,7 @@ impl Replicas {
             self.brokers.replay(Offset(offset), &register);
             let unfence = MetadataRecord::UnfenceBroker { broker: *node, broker_epoch: BrokerEpoch(offset) };
             self.brokers.replay(Offset(offset), &unfence);
-            let log = PartitionLog::new(partition(), LogSettings { segment_bytes: 1 << 30 });
+            let log = PartitionLog::new(partition(), LogSettings::default());
             let settings = ReplicaSettings {
                 broker: *node,
                 lag_time_max: Duration::from_secs(30),
@@ -130,10 +130,12 @@ impl Replicas {
         let host = self.hosts.get_mut(&node).expect("a replica");
         let (mut io, mut effects) = (LogIo::default(), Effects::default());
         let result = act(&mut host.replica, &self.brokers, &mut io, &mut effects);
-        let operations: Vec<_> = io.drain().collect();
-        for (op, completion) in operations {
-            host.disk.perform(op).expect("a memory disk does not fail");
-            host.replica.complete(now, completion, &mut effects);
+        while !io.is_empty() {
+            let operations: Vec<_> = io.drain().collect();
+            for (op, completion) in operations {
+                let done = host.disk.perform(op).expect("a memory disk does not fail");
+                host.replica.complete(now, completion, &done, &mut io, &mut effects);
+            }
         }
         host.replica.invariants();
         for effect in effects.drain() {
