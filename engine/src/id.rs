@@ -96,6 +96,13 @@ impl TopicName {
         &self.0
     }
 
+    /// Whether the topic belongs to the brokers: `__consumer_offsets` and `__transaction_state` (Kafka
+    /// `Topic.isInternal`).
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        matches!(self.as_str(), "__consumer_offsets" | "__transaction_state")
+    }
+
     /// Kafka's rules for a topic name: 1 to 249 of `[a-zA-Z0-9._-]`, not `.` or `..`.
     ///
     /// # Errors

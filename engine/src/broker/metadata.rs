@@ -22,7 +22,7 @@ impl Broker {
         }
     }
 
-    fn active_brokers(&self) -> Vec<MetadataBroker> {
+    pub(super) fn active_brokers(&self) -> Vec<MetadataBroker> {
         let active = self.image.brokers().iter().filter(|(_, broker)| !broker.fenced);
         active
             .map(|(id, broker)| MetadataBroker {
@@ -34,7 +34,7 @@ impl Broker {
     }
 
     /// Any active broker forwards admin requests; this one if it may (q10: it must be listed).
-    fn admin_broker(&self) -> NodeId {
+    pub(super) fn admin_broker(&self) -> NodeId {
         let me = self.settings.node;
         let first = || self.image.brokers().iter().find(|(_, broker)| !broker.fenced).map(|(id, _)| *id);
         if self.image.is_active(me) { me } else { first().unwrap_or(NodeId::NONE) }
@@ -61,7 +61,11 @@ impl Broker {
         MetadataTopic { error: ErrorCode::None, name: Some(topic.name.clone()), id: topic.id, partitions }
     }
 
-    fn describe_partition(&self, partition: PartitionIndex, image: &PartitionImage) -> MetadataPartition {
+    pub(super) fn describe_partition(
+        &self,
+        partition: PartitionIndex,
+        image: &PartitionImage,
+    ) -> MetadataPartition {
         let alive = |broker: &NodeId| self.image.is_active(*broker);
         MetadataPartition {
             error: if image.leader.is_some() { ErrorCode::None } else { ErrorCode::LeaderNotAvailable },

@@ -1,10 +1,10 @@
 //! A broker: replicas, the requests about them, and what it says to the controller.
 //!
 //! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`,
-//! `producer_ids`; so has each conversation of the broker's own: `lifecycle` (registration, heartbeats),
-//! `maintenance` (retention, flushes), `metadata_fetch` (the controller's
-//! log), `replication` (fetching from leaders), `isr` (AlterPartition). Replies that wait are kept by
-//! `parked` and released by what they wait for: the shell makes no protocol decision.
+//! `producer_ids`, and in `query` those that admin clients ask; so has each conversation of the broker's own: `lifecycle`
+//! (registration, heartbeats), `maintenance` (retention, flushes), `metadata_fetch` (the controller's log),
+//! `replication` (fetching from leaders), `isr` (AlterPartition). Replies that wait are kept by `parked` and
+//! released by what they wait for: the shell makes no protocol decision.
 //!
 //! A broker that restarts forgets its metadata and reads the controller's log from the start; it serves clients
 //! when it has applied its own registration and the controller has unfenced it. Kafka's brokers keep a copy of the
@@ -21,6 +21,7 @@ mod offsets;
 mod parked;
 mod produce;
 mod producer_ids;
+mod query;
 mod replication;
 mod validate;
 
@@ -176,10 +177,7 @@ impl Broker {
                 effects.respond(&context, self.describe_producers(&request).into());
             }
             Request::CreateTopics(request) => self.forward_create_topics(context, request, effects),
-            _ => {
-                let reason = "request that brokers do not serve";
-                effects.push(Effect::Close { connection: context.connection, reason });
-            }
+            request => self.on_query(&context, request, effects),
         }
     }
 

@@ -1,6 +1,12 @@
-//! An admin client: create topics, describe topics and the cluster, list offsets.
+//! An admin client: create topics, describe topics and the cluster, list offsets; in `changes` and `questions` all
+//! the rest.
 //!
 //! Each call is tried for a minute (`default.api.timeout.ms`) with a metadata refresh between two attempts.
+
+mod changes;
+mod questions;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -179,87 +185,5 @@ impl<P: Platform> Admin<P> {
     async fn describe_once(&self, request: MetadataRequest) -> Result<MetadataResponse, ClientError> {
         let connection = self.cluster.connect_any().await?;
         Ok(connection.request(request, self.cluster.config().request_timeout).await?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::client::test_broker::{Answer, TOPIC, TestCluster};
-    use crate::client::test_platform::TestPlatform;
-    use crate::message::Request;
-
-    fn start(cluster: &TestCluster) -> Admin<TestPlatform> {
-        let (platform, bootstrap) = (cluster.platform.clone(), cluster.bootstrap());
-        Admin::start(platform, bootstrap, "test", ClusterConfig::default(), Rng::from_seed(1))
-    }
-
-    fn answer(request: &Request, error: ErrorCode) -> Answer {
-        let Request::CreateTopics(request) = request else { return Answer::Close };
-        let created = |topic: &NewTopic| CreatedTopic {
-            name: topic.name.clone(),
-            id: TopicId::ZERO,
-            error,
-            error_message: None,
-            partitions: topic.partitions,
-            replication_factor: topic.replication_factor,
-        };
-        CreateTopicsResponse { topics: request.topics.iter().map(created).collect() }.into()
-    }
-
-    fn create(cluster: &TestCluster) -> Outcome<CreatedTopic> {
-        let admin = start(cluster);
-        let topic = NewTopic {
-            name: "payments".to_owned(),
-            partitions: 3,
-            replication_factor: 1,
-            assignments: Vec::new(),
-            configs: BTreeMap::new(),
-        };
-        let mut created = cluster.platform.run(async move { admin.create_topics(vec![topic]).await });
-        created.remove("payments").expect("an outcome for each topic")
-    }
-
-    #[test]
-    fn a_topic_is_created_by_the_controller_even_if_it_has_to_be_asked_twice() {
-        let cluster = TestCluster::new(&[1]);
-        let mut codes = [ErrorCode::NotController].into_iter();
-        cluster.broker(1, move |request| answer(request, codes.next().unwrap_or(ErrorCode::None)));
-        assert_eq!(create(&cluster).ok().expect("created").partitions, 3);
-    }
-
-    #[test]
-    fn a_topic_that_exists_is_a_failure() {
-        let cluster = TestCluster::new(&[1]);
-        cluster.broker(1, |request| answer(request, ErrorCode::TopicAlreadyExists));
-        assert_eq!(create(&cluster), Outcome::Failed(ClientError::Broker(ErrorCode::TopicAlreadyExists)));
-    }
-
-    #[test]
-    fn a_topic_that_exists_after_a_lost_answer_is_unknown() {
-        let cluster = TestCluster::new(&[1]);
-        let mut first = true;
-        cluster.broker(1, move |request| {
-            if std::mem::take(&mut first) {
-                Answer::Close
-            } else {
-                answer(request, ErrorCode::TopicAlreadyExists)
-            }
-        });
-        assert_eq!(create(&cluster), Outcome::Unknown(ClientError::Broker(ErrorCode::TopicAlreadyExists)));
-    }
-
-    #[test]
-    fn topics_and_brokers_are_described() {
-        let cluster = TestCluster::new(&[1, 1]);
-        cluster.broker(1, |_| Answer::Silence);
-        let admin = start(&cluster);
-        let (topics, brokers) = cluster.platform.run(async move {
-            let topics = admin.describe_topics(Some(vec![TopicName::new(TOPIC)])).await;
-            (topics, admin.describe_cluster().await)
-        });
-        assert_eq!(topics.ok().expect("described")[0].partitions.len(), 2);
-        let described = brokers.ok().expect("described");
-        assert_eq!((described.controller, described.brokers.len()), (Some(NodeId(1)), 1));
     }
 }

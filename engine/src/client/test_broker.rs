@@ -13,14 +13,14 @@ use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
 use crate::id::{Endpoint, NodeId, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition};
 use crate::message::{
-    ApiVersionsResponse, FetchResponse, FetchedPartition, FetchedTopic, InitProducerIdResponse,
-    MetadataBroker, MetadataPartition, MetadataResponse, MetadataTopic, ProduceRequest, ProduceResponse,
-    ProducedPartition, Request, Response,
+    ApiKey, ApiRange, ApiVersionsResponse, FetchResponse, FetchedPartition, FetchedTopic,
+    InitProducerIdResponse, MetadataBroker, MetadataPartition, MetadataResponse, MetadataTopic,
+    ProduceRequest, ProduceResponse, ProducedPartition, Request, Response,
 };
 use crate::offset::Offset;
 use crate::record::{BatchBuilder, Compression, RecordBatch};
 use crate::time::{Duration, Timestamp};
-use crate::wire::{FRAME_BYTES_MAX, Listener, advertised, decode_request, encode_response, split_frame};
+use crate::wire::{FRAME_BYTES_MAX, decode_request, encode_response, split_frame, supported_versions};
 
 /// The topic of all tests.
 pub(in crate::client) const TOPIC: &str = "orders";
@@ -169,7 +169,7 @@ impl TestCluster {
             let (header, request) = decode_request(frame).expect("clients send requests");
             let answer = match &request {
                 Request::ApiVersions(_) => {
-                    ApiVersionsResponse { error: ErrorCode::None, apis: advertised(Listener::Broker) }.into()
+                    ApiVersionsResponse { error: ErrorCode::None, apis: every_api() }.into()
                 }
                 Request::Metadata(_) => {
                     self.metadata_asked.borrow_mut().push(id);
@@ -212,6 +212,15 @@ impl TestCluster {
             }
         }
     }
+}
+
+/// Every API there is: a script may answer those that no broker of ours serves.
+fn every_api() -> Vec<ApiRange> {
+    let range = |key: ApiKey| {
+        let (min, max) = supported_versions(key).into_inner();
+        ApiRange { key: key.code(), min, max }
+    };
+    ApiKey::ALL.into_iter().map(range).collect()
 }
 
 /// The id of the topic of all tests.

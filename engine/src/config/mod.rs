@@ -68,6 +68,21 @@ pub fn key(scope: Scope, name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.scope == scope && key.name == name)
 }
 
+/// The broker's setting that a topic's setting falls back to, if there is one: `segment.bytes` falls back to
+/// `log.segment.bytes` (Kafka's `ServerTopicConfigSynonyms`).
+#[must_use]
+pub fn broker_key_of(topic_key: &Key) -> Option<&'static Key> {
+    let name = topic_key.name;
+    let with_prefix = || key(Scope::Broker, &format!("log.{name}"));
+    match name {
+        "max.message.bytes" => key(Scope::Broker, "message.max.bytes"),
+        "segment.ms" => key(Scope::Broker, "log.roll.ms"),
+        "flush.ms" => key(Scope::Broker, "log.flush.interval.ms"),
+        "flush.messages" => key(Scope::Broker, "log.flush.interval.messages"),
+        _ => with_prefix().or_else(|| key(Scope::Broker, name)),
+    }
+}
+
 /// Looks `name` up and checks `value` against its type and bounds.
 ///
 /// # Errors
@@ -79,4 +94,21 @@ pub fn check(scope: Scope, name: &str, value: &str) -> Result<Value, ConfigError
         value: value.to_owned(),
         problem,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_key_and_the_broker_key_it_falls_back_to_mean_the_same() {
+        let mut without = Vec::new();
+        for key in KEYS.iter().filter(|key| key.scope == Scope::Topic) {
+            match broker_key_of(key) {
+                Some(broker) => assert_eq!((broker.kind, broker.default), (key.kind, key.default)),
+                None => without.push(key.name),
+            }
+        }
+        assert!(without.len() < 2, "no broker key for {without:?}");
+    }
 }

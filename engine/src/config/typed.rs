@@ -84,6 +84,8 @@ pub struct BrokerConfig {
     pub log_retention_check_interval: Duration,
     /// Defaults for topics that do not set their own.
     pub topic_defaults: TopicConfig,
+    /// What `server.properties` sets, as text.
+    pub given: Properties,
 }
 
 impl BrokerConfig {
@@ -124,6 +126,7 @@ impl BrokerConfig {
                 max_message_bytes: lookup.count("message.max.bytes"),
                 log: LogConfig::of_broker(&lookup),
             },
+            given: given.clone(),
         })
     }
 }

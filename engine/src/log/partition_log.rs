@@ -142,6 +142,12 @@ impl PartitionLog {
         self.progress
     }
 
+    /// Size of its segments, in bytes. What is accepted counts, written or not.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
     /// The leader epochs it knows.
     #[must_use]
     pub fn epochs(&self) -> &EpochCache {

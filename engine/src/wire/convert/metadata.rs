@@ -151,7 +151,7 @@ fn wire_topic(topic: &MetadataTopic, version: i16) -> MetadataResponseTopic {
     let name = topic.name.as_ref().map_or("", TopicName::as_str);
     let mut wire = MetadataResponseTopic::default()
         .with_error_code(topic.error.code())
-        .with_is_internal(matches!(name, "__consumer_offsets" | "__transaction_state"))
+        .with_is_internal(topic.name.as_ref().is_some_and(TopicName::is_internal))
         .with_name(match &topic.name {
             None if version >= NULL_NAMES => None,
             _ => Some(string(name).into()),

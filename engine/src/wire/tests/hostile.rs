@@ -4,18 +4,18 @@
 //! The named tests look at the reason of the refusal, so that it is the guard that refused and not the decoder
 //! after it had reserved the memory.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, Strategy, any, proptest};
 use proptest::sample::{Index, select};
 
 use super::generate;
-use super::{every_version, request_frame, response_frame, supported_versions};
+use super::{every_version, only_frame, request_frame, response_frame, supported_versions};
 use crate::id::CorrelationId;
 use crate::message::{ApiKey, Request};
 use crate::wire::guard::{ELEMENTS_MAX, UNKNOWN_TAGS_MAX};
 use crate::wire::version::is_flexible;
-use crate::wire::{DecodeError, decode_request, decode_response};
+use crate::wire::{DecodeError, decode_request, decode_response, encode_request};
 
 /// The largest 32-bit number as a varint.
 const HUGE_VARINT: [u8; 5] = [0xff, 0xff, 0xff, 0xff, 0x0f];
@@ -113,6 +113,18 @@ proptest! {
         changes in vec((any::<Index>(), wild_byte()), 1..4),
     ) {
         assert_layouts_agree(&decode_response(key, version, overwritten(&frame, &changes)));
+    }
+
+    #[test]
+    fn what_is_decoded_from_changed_bytes_can_be_encoded_and_says_the_same_then(
+        frame in any_request_frame(),
+        changes in vec((any::<Index>(), wild_byte()), 1..4),
+    ) {
+        if let Ok((header, request)) = decode_request(overwritten(&frame, &changes)) {
+            let mut out = BytesMut::new();
+            encode_request(&header, &request, &mut out);
+            proptest::prop_assert_eq!(decode_request(only_frame(out)), Ok((header, request)));
+        }
     }
 
     #[test]
@@ -276,4 +288,23 @@ fn a_response_in_a_version_we_do_not_speak_is_refused() {
     let correlation = CorrelationId(7);
     let error = DecodeError::UnsupportedVersion { key: 1, version, correlation };
     assert_eq!(decode_response(ApiKey::Fetch, version, Bytes::from_static(&[0, 0, 0, 7])), Err(error));
+}
+
+#[test]
+fn a_count_of_strings_is_held_against_the_bytes_that_remain() {
+    // DeleteTopics 1: 20 names in 8 bytes.
+    let what = refusal(ApiKey::DeleteTopics, 1, &[0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(what, "20 elements do not fit in 8 bytes");
+}
+
+#[test]
+fn a_struct_is_there_or_it_is_null() {
+    // DescribeTopicPartitions 0: no topics, a limit, the cursor, no tags.
+    let request = |cursor: &[u8]| [&[1, 0, 0, 0, 9][..], cursor, &[0]].concat();
+    let body = request(&[0xff]);
+    assert!(decode_request(frame(ApiKey::DescribeTopicPartitions, 0, &body)).is_ok());
+    let body = request(&[1, 2, b'a', 0, 0, 0, 3, 0]);
+    assert!(decode_request(frame(ApiKey::DescribeTopicPartitions, 0, &body)).is_ok());
+    let what = refusal(ApiKey::DescribeTopicPartitions, 0, &request(&[2]));
+    assert_eq!(what, "2 does not say whether a struct is there");
 }
