@@ -111,6 +111,12 @@ impl Bench {
         Some((op, completion))
     }
 
+    /// Whether an operation of a cut has not been performed.
+    fn has_cuts_queued(&mut self) -> bool {
+        self.queue.extend(self.io.drain());
+        self.queue.iter().any(|(op, _)| matches!(op, DiskOp::Truncate { .. } | DiskOp::Delete { .. }))
+    }
+
     fn perform_all(&mut self) {
         while self.perform_one().is_some() {}
     }

@@ -102,6 +102,7 @@ impl Model {
                 self.accepted.retain(|batch| batch.last < target);
                 let target = end_of(&self.accepted);
                 self.bench.log.truncate_to(target, &mut self.bench.io);
+                // A cut that has to find its place is done behind the epoch that is written after it.
                 self.unfinished_cut |= self.bench.log.is_cutting();
             }
             Step::Sync => self.bench.log.sync(&mut self.bench.io),
@@ -123,7 +124,7 @@ impl Model {
             }
             (DiskOp::Truncate { .. }, LogCompletion::Truncated { end, .. }) => {
                 self.written.retain(|batch| batch.last < end);
-                self.unfinished_cut &= self.bench.log.is_cutting();
+                self.unfinished_cut &= self.bench.log.is_cutting() || self.bench.has_cuts_queued();
             }
             (_, LogCompletion::Synced { .. }) => self.synced = end_of(&self.written),
             _ => {}
