@@ -151,6 +151,8 @@ pub enum Wakeup {
     Parked,
     /// A broker's session may have ended.
     Session,
+    /// Producers that have been silent for too long are to be forgotten.
+    ProducerExpiration,
     /// Logs are looked after.
     Maintenance,
 }

@@ -91,6 +91,8 @@ pub struct ProtocolVariant {
     pub partition_epoch_check: Guard,
     /// The controller compares the broker epochs of the members of a proposed ISR with the registered ones (KIP-903).
     pub broker_epoch_check: Guard,
+    /// A new leader knows of idempotent producers what their batches in its log say (KIP-98).
+    pub producer_state: Guard,
 }
 
 impl ProtocolVariant {
@@ -105,6 +107,7 @@ impl ProtocolVariant {
         isr_rollback: IsrRollback::DefiniteErrors,
         partition_epoch_check: Guard::On,
         broker_epoch_check: Guard::On,
+        producer_state: Guard::On,
     };
 
     /// Every variant that has a name, with the sentence that explains it; the first is the safe one.
@@ -172,6 +175,11 @@ impl ProtocolVariant {
             "no-broker-epoch-check",
             ProtocolVariant { broker_epoch_check: Guard::Off, ..Self::SAFE },
             "a broker that came back without its disk joins the ISR for what it had before (KIP-903, KAFKA-14139)",
+        ),
+        (
+            "producer-state-not-rebuilt",
+            ProtocolVariant { producer_state: Guard::Off, ..Self::SAFE },
+            "a new leader knows nothing of idempotent producers and takes a retry for a new batch",
         ),
     ];
 

@@ -449,6 +449,7 @@ pub fn partition_of(event: &Event) -> Option<&TopicPartition> {
         | Event::IsrProposed { partition, .. }
         | Event::IsrCommitted { partition, .. }
         | Event::Acknowledged { partition, .. }
+        | Event::Deduplicated { partition, .. }
         | Event::LeaderElected { partition, .. }
         | Event::IsrChanged { partition, .. }
         | Event::RecoveryCut { partition, .. }

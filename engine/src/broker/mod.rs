@@ -1,7 +1,7 @@
 //! A broker: replicas, the requests about them, and what it says to the controller.
 //!
-//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`, and
-//! in `query` those that admin clients ask; so has each conversation of the broker's own: `lifecycle`
+//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`,
+//! `producer_ids`, and in `query` those that admin clients ask; so has each conversation of the broker's own: `lifecycle`
 //! (registration, heartbeats), `maintenance` (retention, flushes), `metadata_fetch` (the controller's log),
 //! `replication` (fetching from leaders), `isr` (AlterPartition). Replies that wait are kept by `parked` and
 //! released by what they wait for: the shell makes no protocol decision.
@@ -20,8 +20,10 @@ mod metadata_fetch;
 mod offsets;
 mod parked;
 mod produce;
+mod producer_ids;
 mod query;
 mod replication;
+mod validate;
 
 use std::collections::BTreeMap;
 
@@ -73,6 +75,7 @@ enum Call {
     AlterPartition(TopicPartition),
     ReplicaFetch(NodeId),
     CreateTopics(RequestContext, CreateTopicsRequest),
+    AllocateProducerIds,
     AutoCreate(Vec<TopicName>),
 }
 
@@ -98,6 +101,7 @@ pub struct Broker {
     isr: isr::IsrChecks,
     maintenance: maintenance::Maintenance,
     produces: produce::ParkedProduces,
+    producer_ids: producer_ids::ProducerIds,
     fetches: fetch::Fetches,
     lookups: offsets::Lookups,
     auto_creation: auto_create::AutoCreation,
@@ -122,6 +126,7 @@ impl Broker {
             isr: isr::IsrChecks::default(),
             maintenance: maintenance::Maintenance::default(),
             produces: produce::ParkedProduces::default(),
+            producer_ids: producer_ids::ProducerIds::default(),
             fetches,
             lookups: offsets::Lookups::default(),
             auto_creation: auto_create::AutoCreation::default(),
@@ -167,6 +172,10 @@ impl Broker {
             Request::OffsetForLeaderEpoch(request) => {
                 effects.respond(&context, self.offsets_for_epochs(&request).into());
             }
+            Request::InitProducerId(request) => self.on_init_producer_id(context, &request, effects),
+            Request::DescribeProducers(request) => {
+                effects.respond(&context, self.describe_producers(&request).into());
+            }
             Request::CreateTopics(request) => self.forward_create_topics(context, request, effects),
             request => self.on_query(&context, request, effects),
         }
@@ -185,6 +194,7 @@ impl Broker {
             Some(Call::MetadataFetch) => self.on_metadata(now, outcome, effects),
             Some(Call::AlterPartition(partition)) => self.on_altered(now, &partition, outcome, effects),
             Some(Call::ReplicaFetch(leader)) => self.on_fetched(now, leader, outcome, effects),
+            Some(Call::AllocateProducerIds) => self.on_producer_ids(&outcome, effects),
             Some(Call::CreateTopics(context, request)) => {
                 on_topics_created(&context, &request, outcome, effects);
             }
@@ -388,6 +398,7 @@ impl Machine for Broker {
             Input::Disk { token, outcome } => self.on_disk(now, token, outcome, effects),
             Input::Closed { connection } => {
                 self.produces.forget(connection);
+                self.producer_ids.forget(connection);
                 self.fetches.forget(connection);
             }
             Input::Tick => {}
@@ -397,6 +408,7 @@ impl Machine for Broker {
         self.check_isr(now, effects);
         self.resume_replication(now, effects);
         self.expire_produces(now, effects);
+        self.expire_producers(now);
         self.expire_fetches(now, effects);
         self.maintain(now, effects);
     }
@@ -409,6 +421,7 @@ impl Machine for Broker {
             self.maintenance.next_wakeup(),
             self.replication.next_wakeup(),
             self.produces.next_deadline(),
+            self.producer_ids.next_wakeup(),
             self.fetches.next_deadline(),
         ]
         .into_iter()

@@ -15,6 +15,7 @@ mod create_topics;
 mod election;
 mod fetch;
 mod placement;
+mod producer_ids;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -146,6 +147,7 @@ impl Controller {
             Request::BrokerHeartbeat(request) => self.decide_heartbeat(now, &request),
             Request::AlterPartition(request) => self.decide_alter_partition(&request),
             Request::CreateTopics(request) => self.decide_create_topics(&request),
+            Request::AllocateProducerIds(request) => self.decide_allocate_producer_ids(&request),
             _ => {
                 let reason = "request that controllers do not serve";
                 return effects.push(Effect::Close { connection: context.connection, reason });
@@ -238,7 +240,9 @@ impl Controller {
             MetadataRecord::UnfenceBroker { broker, .. } => {
                 effects.note(Event::BrokerUnfenced { broker: *broker });
             }
-            MetadataRecord::Topic { .. } | MetadataRecord::TopicSetting { .. } => {}
+            MetadataRecord::Topic { .. }
+            | MetadataRecord::TopicSetting { .. }
+            | MetadataRecord::ProducerIds { .. } => {}
             MetadataRecord::Partition { .. } => self.note_election(touched, ElectionReason::Created, effects),
             MetadataRecord::PartitionChange(change) if change.leader.is_some() => {
                 let reason = self.reason(change);

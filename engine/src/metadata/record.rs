@@ -8,7 +8,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use uuid::Uuid;
 
 use crate::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
-use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicName};
+use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName};
 
 /// One change of the cluster's metadata.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,6 +36,8 @@ pub enum MetadataRecord {
     },
     /// A partition changed.
     PartitionChange(PartitionChange),
+    /// A broker was given the producer ids below this one that nobody had (KIP-730).
+    ProducerIds { broker: NodeId, broker_epoch: BrokerEpoch, next_producer_id: ProducerId },
 }
 
 /// A change of one partition: what is `None` stays. Every change raises the partition epoch; a written leader,
@@ -115,19 +117,12 @@ impl MetadataRecord {
                 out.put_i32(leader_epoch.0);
                 out.put_i32(partition_epoch.0);
             }
-            MetadataRecord::PartitionChange(change) => {
-                out.put_u8(6);
-                out.put_u128(change.topic.0.as_u128());
-                out.put_i32(change.partition.0);
-                out.put_u8(u8::from(change.isr.is_some()));
-                if let Some(isr) = &change.isr {
-                    put_nodes(&mut out, isr);
-                }
-                out.put_u8(u8::from(change.leader.is_some()));
-                if let Some(leader) = change.leader {
-                    out.put_i32(leader.unwrap_or(NodeId::NONE).0);
-                }
-                out.put_u8(u8::from(change.recovering));
+            MetadataRecord::PartitionChange(change) => put_change(&mut out, change),
+            MetadataRecord::ProducerIds { broker, broker_epoch, next_producer_id } => {
+                out.put_u8(10);
+                out.put_i32(broker.0);
+                out.put_i64(broker_epoch.0);
+                out.put_i64(next_producer_id.0);
             }
         }
         out.freeze()
@@ -175,10 +170,30 @@ impl MetadataRecord {
                 leader: if input.flag()? { Some(input.optional_node()?) } else { None },
                 recovering: input.flag()?,
             }),
+            10 => MetadataRecord::ProducerIds {
+                broker: input.node()?,
+                broker_epoch: BrokerEpoch(input.i64()?),
+                next_producer_id: ProducerId(input.i64()?),
+            },
             _ => return Err(RecordError("unknown kind")),
         };
         if input.0.has_remaining() { Err(RecordError("bytes after the end")) } else { Ok(record) }
     }
+}
+
+fn put_change(out: &mut BytesMut, change: &PartitionChange) {
+    out.put_u8(6);
+    out.put_u128(change.topic.0.as_u128());
+    out.put_i32(change.partition.0);
+    out.put_u8(u8::from(change.isr.is_some()));
+    if let Some(isr) = &change.isr {
+        put_nodes(out, isr);
+    }
+    out.put_u8(u8::from(change.leader.is_some()));
+    if let Some(leader) = change.leader {
+        out.put_i32(leader.unwrap_or(NodeId::NONE).0);
+    }
+    out.put_u8(u8::from(change.recovering));
 }
 
 fn put_text(out: &mut BytesMut, text: &str) {
@@ -293,6 +308,11 @@ mod tests {
                 leader: Some(None),
                 recovering: true,
             }),
+            MetadataRecord::ProducerIds {
+                broker: NodeId(1),
+                broker_epoch: BrokerEpoch(4),
+                next_producer_id: ProducerId(2000),
+            },
         ]
     }
 
@@ -310,7 +330,7 @@ mod tests {
         }
 
         #[test]
-        fn a_cut_record_is_refused(index in 0usize..7, cut in 1usize..20) {
+        fn a_cut_record_is_refused(index in 0usize..8, cut in 1usize..20) {
             let bytes = examples()[index].encode();
             let kept = bytes.len().saturating_sub(cut);
             prop_assert!(MetadataRecord::decode(bytes.slice(..kept)).is_err());
