@@ -90,6 +90,8 @@ pub enum Event {
         acks: Acks,
         isr: Vec<NodeId>,
     },
+    /// A leader found a batch in its log already: the retry of an idempotent producer.
+    Deduplicated { partition: TopicPartition, base: Offset, last: Offset },
     /// The controller accepted a registration.
     BrokerRegistered { broker: NodeId, broker_epoch: BrokerEpoch },
     /// The controller fenced a broker.
@@ -180,6 +182,9 @@ impl fmt::Display for Event {
             }
             Event::Acknowledged { partition, base, last, epoch, acks, isr } => {
                 write!(f, "ack {partition} @{base}..{last} epoch={epoch} acks={acks} isr={}", Isr(isr))
+            }
+            Event::Deduplicated { partition, base, last } => {
+                write!(f, "duplicate {partition} @{base}..{last}")
             }
             Event::BrokerRegistered { broker, broker_epoch } => {
                 write!(f, "registered {broker} be={broker_epoch}")

@@ -160,6 +160,8 @@ pub enum Wakeup {
     Balance,
     /// A shutdown has waited long enough.
     Shutdown,
+    /// Producers that have been silent for too long are to be forgotten.
+    ProducerExpiration,
     /// Logs are looked after.
     Maintenance,
 }

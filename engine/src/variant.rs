@@ -104,6 +104,8 @@ pub struct ProtocolVariant {
     pub partition_epoch_check: Guard,
     /// The controller compares the broker epochs of the members of a proposed ISR with the registered ones (KIP-903).
     pub broker_epoch_check: Guard,
+    /// A new leader knows of idempotent producers what their batches in its log say (KIP-98).
+    pub producer_state: Guard,
 }
 
 impl ProtocolVariant {
@@ -119,6 +121,7 @@ impl ProtocolVariant {
         partition_epoch_check: Guard::On,
         broker_epoch_check: Guard::On,
         eligible_leaders: EligibleLeaders::Kept,
+        producer_state: Guard::On,
     };
 
     /// Every variant that has a name, with the sentence that explains it; the first is the safe one.
@@ -191,6 +194,11 @@ impl ProtocolVariant {
             "no-eligible-leader-replicas",
             ProtocolVariant { eligible_leaders: EligibleLeaders::Off, ..Self::SAFE },
             "the last replica standing keeps the leadership even if it lost what was not on its disk (KIP-966)",
+        ),
+        (
+            "producer-state-not-rebuilt",
+            ProtocolVariant { producer_state: Guard::Off, ..Self::SAFE },
+            "a new leader knows nothing of idempotent producers and takes a retry for a new batch",
         ),
     ];
 

@@ -453,6 +453,7 @@ pub fn partition_of(event: &Event) -> Option<&TopicPartition> {
         | Event::IsrProposed { partition, .. }
         | Event::IsrCommitted { partition, .. }
         | Event::Acknowledged { partition, .. }
+        | Event::Deduplicated { partition, .. }
         | Event::LeaderElected { partition, .. }
         | Event::IsrChanged { partition, .. }
         | Event::EligibleLeadersChanged { partition, .. }

@@ -1,10 +1,11 @@
 //! A broker: replicas, the requests about them, and what it says to the controller.
 //!
-//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`, in
-//! `query` those that admin clients ask, and in `forward` what only the controller can do; so has each conversation of
-//! the broker's own: `lifecycle` (registration, heartbeats), `maintenance` (retention, flushes), `metadata_fetch` (the
-//! controller's log), `replication` (fetching from leaders), `isr` (AlterPartition), `shutdown` (stopping). Replies
-//! that wait are kept by `parked` and released by what they wait for: the shell makes no protocol decision.
+//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`,
+//! `producer_ids`, in `query` those that admin clients ask, and in `forward` what only the controller can do; so has
+//! each conversation of the broker's own: `lifecycle` (registration, heartbeats), `maintenance` (retention, flushes),
+//! `metadata_fetch` (the controller's log), `replication` (fetching from leaders), `isr` (AlterPartition), `shutdown`
+//! (stopping). Replies that wait are kept by `parked` and released by what they wait for: the shell makes no protocol
+//! decision.
 //!
 //! A broker that restarts forgets its metadata and reads the controller's log from the start; it serves clients
 //! when it has applied its own registration and the controller has unfenced it. Kafka's brokers keep a copy of the
@@ -21,9 +22,11 @@ mod metadata_fetch;
 mod offsets;
 mod parked;
 mod produce;
+mod producer_ids;
 mod query;
 mod replication;
 mod shutdown;
+mod validate;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,6 +77,7 @@ enum Call {
     AlterPartition(TopicPartition),
     ReplicaFetch(NodeId),
     Forward(RequestContext, Request),
+    AllocateProducerIds,
     AutoCreate(Vec<TopicName>),
 }
 
@@ -106,6 +110,7 @@ pub struct Broker {
     isr: isr::IsrChecks,
     maintenance: maintenance::Maintenance,
     produces: produce::ParkedProduces,
+    producer_ids: producer_ids::ProducerIds,
     fetches: fetch::Fetches,
     lookups: offsets::Lookups,
     auto_creation: auto_create::AutoCreation,
@@ -132,6 +137,7 @@ impl Broker {
             isr: isr::IsrChecks::default(),
             maintenance: maintenance::Maintenance::default(),
             produces: produce::ParkedProduces::default(),
+            producer_ids: producer_ids::ProducerIds::default(),
             fetches,
             lookups: offsets::Lookups::default(),
             auto_creation: auto_create::AutoCreation::default(),
@@ -185,6 +191,10 @@ impl Broker {
             | Request::ListPartitionReassignments(_)
             | Request::AlterConfigs(_)
             | Request::IncrementalAlterConfigs(_) => self.forward(context, request, effects),
+            Request::InitProducerId(request) => self.on_init_producer_id(context, &request, effects),
+            Request::DescribeProducers(request) => {
+                effects.respond(&context, self.describe_producers(&request).into());
+            }
             request => self.on_query(&context, request, effects),
         }
     }
@@ -202,6 +212,7 @@ impl Broker {
             Some(Call::MetadataFetch) => self.on_metadata(now, outcome, effects),
             Some(Call::AlterPartition(partition)) => self.on_altered(now, &partition, outcome, effects),
             Some(Call::ReplicaFetch(leader)) => self.on_fetched(now, leader, outcome, effects),
+            Some(Call::AllocateProducerIds) => self.on_producer_ids(&outcome, effects),
             Some(Call::Forward(context, request)) => {
                 Broker::on_forwarded(&context, &request, outcome, effects);
             }
@@ -400,6 +411,7 @@ impl Machine for Broker {
             Input::Disk { token, outcome } => self.on_disk(now, token, outcome, effects),
             Input::Closed { connection } => {
                 self.produces.forget(connection);
+                self.producer_ids.forget(connection);
                 self.fetches.forget(connection);
             }
             Input::Shutdown { patience } => self.begin_shutdown(now, patience, effects),
@@ -411,6 +423,7 @@ impl Machine for Broker {
         self.check_isr(now, effects);
         self.resume_replication(now, effects);
         self.expire_produces(now, effects);
+        self.expire_producers(now);
         self.expire_fetches(now, effects);
         self.maintain(now, effects);
     }
@@ -426,6 +439,7 @@ impl Machine for Broker {
             self.maintenance.next_wakeup(),
             self.replication.next_wakeup(),
             self.produces.next_deadline(),
+            self.producer_ids.next_wakeup(),
             self.fetches.next_deadline(),
             self.shutdown.next_wakeup(),
         ]

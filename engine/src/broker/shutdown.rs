@@ -150,7 +150,7 @@ impl Broker {
         for partition in partitions {
             let Some(replica) = self.replicas.get_mut(&partition) else { continue };
             let mut io = LogIo::default();
-            replica.sync(&mut io);
+            replica.close(&mut io);
             self.submit(&partition, io, effects);
         }
     }

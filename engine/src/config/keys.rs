@@ -335,6 +335,40 @@ const GENERAL: &[Key] = &[
         "",
         "Whether consumers are sent to an in-sync replica in their own rack. Empty: they read from leaders.",
     ),
+    only(
+        key(
+            Broker,
+            "compression.type",
+            Kind::Word(&["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"]),
+            "producer",
+            "How a broker compresses what it stores. Batches are stored as they come: nothing is compressed anew.",
+        ),
+        "producer",
+    ),
+    key(
+        Broker,
+        "producer.id.expiration.ms",
+        integer(1, INT_MAX),
+        "86400000",
+        "A partition forgets an idempotent producer that wrote nothing to it for so long; a retry that comes later may be stored twice.",
+    ),
+    key(
+        Broker,
+        "producer.id.expiration.check.interval.ms",
+        integer(1, INT_MAX),
+        "600000",
+        "How often a broker looks for producers to forget.",
+    ),
+    only(
+        key(
+            Topic,
+            "compression.type",
+            Kind::Word(&["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"]),
+            "producer",
+            "How a broker compresses what it stores. Batches are stored as they come: nothing is compressed anew.",
+        ),
+        "producer",
+    ),
     key(
         Topic,
         "min.insync.replicas",
@@ -463,15 +497,12 @@ const GENERAL: &[Key] = &[
         "",
         "Empty: by key hash (murmur2), without a key sticky to one partition per batch. Or round robin.",
     ),
-    only(
-        key(
-            Producer,
-            "enable.idempotence",
-            Kind::Boolean,
-            "true",
-            "Exactly one copy of each record in order, whatever is retried.",
-        ),
-        "false",
+    key(
+        Producer,
+        "enable.idempotence",
+        Kind::Boolean,
+        "true",
+        "One copy of each record in order, whatever is retried. Without being set it is off if acks is not all, retries is 0 or more than 5 requests may be in flight.",
     ),
     key(
         Consumer,

@@ -21,6 +21,7 @@ mod elect_leaders;
 mod election;
 mod fetch;
 mod placement;
+mod producer_ids;
 mod reassign;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -172,6 +173,7 @@ impl Controller {
             Request::ListPartitionReassignments(request) => self.list_reassignments(&request),
             Request::AlterConfigs(request) => self.decide_alter_configs(&request),
             Request::IncrementalAlterConfigs(request) => self.decide_incremental_alter_configs(&request),
+            Request::AllocateProducerIds(request) => self.decide_allocate_producer_ids(&request),
             _ => {
                 let reason = "request that controllers do not serve";
                 return effects.push(Effect::Close { connection: context.connection, reason });

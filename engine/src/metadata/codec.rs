@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::image::PartitionImage;
 use super::record::{ConfigResource, MetadataRecord, PartitionChange};
 use crate::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
-use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicName};
+use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName};
 
 /// A metadata record that cannot be read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -63,6 +63,10 @@ impl MetadataRecord {
             MetadataRecord::ControlledShutdown { broker, broker_epoch } => {
                 put_broker(&mut out, 8, *broker, *broker_epoch);
             }
+            MetadataRecord::ProducerIds { broker, broker_epoch, next_producer_id } => {
+                put_broker(&mut out, 10, *broker, *broker_epoch);
+                out.put_i64(next_producer_id.0);
+            }
         }
         out.freeze()
     }
@@ -102,6 +106,11 @@ impl MetadataRecord {
             },
             6 => MetadataRecord::PartitionChange(input.change()?),
             7 => MetadataRecord::RemoveTopic { id: TopicId(input.uuid()?) },
+            10 => MetadataRecord::ProducerIds {
+                broker: input.node()?,
+                broker_epoch: BrokerEpoch(input.i64()?),
+                next_producer_id: ProducerId(input.i64()?),
+            },
             _ => return Err(RecordError("unknown kind")),
         };
         if input.0.has_remaining() { Err(RecordError("bytes after the end")) } else { Ok(record) }
@@ -327,6 +336,7 @@ mod tests {
             },
             MetadataRecord::Partition { topic, partition, state },
             MetadataRecord::PartitionChange(change),
+            MetadataRecord::ProducerIds { broker, broker_epoch, next_producer_id: ProducerId(2000) },
         ]
     }
 
@@ -344,7 +354,7 @@ mod tests {
         }
 
         #[test]
-        fn a_cut_record_is_refused(index in 0usize..10, cut in 1usize..20) {
+        fn a_cut_record_is_refused(index in 0usize..11, cut in 1usize..20) {
             let bytes = examples()[index].encode();
             let kept = bytes.len().saturating_sub(cut);
             prop_assert!(MetadataRecord::decode(bytes.slice(..kept)).is_err());

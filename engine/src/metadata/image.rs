@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use super::record::{ConfigResource, MetadataRecord, PartitionChange};
 use crate::config::{Properties, TopicConfig};
 use crate::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
-use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicName, TopicPartition};
+use crate::id::{
+    Endpoint, IncarnationId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition,
+};
 use crate::offset::Offset;
 
 /// A registered broker.
@@ -135,6 +137,8 @@ pub struct MetadataImage {
     names: BTreeMap<TopicId, TopicName>,
     broker_settings: BTreeMap<NodeId, Properties>,
     cluster_settings: Properties,
+    /// How many producer ids were given to brokers: ids are given in order, from 0.
+    producer_ids: i64,
 }
 
 impl MetadataImage {
@@ -148,6 +152,12 @@ impl MetadataImage {
     #[must_use]
     pub fn topics(&self) -> &BTreeMap<TopicName, TopicImage> {
         &self.topics
+    }
+
+    /// The first producer id that was given to no broker.
+    #[must_use]
+    pub fn next_producer_id(&self) -> ProducerId {
+        ProducerId(self.producer_ids)
     }
 
     /// The topic of that id.
@@ -227,6 +237,10 @@ impl MetadataImage {
                 return Some(TopicPartition { topic: topic.name.clone(), partition: *partition });
             }
             MetadataRecord::PartitionChange(change) => return Some(self.replay_change(change)),
+            MetadataRecord::ProducerIds { next_producer_id, .. } => {
+                assert!(next_producer_id.0 > self.producer_ids, "producer ids were given twice");
+                self.producer_ids = next_producer_id.0;
+            }
         }
         None
     }

@@ -6,7 +6,7 @@
 
 use super::image::PartitionImage;
 use crate::epoch::BrokerEpoch;
-use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicName};
+use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName};
 
 /// One change of the cluster's metadata.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,6 +30,8 @@ pub enum MetadataRecord {
     Partition { topic: TopicId, partition: PartitionIndex, state: PartitionImage },
     /// A partition changed.
     PartitionChange(PartitionChange),
+    /// A broker was given the producer ids below this one that nobody had (KIP-730).
+    ProducerIds { broker: NodeId, broker_epoch: BrokerEpoch, next_producer_id: ProducerId },
 }
 
 /// What a dynamic setting belongs to.

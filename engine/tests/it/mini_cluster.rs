@@ -10,7 +10,8 @@ use tribunal_engine::config::{BrokerConfig, Properties};
 use tribunal_engine::controller::{Controller, ControllerSettings};
 use tribunal_engine::event::Event;
 use tribunal_engine::id::{
-    ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, TopicId, TopicName, TopicPartition,
+    ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, ProducerId, TopicId, TopicName,
+    TopicPartition,
 };
 use tribunal_engine::log::{LogSettings, PartitionLog, take_clean_shutdown};
 use tribunal_engine::machine::{CallError, CallToken, Effect, Effects, Input, Machine, RequestContext};
@@ -271,7 +272,13 @@ impl MiniCluster {
 
     /// Produces one batch with these values to `orders/0`.
     pub(crate) fn produce(&mut self, to: i32, acks: i16, values: &[&str]) {
+        self.produce_as(to, (-1, -1, -1), acks, values);
+    }
+
+    /// The same, as an idempotent producer: its id, its epoch and the sequence number of the first record.
+    pub(crate) fn produce_as(&mut self, to: i32, producer: (i64, i16, i32), acks: i16, values: &[&str]) {
         let mut batch = BatchBuilder::new(Compression::None);
+        batch.set_producer(ProducerId(producer.0), producer.1, producer.2);
         for value in values {
             batch.push(Timestamp(0), None, Some(value.as_bytes()), &[]);
         }
@@ -443,6 +450,12 @@ impl MiniCluster {
                         format!("metadata of {name}: {} partitions, {}", topic.partitions.len(), topic.error)
                     })
                     .collect(),
+                Some(Response::InitProducerId(given)) => {
+                    format!(
+                        "producer id {} epoch {} {}",
+                        given.producer_id, given.producer_epoch, given.error
+                    )
+                }
                 Some(other) => admin::describe(other),
                 None => "nothing".to_owned(),
             };

@@ -57,7 +57,10 @@ fn write(name: &str, event: &Event) {
         | Event::BrokerUnfenced { .. }
         | Event::LeaderElected { .. }
         | Event::IsrChanged { .. } => info!("{name}: {event}"),
-        Event::Appended { .. } | Event::HighWatermark { .. } | Event::Acknowledged { .. } => {
+        Event::Appended { .. }
+        | Event::HighWatermark { .. }
+        | Event::Acknowledged { .. }
+        | Event::Deduplicated { .. } => {
             trace!("{name}: {event}");
         }
         // What concerns one replica or one broker alone.

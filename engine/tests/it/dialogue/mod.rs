@@ -4,15 +4,19 @@
 //! `UPDATE_EXPECT=1` to write the answers anew, then read the diff like code.
 //!
 //! Commands: `start N|controller`, `crash N`, `cut A B`, `heal`, `create orders replicas=1,2,3 [key=value ...]`,
-//! `metadata N TOPIC`, `produce N acks=all|1|0 VALUE...`, `settle`, `advance DURATION`, `quietly COMMAND`,
-//! `same-log A B`, `stop N`, `power-loss N keep=BYTES`, and what [`crate::admin`] knows.
+//! Commands: `start N|controller`, `crash N`, `cut A B`, `heal`, `create orders replicas=1,2,3 [key=value ...]`,
+//! `metadata N TOPIC`, `produce N acks=all|1|0 VALUE...`, `init-producer-id N`, `produce-as N ID/EPOCH/SEQUENCE VALUE...`,
+//! `settle`, `advance DURATION`, `quietly COMMAND`, `same-log A B`, `stop N`, `power-loss N keep=BYTES`, and what
+//! [`crate::admin`] knows.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use expect_test::{ExpectFile, expect_file};
-use tribunal_engine::id::{NodeId, PartitionIndex, TopicId, TopicName};
-use tribunal_engine::message::{CreateTopicsRequest, MetadataRequest, NewTopic, TopicRef};
+use tribunal_engine::id::{NodeId, PartitionIndex, ProducerId, TopicId, TopicName};
+use tribunal_engine::message::{
+    CreateTopicsRequest, InitProducerIdRequest, MetadataRequest, NewTopic, TopicRef,
+};
 use tribunal_engine::time::Duration;
 use tribunal_engine::variant::ProtocolVariant;
 
@@ -83,6 +87,18 @@ pub(crate) fn obey(cluster: &mut MiniCluster, command: &str) {
             };
             cluster.produce(node(id), acks, values);
         }
+        ["init-producer-id", id] => {
+            let request = InitProducerIdRequest {
+                transactional_id: None,
+                transaction_timeout_ms: i32::MAX,
+                producer_id: ProducerId::NONE,
+                producer_epoch: -1,
+            };
+            cluster.request(node(id), request.into());
+        }
+        ["produce-as", id, producer, values @ ..] => {
+            cluster.produce_as(node(id), numbers(producer), -1, values);
+        }
         ["same-log", one, other] => {
             let same = cluster.log_bytes(node(one)) == cluster.log_bytes(node(other));
             writeln!(cluster.transcript, "  {}", if same { "yes" } else { "no" })
@@ -98,6 +114,15 @@ pub(crate) fn obey(cluster: &mut MiniCluster, command: &str) {
             None => panic!("unknown command {command}"),
         },
     }
+}
+
+/// `ID/EPOCH/SEQUENCE` of an idempotent producer.
+fn numbers(text: &str) -> (i64, i16, i32) {
+    let mut numbers = text.split('/');
+    let mut next = || numbers.next().expect("ID/EPOCH/SEQUENCE");
+    let (id, epoch, sequence) = (next(), next(), next());
+    let number = "a number";
+    (id.parse().expect(number), epoch.parse().expect(number), sequence.parse().expect(number))
 }
 
 fn create(cluster: &mut MiniCluster, name: &str, replicas: &str, configs: &[&str]) {
@@ -147,5 +172,7 @@ dialogues! {
     settings_change_while_the_cluster_runs "alter_configs.txt" "safe";
     what_cannot_be_done_is_refused_with_the_codes_of_kafka "admin_refusals.txt" "safe";
     a_topic_appears_when_it_is_named "auto_create.txt" "safe";
+    a_leader_tells_retries_from_gaps_and_so_does_the_next_one "idempotent_producer.txt" "safe";
+    planted_bug_a_new_leader_takes_a_retry_for_a_new_batch "producer_state_not_rebuilt.txt" "producer-state-not-rebuilt";
     planted_bug_truncation_to_the_high_watermark_loses_a_record "truncate_to_high_watermark.txt" "truncate-to-high-watermark";
 }
