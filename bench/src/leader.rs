@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use tribunal_engine::broker::{Broker, BrokerSettings};
 use tribunal_engine::config::{BrokerConfig, Properties};
-use tribunal_engine::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
+use tribunal_engine::epoch::{BrokerEpoch, LeaderEpoch};
 use tribunal_engine::error::ErrorCode;
 use tribunal_engine::id::{
     ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicName,
@@ -19,7 +19,7 @@ use tribunal_engine::message::{
     BrokerHeartbeatResponse, BrokerRegistrationResponse, FetchPartition, FetchRequest, FetchResponse,
     FetchTopic, FetchedPartition, FetchedTopic, ProducePartition, ProduceRequest, Request, Response,
 };
-use tribunal_engine::metadata::MetadataRecord;
+use tribunal_engine::metadata::{MetadataRecord, PartitionImage};
 use tribunal_engine::offset::Offset;
 use tribunal_engine::record::{BatchBuilder, Compression};
 use tribunal_engine::storage::{DiskDone, DiskOp};
@@ -236,11 +236,10 @@ fn metadata() -> FetchResponse {
     let partition = MetadataRecord::Partition {
         topic: TOPIC,
         partition: PartitionIndex(0),
-        replicas: BROKERS.to_vec(),
-        isr: BROKERS.to_vec(),
-        leader: Some(LEADER),
-        leader_epoch: EPOCH,
-        partition_epoch: PartitionEpoch(0),
+        state: PartitionImage {
+            leader_epoch: EPOCH,
+            ..PartitionImage::new(BROKERS.to_vec(), BROKERS.to_vec(), Some(LEADER))
+        },
     };
     let topic = MetadataRecord::Topic { name: TopicName::new("orders"), id: TOPIC };
     for record in registrations.chain(unfencings).chain([topic, partition]) {

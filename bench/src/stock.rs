@@ -14,7 +14,7 @@ use tribunal_engine::broker::{Broker, BrokerSettings};
 use tribunal_engine::client::{Admin, ClusterConfig, Consumer, Outcome, Producer, ProducerRecord};
 use tribunal_engine::config::{ProducerConfig, Properties};
 use tribunal_engine::controller::{Controller, ControllerSettings};
-use tribunal_engine::driver::{Clock, Observer, Platform, start_broker, start_controller};
+use tribunal_engine::driver::{Clock, Observer, Platform, ShutdownSignal, start_broker, start_controller};
 use tribunal_engine::event::Event;
 use tribunal_engine::id::{Endpoint, IncarnationId, NodeId};
 use tribunal_engine::message::NewTopic;
@@ -132,7 +132,10 @@ fn start_processes(simulation: &mut turmoil::Sim<'static>, plan: &Plan, rng: &Rn
         let controller = machine(plan, &host_name(node), seed);
         simulation.host(host_name(node), move || {
             let (platform, settings) = (controller.platform(), settings.clone());
-            async move { Ok(start_controller(platform, settings, endpoint(node), Rc::new(Deaf)).await?) }
+            async move {
+                let never = ShutdownSignal::new();
+                Ok(start_controller(platform, settings, endpoint(node), Rc::new(Deaf), &never).await?)
+            }
         });
     }
     for node in plan.cluster.broker_ids() {
@@ -150,7 +153,7 @@ fn start_processes(simulation: &mut turmoil::Sim<'static>, plan: &Plan, rng: &Rn
         let broker = machine(plan, &host_name(node), seed);
         simulation.host(host_name(node), move || {
             let (platform, settings) = (broker.platform(), settings.clone());
-            async move { Ok(start_broker(platform, settings, Rc::new(Deaf)).await?) }
+            async move { Ok(start_broker(platform, settings, Rc::new(Deaf), &ShutdownSignal::new()).await?) }
         });
     }
 }

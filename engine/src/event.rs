@@ -48,6 +48,13 @@ pub enum ElectionReason {
     EligibleReplicaReturned,
     /// No ISR member was alive and `unclean.leader.election.enable` is on.
     Unclean,
+    /// Nobody was in sync or eligible any more; the last leader came back (KIP-966). It leads with what it still
+    /// has.
+    LastKnownLeader,
+    /// The preferred replica took over from another.
+    Preferred,
+    /// A reassignment took the old leader away, or replicas.
+    Reassigned,
 }
 
 /// What a voter of the metadata quorum is (KIP-595, KIP-996).
@@ -77,6 +84,8 @@ pub enum Event {
     BecameFollower { partition: TopicPartition, epoch: LeaderEpoch, leader: Option<NodeId>, end: Offset },
     /// A log was read back at boot; it ends at `end`.
     Recovered { partition: TopicPartition, end: Offset },
+    /// A replica was removed with its log, which ended at `end`: it moved away, or the topic was deleted.
+    ReplicaRemoved { partition: TopicPartition, end: Offset },
     /// A batch was taken into a log.
     Appended { partition: TopicPartition, batch: BatchId, as_leader: bool },
     /// A log was cut: records `to..from` are gone.
@@ -98,12 +107,22 @@ pub enum Event {
         acks: Acks,
         isr: Vec<NodeId>,
     },
+    /// A leader found a batch in its log already: the retry of an idempotent producer.
+    Deduplicated { partition: TopicPartition, base: Offset, last: Offset },
     /// The controller accepted a registration.
     BrokerRegistered { broker: NodeId, broker_epoch: BrokerEpoch },
     /// The controller fenced a broker.
     BrokerFenced { broker: NodeId },
     /// The controller unfenced a broker.
     BrokerUnfenced { broker: NodeId },
+    /// A broker asked to stop; the controller takes its leaderships and its places in ISRs from it.
+    BrokerShuttingDown { broker: NodeId },
+    /// A broker began to stop in good order.
+    ShutdownBegan { broker: NodeId },
+    /// A broker stops now: the controller let it go, or it has waited long enough.
+    ShutdownGranted { broker: NodeId, by_controller: bool },
+    /// Other replicas may lead when the ISR is empty.
+    EligibleLeadersChanged { partition: TopicPartition, elr: Vec<NodeId> },
     /// The controller elected a leader, or none.
     LeaderElected {
         partition: TopicPartition,
@@ -172,6 +191,7 @@ impl fmt::Display for Event {
                 write!(f, "follower {partition} epoch={epoch} leader={} end={end}", Leader(*leader))
             }
             Event::Recovered { partition, end } => write!(f, "recovered {partition} end={end}"),
+            Event::ReplicaRemoved { partition, end } => write!(f, "removed {partition} end={end}"),
             Event::Appended { partition, batch, as_leader } => {
                 let BatchId { base, last, epoch, crc } = batch;
                 let role = if *as_leader { "leader" } else { "follower" };
@@ -197,11 +217,23 @@ impl fmt::Display for Event {
             Event::Acknowledged { partition, base, last, epoch, acks, isr } => {
                 write!(f, "ack {partition} @{base}..{last} epoch={epoch} acks={acks} isr={}", Isr(isr))
             }
+            Event::Deduplicated { partition, base, last } => {
+                write!(f, "duplicate {partition} @{base}..{last}")
+            }
             Event::BrokerRegistered { broker, broker_epoch } => {
                 write!(f, "registered {broker} be={broker_epoch}")
             }
             Event::BrokerFenced { broker } => write!(f, "fenced {broker}"),
             Event::BrokerUnfenced { broker } => write!(f, "unfenced {broker}"),
+            Event::BrokerShuttingDown { broker } => write!(f, "shutting-down {broker}"),
+            Event::ShutdownBegan { broker } => write!(f, "shutdown-began {broker}"),
+            Event::ShutdownGranted { broker, by_controller } => {
+                let by = if *by_controller { "controller" } else { "time" };
+                write!(f, "shutdown-granted {broker} by={by}")
+            }
+            Event::EligibleLeadersChanged { partition, elr } => {
+                write!(f, "elr-changed {partition} {}", Isr(elr))
+            }
             Event::LeaderElected { partition, leader, epoch, isr, reason } => {
                 write!(
                     f,

@@ -84,6 +84,11 @@ pub enum Input {
         /// Which one.
         connection: ConnectionId,
     },
+    /// The process is to stop in good order. The machine begins; [`Machine::may_stop`] says when it is done.
+    Shutdown {
+        /// How long it may wait for others to let it go.
+        patience: Duration,
+    },
     /// A wake-up the machine asked for is due, or the machine has just booted.
     Tick,
 }
@@ -153,6 +158,12 @@ pub enum Wakeup {
     Session,
     /// A voter of the metadata quorum has something to do.
     Election,
+    /// The balance of leaderships is checked.
+    Balance,
+    /// A shutdown has waited long enough.
+    Shutdown,
+    /// Producers that have been silent for too long are to be forgotten.
+    ProducerExpiration,
     /// Logs are looked after.
     Maintenance,
 }
@@ -202,6 +213,9 @@ pub trait Machine {
 
     /// When the machine wants a [`Input::Tick`], and why. Asked after every step.
     fn next_wakeup(&self) -> Option<(Instant, Wakeup)>;
+
+    /// True when a shutdown is complete and the shell may end the process. Asked after every step.
+    fn may_stop(&self) -> bool;
 
     /// Checks every invariant; panics on a bug of ours.
     fn invariants(&self);

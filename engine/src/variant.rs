@@ -61,6 +61,17 @@ impl QuorumMemory {
     }
 }
 
+/// Whether the controller keeps eligible leader replicas.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum EligibleLeaders {
+    /// Yes (KIP-966 part 1; `eligible.leader.replicas.version` = 1, as new clusters have it from Kafka 4.1 on).
+    #[default]
+    Kept,
+    /// No: the last member of an ISR stays in it, whatever it has lost meanwhile (kafka.md B24, last replica
+    /// standing).
+    Off,
+}
+
 /// When a follower compares its log with the leader's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Reconciliation {
@@ -110,6 +121,8 @@ pub struct ProtocolVariant {
     pub high_watermark_quorum: HighWatermarkQuorum,
     /// How followers truncate.
     pub truncation: Truncation,
+    /// Who may lead when the ISR is empty.
+    pub eligible_leaders: EligibleLeaders,
     /// When followers look whether they must truncate.
     pub reconciliation: Reconciliation,
     /// A reader's idea of the leader epoch is compared with the leader's own (KIP-320).
@@ -126,6 +139,8 @@ pub struct ProtocolVariant {
     pub broker_epoch_check: Guard,
     /// What the metadata quorum forgets.
     pub quorum_memory: QuorumMemory,
+    /// A new leader knows of idempotent producers what their batches in its log say (KIP-98).
+    pub producer_state: Guard,
 }
 
 impl ProtocolVariant {
@@ -141,6 +156,8 @@ impl ProtocolVariant {
         partition_epoch_check: Guard::On,
         broker_epoch_check: Guard::On,
         quorum_memory: QuorumMemory::Safe,
+        eligible_leaders: EligibleLeaders::Kept,
+        producer_state: Guard::On,
     };
 
     /// Every variant that has a name, with the sentence that explains it; the first is the safe one.
@@ -218,6 +235,16 @@ impl ProtocolVariant {
             "quorum-vote-forgotten",
             ProtocolVariant { quorum_memory: QuorumMemory::VoteForgotten, ..Self::SAFE },
             "a controller does not write down its vote and can vote twice in one epoch",
+        ),
+        (
+            "no-eligible-leader-replicas",
+            ProtocolVariant { eligible_leaders: EligibleLeaders::Off, ..Self::SAFE },
+            "the last replica standing keeps the leadership even if it lost what was not on its disk (KIP-966)",
+        ),
+        (
+            "producer-state-not-rebuilt",
+            ProtocolVariant { producer_state: Guard::Off, ..Self::SAFE },
+            "a new leader knows nothing of idempotent producers and takes a retry for a new batch",
         ),
     ];
 

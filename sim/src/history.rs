@@ -165,6 +165,8 @@ pub struct History {
     pub final_reads: BTreeMap<TopicPartition, Vec<(Offset, Option<RecordId>)>>,
     /// Partitions the final read could not read to their end.
     pub unread: Vec<TopicPartition>,
+    /// The first record of each later session of a producing client: it died and came back as another producer.
+    pub sessions: BTreeMap<u32, Vec<u64>>,
 }
 
 impl History {
@@ -172,6 +174,13 @@ impl History {
     #[must_use]
     pub fn send(&self, record: RecordId) -> Option<&Send> {
         self.sends.get(record.producer as usize)?.get(usize::try_from(record.sequence).ok()?)
+    }
+
+    /// Which session of its producer sent a record, from 0.
+    #[must_use]
+    pub fn session(&self, record: RecordId) -> usize {
+        let starts = self.sessions.get(&record.producer);
+        starts.map_or(0, |starts| starts.partition_point(|start| *start <= record.sequence))
     }
 
     /// Whether a record belongs to the load: the probe's do not.

@@ -15,11 +15,14 @@
 //! | | acks=all, the same with copies that were cut because bits had rotted | allowed: `disk-corrupt` |
 //! | | acks=all, a full, slow, stalled or unreadable disk | broken: an error is told before anything is acknowledged |
 //! | | acks=all otherwise | broken |
-//! | order reversed | acks=0 | allowed |
+//! | order reversed | idempotence, one session of the producer | broken, but after an unclean election or a loss with the power as above |
+//! | | idempotence, two sessions | allowed: `enable.idempotence=true` |
+//! | | acks=0 | allowed |
 //! | | several requests in flight and retries | allowed: `max.in.flight.requests.per.connection` |
 //! | | one request in flight or no retries, and one of the two was never acknowledged, or does not stand where it was acknowledged | allowed: `enable.idempotence=false` |
 //! | | otherwise | broken |
-//! | record stored twice | retries | allowed: `enable.idempotence=false` |
+//! | record stored twice | idempotence | broken, but after an unclean election or a loss with the power as above |
+//! | | retries | allowed: `enable.idempotence=false` |
 //! | | no retries | broken |
 //! | offset held another record than acknowledged | wherever the loss of that record is allowed | allowed |
 //! | two readers disagree about an offset | unclean election, or committed records lost with their machines' power as above | allowed |
@@ -36,7 +39,7 @@
 //! | not recovered | bits rotted in a log: nothing repairs them | allowed: `disk-corrupt` |
 //! | | otherwise | broken: all other faults are healed by then |
 //!
-//! The idempotent producer is not built, so `enable.idempotence` is always false. Eligible leader replicas
+//! What other settings rule out is off: `enable.idempotence` is what the producer does. Eligible leader replicas
 //! (KIP-966) are not built either: the last replica of an ISR may lead with less than it acknowledged after it lost
 //! power ("last replica standing"). Planted bugs of the protocol promise what the safe protocol promises.
 
@@ -104,7 +107,7 @@ pub fn judge(plan: &Plan, run: &RunOutcome, finding: &Finding) -> Verdict {
             inversions(&run.history).1.iter().map(|pair| record::inversion(&evidence, pair)).collect()
         }
         Guarantee::NoDuplicates => {
-            copies(&run.history).1.iter().map(|copy| record::copy(&evidence, copy.record)).collect()
+            copies(&run.history).1.iter().map(|copy| record::copy(&evidence, copy)).collect()
         }
         Guarantee::OffsetMeansOneRecord => {
             let disagreements = disagreements(&run.history).1;

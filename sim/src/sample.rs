@@ -158,6 +158,7 @@ pub(crate) fn outcome(seed: u64) -> RunOutcome {
             readers: vec![reader],
             final_reads: BTreeMap::from([(orders(), last)]),
             unread: Vec::new(),
+            sessions: BTreeMap::new(),
         },
         view: view(),
         findings: Guarantee::ALL.iter().map(|guarantee| finding(*guarantee, 300, 0)).collect(),

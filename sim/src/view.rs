@@ -30,6 +30,8 @@ pub enum What {
     Started,
     /// A process died; its machine lives.
     Crashed,
+    /// A process stopped in good order.
+    Stopped,
     /// A machine lost power.
     PowerLost,
     /// A process stands still.
@@ -381,7 +383,7 @@ impl ClusterView {
         for partition in self.partitions.values_mut() {
             let Some(replica) = partition.replicas.get_mut(&node) else { continue };
             match happening.what {
-                What::Crashed | What::PowerLost => {
+                What::Crashed | What::Stopped | What::PowerLost => {
                     replica.up = false;
                     replica.leads = None;
                     // It is not kept on disk.
@@ -426,6 +428,7 @@ impl ClusterView {
                 });
             }
             Event::Truncated { to, .. } => cut(partition, at, node, *to, &event.to_string()),
+            Event::ReplicaRemoved { .. } => drop(partition.replicas.remove(&node)),
             Event::Recovered { end, .. } => {
                 let replica = partition.replicas.entry(node).or_insert_with(ReplicaView::new);
                 replica.high_watermark = Offset::ZERO;
@@ -476,6 +479,7 @@ pub fn partition_of(event: &Event) -> Option<&TopicPartition> {
         Event::BecameLeader { partition, .. }
         | Event::BecameFollower { partition, .. }
         | Event::Recovered { partition, .. }
+        | Event::ReplicaRemoved { partition, .. }
         | Event::Appended { partition, .. }
         | Event::Truncated { partition, .. }
         | Event::HighWatermark { partition, .. }
@@ -483,8 +487,10 @@ pub fn partition_of(event: &Event) -> Option<&TopicPartition> {
         | Event::IsrProposed { partition, .. }
         | Event::IsrCommitted { partition, .. }
         | Event::Acknowledged { partition, .. }
+        | Event::Deduplicated { partition, .. }
         | Event::LeaderElected { partition, .. }
         | Event::IsrChanged { partition, .. }
+        | Event::EligibleLeadersChanged { partition, .. }
         | Event::RecoveryCut { partition, .. }
         | Event::StorageFailed { partition } => Some(partition),
         Event::BrokerRegistered { .. }
@@ -492,6 +498,9 @@ pub fn partition_of(event: &Event) -> Option<&TopicPartition> {
         | Event::BrokerUnfenced { .. }
         | Event::QuorumRoleChanged { .. }
         | Event::MetadataCommitted { .. }
+        | Event::BrokerShuttingDown { .. }
+        | Event::ShutdownBegan { .. }
+        | Event::ShutdownGranted { .. }
         | Event::ConnectionClosed { .. } => None,
     }
 }

@@ -6,15 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Broker, Call};
+use super::Broker;
 use crate::epoch::LeaderEpoch;
-use crate::error::ErrorCode;
 use crate::id::{Endpoint, NodeId};
-use crate::machine::{Effect, Effects, Lane, RequestContext};
-use crate::message::{
-    DescribeQuorumRequest, DescribeQuorumResponse, DescribedQuorum, LeaderIdAndEpoch, Request, Response,
-};
-use crate::offset::Offset;
+use crate::machine::{Effect, Effects, Lane};
+use crate::message::LeaderIdAndEpoch;
 
 /// The voter that is taken for the active controller.
 #[derive(Debug)]
@@ -67,43 +63,4 @@ impl Broker {
         let node = self.settings.node;
         if self.settings.voters.contains_key(&node) { NodeId::NONE } else { node }
     }
-
-    pub(super) fn forward_describe_quorum(
-        &mut self,
-        context: RequestContext,
-        request: DescribeQuorumRequest,
-        effects: &mut Effects,
-    ) {
-        let call = Call::DescribeQuorum(context, request.clone());
-        self.call_controller(call, Request::from(request), effects);
-    }
-}
-
-/// Hands a controller's answer on; without one, nobody is known to lead.
-pub(super) fn on_quorum_described(
-    context: &RequestContext,
-    request: &DescribeQuorumRequest,
-    outcome: Option<Response>,
-    effects: &mut Effects,
-) {
-    let response = match outcome {
-        Some(Response::DescribeQuorum(response)) => response,
-        _ => DescribeQuorumResponse {
-            error: ErrorCode::None,
-            partitions: request
-                .partitions
-                .iter()
-                .map(|partition| DescribedQuorum {
-                    partition: partition.clone(),
-                    error: ErrorCode::NotLeaderOrFollower,
-                    current_leader: LeaderIdAndEpoch::NONE,
-                    high_watermark: Offset::NONE,
-                    voters: Vec::new(),
-                    observers: Vec::new(),
-                })
-                .collect(),
-            nodes: Vec::new(),
-        },
-    };
-    effects.respond(context, response.into());
 }

@@ -49,6 +49,11 @@ impl Lifecycle {
         self.broker_epoch
     }
 
+    /// The next heartbeat is due at `at`.
+    pub(super) fn hurry(&mut self, at: Instant) {
+        self.next = at;
+    }
+
     /// The log directory failed: the controller is asked to fence this broker, now and until it restarts.
     pub(super) fn storage_failed(&mut self, now: Instant) {
         if !self.storage_failed {
@@ -90,7 +95,7 @@ impl Broker {
                         .applied()
                         .map_or(Offset::NONE, |offset| offset),
                     want_fence: self.lifecycle.storage_failed,
-                    want_shut_down: false,
+                    want_shut_down: self.shutdown.is_wanted(),
                 };
                 self.call_controller(Call::Heartbeat, request, effects);
             }
@@ -116,7 +121,12 @@ impl Broker {
         }
     }
 
-    pub(super) fn on_heartbeat(&mut self, now: Now, outcome: Result<Response, CallError>) {
+    pub(super) fn on_heartbeat(
+        &mut self,
+        now: Now,
+        outcome: Result<Response, CallError>,
+        effects: &mut Effects,
+    ) {
         self.lifecycle.in_flight = false;
         let interval = self.settings.config.broker_heartbeat_interval;
         self.lifecycle.next = now.mono.after(interval);
@@ -124,9 +134,12 @@ impl Broker {
             Ok(Response::BrokerHeartbeat(BrokerHeartbeatResponse {
                 error: ErrorCode::None,
                 is_fenced,
+                should_shut_down,
                 ..
             })) => {
-                if is_fenced && !self.lifecycle.storage_failed {
+                if self.shutdown.is_wanted() {
+                    self.on_shutdown_answer(now, should_shut_down, effects);
+                } else if is_fenced && !self.lifecycle.storage_failed {
                     // Not caught up yet: say so again soon, so that unfencing does not wait a whole interval.
                     self.lifecycle.next = now.mono.after(REGISTRATION_BACKOFF.min(interval));
                 }

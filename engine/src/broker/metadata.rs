@@ -66,7 +66,7 @@ impl Broker {
         partition: PartitionIndex,
         image: &PartitionImage,
     ) -> MetadataPartition {
-        let alive = |broker: &NodeId| self.image.is_active(*broker);
+        let alive = |broker: &NodeId| self.image.brokers().get(broker).is_some_and(|known| !known.fenced);
         MetadataPartition {
             error: if image.leader.is_some() { ErrorCode::None } else { ErrorCode::LeaderNotAvailable },
             partition,

@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use super::{Broker, Call};
 use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
+use crate::event::Event;
 use crate::id::{NodeId, PartitionIndex, TopicId, TopicPartition};
 use crate::machine::{CallError, Effects, Lane, Wakeup};
 use crate::message::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, Response};
-use crate::metadata::MetadataRecord;
+use crate::metadata::{ConfigResource, MetadataRecord};
 use crate::offset::Offset;
 use crate::quorum::decode_batch;
 use crate::record::batches;
@@ -108,22 +109,32 @@ impl Broker {
 
     fn apply_metadata(&mut self, now: Now, records: &[(Offset, MetadataRecord)], effects: &mut Effects) {
         let mut touched: BTreeSet<TopicPartition> = BTreeSet::new();
-        let mut brokers_changed = false;
+        let (mut brokers_changed, mut configs_changed) = (false, false);
         for (offset, record) in records {
             if *offset < self.metadata_fetch.next_offset {
                 continue;
             }
+            if let MetadataRecord::RemoveTopic { id } = record {
+                let partitions = self.replicas.iter().filter(|(_, replica)| replica.topic_id() == *id);
+                touched.extend(partitions.map(|(partition, _)| partition.clone()));
+            }
             touched.extend(self.image.replay(*offset, record));
+            configs_changed |= matches!(record, MetadataRecord::Config { .. });
             brokers_changed |= matches!(
                 record,
                 MetadataRecord::RegisterBroker { .. }
                     | MetadataRecord::FenceBroker { .. }
                     | MetadataRecord::UnfenceBroker { .. }
+                    | MetadataRecord::ControlledShutdown { .. }
             );
             self.metadata_fetch.next_offset = offset.next();
         }
         if !self.metadata_fetch.published {
             return self.maybe_publish(now, effects);
+        }
+        if configs_changed {
+            self.apply_dynamic_config();
+            touched.extend(self.replicas.keys().cloned());
         }
         for partition in &touched {
             self.apply_partition(now, partition, effects);
@@ -141,10 +152,29 @@ impl Broker {
             return;
         }
         self.metadata_fetch.published = true;
+        self.apply_dynamic_config();
         let all: Vec<TopicPartition> =
             self.image.partitions().map(|(topic, index, _)| super::partition_of(topic, index)).collect();
         for partition in &all {
             self.apply_partition(now, partition, effects);
+        }
+        self.remove_strays(effects);
+    }
+
+    /// Puts the settings that were changed while the cluster runs over `server.properties`: first the cluster's, then
+    /// this broker's own.
+    fn apply_dynamic_config(&mut self) {
+        let own = ConfigResource::Broker(self.settings.node);
+        let layers = [&ConfigResource::ClusterDefault, &own];
+        let layers: Vec<_> = layers.into_iter().filter_map(|layer| self.image.settings(layer)).collect();
+        self.settings.config = self.static_config.with_dynamic(&layers);
+    }
+
+    /// Logs whose partition is no more, or has moved away while this broker was down.
+    fn remove_strays(&mut self, effects: &mut Effects) {
+        for (partition, log) in std::mem::take(&mut self.recovered) {
+            effects.note(Event::ReplicaRemoved { partition, end: log.end_offset() });
+            self.remove_directory(log.directory().clone(), effects);
         }
     }
 

@@ -1,10 +1,11 @@
 //! A broker: replicas, the requests about them, and what it says to the controller.
 //!
-//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`, and
-//! in `query` those that admin clients ask; so has each conversation of the broker's own: `lifecycle`
-//! (registration, heartbeats), `maintenance` (retention, flushes), `metadata_fetch` (the controller's log),
-//! `replication` (fetching from leaders), `isr` (AlterPartition). Replies that wait are kept by `parked` and
-//! released by what they wait for: the shell makes no protocol decision.
+//! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`,
+//! `producer_ids`, in `query` those that admin clients ask, and in `forward` what only the controller can do; so has
+//! each conversation of the broker's own: `lifecycle` (registration, heartbeats), `maintenance` (retention, flushes),
+//! `metadata_fetch` (the controller's log), `replication` (fetching from leaders), `isr` (AlterPartition), `shutdown`
+//! (stopping). Replies that wait are kept by `parked` and released by what they wait for: the shell makes no protocol
+//! decision.
 //!
 //! A broker that restarts forgets its metadata and reads the controller's log from the start; it serves clients
 //! when it has applied its own registration and the controller has unfenced it. Kafka's brokers keep a copy of the
@@ -13,6 +14,7 @@
 mod auto_create;
 mod controllers;
 mod fetch;
+mod forward;
 mod isr;
 mod lifecycle;
 mod maintenance;
@@ -21,26 +23,27 @@ mod metadata_fetch;
 mod offsets;
 mod parked;
 mod produce;
+mod producer_ids;
 mod query;
 mod replication;
+mod shutdown;
+mod validate;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::config::BrokerConfig;
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::event::Event;
-use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicName, TopicPartition};
+use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicName, TopicPartition};
 use crate::log::{LogCompletion, LogIo, PartitionLog};
 use crate::machine::{CallError, CallToken, Effect, Effects, Input, Lane, Machine, RequestContext, Wakeup};
-use crate::message::{
-    ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, DescribeQuorumRequest,
-    Request, Response,
-};
+use crate::message::{ApiVersionsResponse, Request, Response};
 use crate::metadata::{MetadataImage, PartitionImage, TopicImage};
 use crate::offset::Offset;
 use crate::replica::{Replica, ReplicaSettings, Role};
-use crate::storage::{DiskOutcome, DiskToken};
+use crate::storage::{DiskOp, DiskOutcome, DiskToken};
 use crate::time::{Duration, Instant, Now};
 use crate::variant::ProtocolVariant;
 use crate::wire::{Listener, advertised};
@@ -74,8 +77,8 @@ enum Call {
     MetadataFetch,
     AlterPartition(TopicPartition),
     ReplicaFetch(NodeId),
-    CreateTopics(RequestContext, CreateTopicsRequest),
-    DescribeQuorum(RequestContext, DescribeQuorumRequest),
+    Forward(RequestContext, Request),
+    AllocateProducerIds,
     AutoCreate(Vec<TopicName>),
 }
 
@@ -84,6 +87,10 @@ enum Call {
 enum DiskWait {
     Log(TopicPartition, LogCompletion),
     Fetch(fetch::ReadSlot),
+    /// The marker of a clean stop.
+    Marker,
+    /// Nobody waits for it any more.
+    Nothing,
     Lookup(offsets::LookupSlot),
 }
 
@@ -91,6 +98,8 @@ enum DiskWait {
 #[derive(Debug)]
 pub struct Broker {
     settings: BrokerSettings,
+    /// `server.properties`, without what was changed since.
+    static_config: BrokerConfig,
     image: MetadataImage,
     lifecycle: lifecycle::Lifecycle,
     controllers: controllers::Controllers,
@@ -99,9 +108,11 @@ pub struct Broker {
     recovered: BTreeMap<TopicPartition, PartitionLog>,
     replicas: BTreeMap<TopicPartition, Replica>,
     replication: replication::Replication,
+    shutdown: shutdown::Shutdown,
     isr: isr::IsrChecks,
     maintenance: maintenance::Maintenance,
     produces: produce::ParkedProduces,
+    producer_ids: producer_ids::ProducerIds,
     fetches: fetch::Fetches,
     lookups: offsets::Lookups,
     auto_creation: auto_create::AutoCreation,
@@ -117,6 +128,7 @@ impl Broker {
         let fetches = fetch::Fetches::new(&settings);
         Broker {
             controllers: controllers::Controllers::new(&settings.voters),
+            static_config: settings.config.clone(),
             settings,
             image: MetadataImage::default(),
             lifecycle: lifecycle::Lifecycle::default(),
@@ -124,9 +136,11 @@ impl Broker {
             recovered: recovered.into_iter().map(|log| (log.partition().clone(), log)).collect(),
             replicas: BTreeMap::new(),
             replication: replication::Replication::default(),
+            shutdown: shutdown::Shutdown::default(),
             isr: isr::IsrChecks::default(),
             maintenance: maintenance::Maintenance::default(),
             produces: produce::ParkedProduces::default(),
+            producer_ids: producer_ids::ProducerIds::default(),
             fetches,
             lookups: offsets::Lookups::default(),
             auto_creation: auto_create::AutoCreation::default(),
@@ -172,8 +186,19 @@ impl Broker {
             Request::OffsetForLeaderEpoch(request) => {
                 effects.respond(&context, self.offsets_for_epochs(&request).into());
             }
-            Request::CreateTopics(request) => self.forward_create_topics(context, request, effects),
-            Request::DescribeQuorum(request) => self.forward_describe_quorum(context, request, effects),
+            Request::CreateTopics(_)
+            | Request::DeleteTopics(_)
+            | Request::CreatePartitions(_)
+            | Request::ElectLeaders(_)
+            | Request::AlterPartitionReassignments(_)
+            | Request::ListPartitionReassignments(_)
+            | Request::AlterConfigs(_)
+            | Request::IncrementalAlterConfigs(_)
+            | Request::DescribeQuorum(_) => self.forward(context, request, effects),
+            Request::InitProducerId(request) => self.on_init_producer_id(context, &request, effects),
+            Request::DescribeProducers(request) => {
+                effects.respond(&context, self.describe_producers(&request).into());
+            }
             request => self.on_query(&context, request, effects),
         }
     }
@@ -187,15 +212,13 @@ impl Broker {
     ) {
         match self.calls.remove(&token) {
             Some(Call::Registration) => self.on_registered(now, &outcome, effects),
-            Some(Call::Heartbeat) => self.on_heartbeat(now, outcome),
+            Some(Call::Heartbeat) => self.on_heartbeat(now, outcome, effects),
             Some(Call::MetadataFetch) => self.on_metadata(now, outcome, effects),
             Some(Call::AlterPartition(partition)) => self.on_altered(now, &partition, outcome, effects),
             Some(Call::ReplicaFetch(leader)) => self.on_fetched(now, leader, outcome, effects),
-            Some(Call::CreateTopics(context, request)) => {
-                on_topics_created(&context, &request, outcome, effects);
-            }
-            Some(Call::DescribeQuorum(context, request)) => {
-                controllers::on_quorum_described(&context, &request, outcome.ok(), effects);
+            Some(Call::AllocateProducerIds) => self.on_producer_ids(&outcome, effects),
+            Some(Call::Forward(context, request)) => {
+                Broker::on_forwarded(&context, &request, outcome, effects);
             }
             Some(Call::AutoCreate(names)) => self.on_auto_created(&names),
             None => panic!("reply to a call that was never made"),
@@ -221,14 +244,22 @@ impl Broker {
             }
             Some(DiskWait::Fetch(slot)) => self.on_read(now, slot, outcome, effects),
             Some(DiskWait::Lookup(slot)) => self.on_lookup_read(slot, outcome, effects),
+            Some(DiskWait::Marker | DiskWait::Nothing) => {}
             None => panic!("end of a disk operation that was never started"),
         }
     }
 
     /// A partition of this broker in metadata: a new replica, or a new state of one.
     fn apply_partition(&mut self, now: Now, partition: &TopicPartition, effects: &mut Effects) {
-        let Some(topic) = self.image.topics().get(&partition.topic).cloned() else { return };
-        let Some(image) = topic.partitions.get(&partition.partition).cloned() else { return };
+        let topic = self.image.topics().get(&partition.topic).cloned();
+        let image = topic.as_ref().and_then(|topic| topic.partitions.get(&partition.partition)).cloned();
+        let (Some(topic), Some(image)) = (topic, image) else {
+            return self.remove_replica(now, partition, effects);
+        };
+        let other = self.replicas.get(partition).is_some_and(|replica| replica.topic_id() != topic.id);
+        if other || !image.replicas.contains(&self.settings.node) {
+            self.remove_replica(now, partition, effects);
+        }
         if !image.replicas.contains(&self.settings.node) {
             return;
         }
@@ -260,6 +291,28 @@ impl Broker {
             variant: self.settings.variant,
         };
         self.replicas.insert(partition.clone(), Replica::new(settings, topic.id, config, log));
+    }
+
+    /// The partition is no more, or this broker has no replica of it any more: its log goes, and with it whatever
+    /// still happens to it.
+    fn remove_replica(&mut self, now: Now, partition: &TopicPartition, effects: &mut Effects) {
+        let Some(replica) = self.replicas.remove(partition) else { return };
+        let end = replica.log().end_offset();
+        effects.note(Event::ReplicaRemoved { partition: partition.clone(), end });
+        for wait in self.disk.values_mut() {
+            if matches!(wait, DiskWait::Log(of, _) if of == partition) {
+                *wait = DiskWait::Nothing;
+            }
+        }
+        self.remove_directory(replica.log().directory().clone(), effects);
+        self.fail_waiting(now, partition, effects);
+        self.note_leader(now, partition, effects);
+    }
+
+    fn remove_directory(&mut self, directory: Arc<str>, effects: &mut Effects) {
+        let token = self.disk_token();
+        self.disk.insert(token, DiskWait::Nothing);
+        effects.push(Effect::Disk { token, op: DiskOp::RemoveDirectory { directory } });
     }
 
     fn after_role_change(
@@ -323,17 +376,6 @@ impl Broker {
         self.call(controller, Lane::Control, call, request.into(), timeout, effects);
     }
 
-    /// Admin requests reach the controller through any broker (KIP-590).
-    fn forward_create_topics(
-        &mut self,
-        context: RequestContext,
-        request: CreateTopicsRequest,
-        effects: &mut Effects,
-    ) {
-        let call = Call::CreateTopics(context, request.clone());
-        self.call_controller(call, request, effects);
-    }
-
     fn replica(&self, partition: &TopicPartition) -> Result<&Replica, ErrorCode> {
         match self.replicas.get(partition) {
             Some(replica) => Ok(replica),
@@ -363,55 +405,38 @@ impl Marks {
     }
 }
 
-fn on_topics_created(
-    context: &RequestContext,
-    request: &CreateTopicsRequest,
-    outcome: Result<Response, CallError>,
-    effects: &mut Effects,
-) {
-    let response = match outcome {
-        Ok(Response::CreateTopics(response)) => response,
-        // Whether the controller did it is unknown: the client must look before it tries again.
-        Ok(_) | Err(_) => CreateTopicsResponse {
-            topics: request
-                .topics
-                .iter()
-                .map(|topic| CreatedTopic {
-                    name: topic.name.clone(),
-                    id: TopicId::ZERO,
-                    error: ErrorCode::RequestTimedOut,
-                    error_message: Some("no answer from the controller".to_owned()),
-                    partitions: -1,
-                    replication_factor: -1,
-                })
-                .collect(),
-        },
-    };
-    effects.respond(context, response.into());
-}
-
 impl Machine for Broker {
     fn step(&mut self, now: Now, input: Input, effects: &mut Effects) {
+        if self.shutdown.is_closed() {
+            return self.step_closed(now, input, effects);
+        }
         match input {
             Input::Request { context, request } => self.on_request(now, context, request, effects),
             Input::Reply { token, outcome } => self.on_reply(now, token, outcome, effects),
             Input::Disk { token, outcome } => self.on_disk(now, token, outcome, effects),
             Input::Closed { connection } => {
                 self.produces.forget(connection);
+                self.producer_ids.forget(connection);
                 self.fetches.forget(connection);
             }
+            Input::Shutdown { patience } => self.begin_shutdown(now, patience, effects),
             Input::Tick => {}
         }
+        self.check_shutdown(now, effects);
         self.live(now, effects);
         self.fetch_metadata(now, effects);
         self.check_isr(now, effects);
         self.resume_replication(now, effects);
         self.expire_produces(now, effects);
+        self.expire_producers(now);
         self.expire_fetches(now, effects);
         self.maintain(now, effects);
     }
 
     fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
+        if self.shutdown.is_closed() {
+            return None;
+        }
         [
             self.lifecycle.next_wakeup(),
             self.metadata_fetch.next_wakeup(),
@@ -419,11 +444,17 @@ impl Machine for Broker {
             self.maintenance.next_wakeup(),
             self.replication.next_wakeup(),
             self.produces.next_deadline(),
+            self.producer_ids.next_wakeup(),
             self.fetches.next_deadline(),
+            self.shutdown.next_wakeup(),
         ]
         .into_iter()
         .flatten()
         .min()
+    }
+
+    fn may_stop(&self) -> bool {
+        self.shutdown == shutdown::Shutdown::Stopped
     }
 
     fn invariants(&self) {

@@ -2,10 +2,12 @@
 //!
 //! acks=0 is not answered. acks=1 waits until the leader's own log has the records in the page cache, acks=all
 //! until the high watermark has passed them. A leader that loses its epoch meanwhile answers
-//! NOT_LEADER_OR_FOLLOWER, which says nothing about the records' fate.
+//! NOT_LEADER_OR_FOLLOWER, which says nothing about the records' fate. A batch that an idempotent producer sent
+//! before is answered like a new one, with its old offsets, once they are what `acks` asks.
 
 use super::Broker;
 use super::parked::{ParkId, Parked};
+use super::validate::{self, Refusal};
 use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
 use crate::event::Event;
@@ -16,7 +18,7 @@ use crate::message::{Acks, ProducePartition, ProduceRequest, ProduceResponse, Pr
 use crate::offset::Offset;
 use crate::record::RecordBatch;
 use crate::replica::Replica;
-use crate::time::Now;
+use crate::time::{Now, Timestamp};
 
 /// Produce requests that wait.
 pub(super) type ParkedProduces = Parked<Waiting>;
@@ -42,6 +44,8 @@ struct Appended {
     epoch: LeaderEpoch,
     base: Offset,
     last: Offset,
+    /// The broker's time, if the records carry it.
+    log_append_time: Timestamp,
 }
 
 impl Waiting {
@@ -64,17 +68,16 @@ impl Broker {
         effects: &mut Effects,
     ) {
         let Some(acks) = Acks::from_code(request.acks) else {
-            let refused =
-                |part: ProducePartition| refused(part.partition, ErrorCode::InvalidRequiredAcks, None);
+            let refused = |part: ProducePartition| refused(part.partition, ErrorCode::InvalidRequiredAcks);
             let partitions = request.partitions.into_iter().map(refused).collect();
             return effects.respond(&context, ProduceResponse::new(partitions).into());
         };
         let mut partitions = Vec::with_capacity(request.partitions.len());
         for part in request.partitions {
             let partition = part.partition.clone();
-            partitions.push(match self.append(now, acks, part, effects) {
+            partitions.push(match self.append(now, (acks, context.api_version), part, effects) {
                 Ok(appended) => PartitionOutcome::Waits(appended),
-                Err((error, message)) => PartitionOutcome::Known(refused(partition, error, message)),
+                Err(refusal) => PartitionOutcome::Known(refused(partition, refusal)),
             });
         }
         if acks == Acks::None {
@@ -90,30 +93,18 @@ impl Broker {
     fn append(
         &mut self,
         now: Now,
-        acks: Acks,
+        (acks, version): (Acks, i16),
         part: ProducePartition,
         effects: &mut Effects,
-    ) -> Result<Appended, (ErrorCode, Option<String>)> {
+    ) -> Result<Appended, Refusal> {
         let partition = part.partition;
-        let replica = self.replica(&partition).map_err(|error| (error, None))?;
-        replica.leader().map_err(|error| (error, None))?;
-        let records = part.records.ok_or((ErrorCode::InvalidRecord, Some("no records".to_owned())))?;
-        let bytes_max = replica.config().max_message_bytes;
-        if records.len() > bytes_max {
-            let message = format!("batch of {} bytes; max.message.bytes is {bytes_max}", records.len());
-            return Err((ErrorCode::MessageTooLarge, Some(message)));
-        }
-        let batch =
-            RecordBatch::parse(records).map_err(|error| (error.error_code(), Some(error.to_string())))?;
-        batch.check_from_producer().map_err(|error| (error.error_code(), Some(error.to_string())))?;
-        let batch = replica
-            .log()
-            .validate(batch, now.wall)
-            .map_err(|error| (error.error_code(), Some(error.to_string())))?;
+        let replica = self.replica(&partition)?;
+        replica.leader()?;
+        let batch = validate::check(part.records, &replica.config(), version, now.wall)?;
         if acks == Acks::All && replica.is_under_min_isr() {
-            return Err((ErrorCode::NotEnoughReplicas, None));
+            return Err(ErrorCode::NotEnoughReplicas.into());
         }
-        self.append_to_leader(now, partition, batch, effects).map_err(|error| (error, None))
+        Ok(self.append_to_leader(now, partition, batch, effects)?)
     }
 
     fn append_to_leader(
@@ -124,11 +115,13 @@ impl Broker {
         effects: &mut Effects,
     ) -> Result<Appended, ErrorCode> {
         let replica = self.replicas.get_mut(&partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        let log_append_time =
+            if batch.is_log_append_time() { batch.max_timestamp() } else { Timestamp::NONE };
         let mut io = LogIo::default();
         let (base, last) = replica.append(now, batch, &mut io, effects)?;
         let epoch = replica.leader_epoch();
         self.submit(&partition, io, effects);
-        Ok(Appended { partition, epoch, base, last })
+        Ok(Appended { partition, epoch, base, last, log_append_time })
     }
 
     /// Looks at every request that waits for this partition.
@@ -157,7 +150,7 @@ impl Broker {
         let Some(waiting) = self.produces.take(id) else { return };
         let known = |outcome| match outcome {
             PartitionOutcome::Known(known) => known,
-            PartitionOutcome::Waits(appended) => refused(appended.partition, error, None),
+            PartitionOutcome::Waits(appended) => refused(appended.partition, error),
         };
         let partitions = waiting.partitions.into_iter().map(known).collect();
         effects.respond(&waiting.context, ProduceResponse::new(partitions).into());
@@ -179,12 +172,12 @@ fn judge(
 ) -> Option<ProducedPartition> {
     let partition = appended.partition.clone();
     let Some(replica) = replica else {
-        return Some(refused(partition, ErrorCode::NotLeaderOrFollower, None));
+        return Some(refused(partition, ErrorCode::NotLeaderOrFollower));
     };
     let leader = match replica.leader() {
         Ok(leader) if leader.epoch() == appended.epoch => leader,
-        Ok(_) => return Some(refused(partition, ErrorCode::NotLeaderOrFollower, None)),
-        Err(error) => return Some(refused(partition, error, None)),
+        Ok(_) => return Some(refused(partition, ErrorCode::NotLeaderOrFollower)),
+        Err(error) => return Some(refused(partition, error)),
     };
     let end = match acks {
         Acks::All => replica.high_watermark(),
@@ -194,7 +187,7 @@ fn judge(
         return None;
     }
     if acks == Acks::All && !replica.has_enough_replicas() {
-        return Some(refused(partition, ErrorCode::NotEnoughReplicasAfterAppend, None));
+        return Some(refused(partition, ErrorCode::NotEnoughReplicasAfterAppend));
     }
     effects.note(Event::Acknowledged {
         partition: partition.clone(),
@@ -206,6 +199,7 @@ fn judge(
     });
     Some(ProducedPartition {
         base_offset: appended.base,
+        log_append_time: appended.log_append_time,
         log_start_offset: replica.log().start_offset(),
         ..ProducedPartition::new(partition)
     })
@@ -220,6 +214,12 @@ fn finish_unacknowledged(context: RequestContext, partitions: &[PartitionOutcome
     effects.push(Effect::Respond { context, response: None });
 }
 
-fn refused(partition: TopicPartition, error: ErrorCode, error_message: Option<String>) -> ProducedPartition {
-    ProducedPartition { error, error_message, ..ProducedPartition::new(partition) }
+fn refused(partition: TopicPartition, refusal: impl Into<Refusal>) -> ProducedPartition {
+    let Refusal { error, message, records } = refusal.into();
+    ProducedPartition {
+        error,
+        error_message: message,
+        record_errors: records,
+        ..ProducedPartition::new(partition)
+    }
 }

@@ -4,7 +4,7 @@
 //! adds one sender task, a consumer does its work inside `poll`. There is no task per request and none per
 //! record. Every operation ends in an [`Outcome`]: done, provably without effect, or unknown.
 //!
-//! What is not here: groups, transactions, idempotence, compaction of requests into fetch sessions.
+//! What is not here: groups, transactions, compaction of requests into fetch sessions.
 
 pub mod admin;
 mod backoff;

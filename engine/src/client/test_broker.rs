@@ -1,7 +1,7 @@
-//! Brokers for tests that answer as a script says. They speak the real protocol; ApiVersions and Metadata they
-//! answer by themselves, from one picture of the cluster that a test may change.
+//! Brokers for tests that answer as a script says. They speak the real protocol; ApiVersions, Metadata and
+//! InitProducerId they answer by themselves, from one picture of the cluster that a test may change.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
@@ -11,11 +11,11 @@ use super::test_platform::TestPlatform;
 use crate::driver::{Clock as _, Network as _, Spawner as _};
 use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
-use crate::id::{Endpoint, NodeId, PartitionIndex, TopicId, TopicName, TopicPartition};
+use crate::id::{Endpoint, NodeId, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition};
 use crate::message::{
-    ApiKey, ApiRange, ApiVersionsResponse, FetchResponse, FetchedPartition, FetchedTopic, MetadataBroker,
-    MetadataPartition, MetadataResponse, MetadataTopic, ProduceRequest, ProduceResponse, ProducedPartition,
-    Request, Response,
+    ApiKey, ApiRange, ApiVersionsResponse, FetchResponse, FetchedPartition, FetchedTopic,
+    InitProducerIdResponse, MetadataBroker, MetadataPartition, MetadataResponse, MetadataTopic,
+    ProduceRequest, ProduceResponse, ProducedPartition, Request, Response,
 };
 use crate::offset::Offset;
 use crate::record::{BatchBuilder, Compression, RecordBatch};
@@ -52,6 +52,8 @@ pub(in crate::client) struct TestCluster {
     metadata: Rc<RefCell<MetadataResponse>>,
     seen: Rc<RefCell<Vec<(i32, Request)>>>,
     metadata_asked: Rc<RefCell<Vec<i32>>>,
+    /// Producer ids given out.
+    producer_ids: Rc<Cell<i64>>,
 }
 
 impl TestCluster {
@@ -74,6 +76,7 @@ impl TestCluster {
             metadata: Rc::new(RefCell::new(metadata)),
             seen: Rc::default(),
             metadata_asked: Rc::default(),
+            producer_ids: Rc::default(),
         };
         for (index, leader) in (0..).zip(leaders) {
             cluster.lead(index, *leader, 0);
@@ -171,6 +174,16 @@ impl TestCluster {
                 Request::Metadata(_) => {
                     self.metadata_asked.borrow_mut().push(id);
                     self.metadata.borrow().clone().into()
+                }
+                Request::InitProducerId(_) => {
+                    let count = self.producer_ids.get();
+                    self.producer_ids.set(count + 1);
+                    InitProducerIdResponse {
+                        error: ErrorCode::None,
+                        producer_id: ProducerId(1000 + count),
+                        producer_epoch: 0,
+                    }
+                    .into()
                 }
                 request => {
                     self.seen.borrow_mut().push((id, request.clone()));

@@ -4,137 +4,19 @@
 //! `ProducerConfig`, `ConsumerConfig`). Where this engine cannot do what a default says, the key's `only` field
 //! names the one value it accepts and the doc says so: a value it cannot honour is refused, never ignored.
 
-use std::fmt;
-
-use super::{Value, log};
-use Scope::{Broker, Consumer, Producer, Topic};
-
-/// What a setting belongs to.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Scope {
-    /// `server.properties`: brokers and controllers.
-    Broker,
-    /// A topic's own settings.
-    Topic,
-    /// A producer's settings.
-    Producer,
-    /// A consumer's settings.
-    Consumer,
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Broker => "broker",
-            Topic => "topic",
-            Producer => "producer",
-            Consumer => "consumer",
-        })
-    }
-}
-
-/// Type and bounds of a setting's value.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// `true` or `false`.
-    Boolean,
-    /// A whole number, both bounds inclusive.
-    Integer {
-        /// Lowest legal value.
-        min: i64,
-        /// Highest legal value.
-        max: i64,
-    },
-    /// One of these words.
-    Word(&'static [&'static str]),
-    /// Any text.
-    Text,
-}
-
-/// One setting.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Key {
-    /// Kafka's name.
-    pub name: &'static str,
-    /// What it belongs to.
-    pub scope: Scope,
-    /// Type and bounds.
-    pub kind: Kind,
-    /// Kafka's default, as text.
-    pub default: &'static str,
-    /// The one value this engine can honour, if it cannot honour all.
-    pub only: Option<&'static str>,
-    /// What it does, in a sentence.
-    pub doc: &'static str,
-}
-
-impl Key {
-    /// Reads a value as a properties file has it.
-    ///
-    /// # Errors
-    /// A sentence that says what would be right.
-    pub fn parse(&self, text: &str) -> Result<Value, String> {
-        let text = text.trim();
-        let value = match self.kind {
-            Kind::Boolean => match text {
-                "true" => Value::Boolean(true),
-                "false" => Value::Boolean(false),
-                _ => return Err("expected `true` or `false`".to_owned()),
-            },
-            Kind::Integer { min, max } => match text.parse::<i64>() {
-                Ok(number) if (min..=max).contains(&number) => Value::Integer(number),
-                Ok(_) => return Err(format!("expected a number from {min} to {max}")),
-                Err(_) => return Err(format!("expected a whole number from {min} to {max}")),
-            },
-            Kind::Text => Value::Word(text.to_owned()),
-            Kind::Word(words) => match words.iter().find(|word| **word == text) {
-                Some(word) => Value::Word((*word).to_owned()),
-                None => return Err(format!("expected one of {}", quoted(words))),
-            },
-        };
-        match self.only {
-            Some(only) if only != text => Err(format!("not built yet: only `{only}` works so far")),
-            _ => Ok(value),
-        }
-    }
-
-    /// The default this engine uses: Kafka's, or the only value it can honour.
-    #[must_use]
-    pub fn effective_default(&self) -> &'static str {
-        self.only.unwrap_or(self.default)
-    }
-}
-
-fn quoted(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
-}
-
-pub(super) const INT_MAX: i64 = i32::MAX as i64;
-pub(super) const LONG_MAX: i64 = i64::MAX;
-
-pub(super) const fn integer(min: i64, max: i64) -> Kind {
-    Kind::Integer { min, max }
-}
-
-pub(super) const fn key(
-    scope: Scope,
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    doc: &'static str,
-) -> Key {
-    Key { name, scope, kind, default, only: None, doc }
-}
-
-pub(super) const fn only(key: Key, value: &'static str) -> Key {
-    Key { only: Some(value), ..key }
-}
+use super::key::Scope::{Broker, Topic};
+use super::key::{INT_MAX, Key, Kind, LONG_MAX, dynamic, integer, key, only};
+use super::{client_keys, log};
 
 /// The value of `replica.selector.class` that sends consumers to a replica in their rack (KIP-392).
 pub(super) const RACK_AWARE_SELECTOR: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
 
 /// Every setting this engine knows.
-pub static KEYS: &[Key] = &joined::<{ GENERAL.len() + log::KEYS.len() }>(&[GENERAL, log::KEYS]);
+pub static KEYS: &[Key] = &joined::<{ GENERAL.len() + client_keys::KEYS.len() + log::KEYS.len() }>(&[
+    GENERAL,
+    client_keys::KEYS,
+    log::KEYS,
+]);
 
 const fn joined<const COUNT: usize>(parts: &[&[Key]]) -> [Key; COUNT] {
     let mut keys = [parts[0][0]; COUNT];
@@ -150,7 +32,7 @@ const fn joined<const COUNT: usize>(parts: &[&[Key]]) -> [Key; COUNT] {
     keys
 }
 
-/// All but those of logs, by scope.
+/// Of brokers and topics, all but those of logs.
 const GENERAL: &[Key] = &[
     key(
         Broker,
@@ -203,6 +85,27 @@ const GENERAL: &[Key] = &[
     ),
     key(
         Broker,
+        "auto.leader.rebalance.enable",
+        Kind::Boolean,
+        "true",
+        "Give leaderships back to the preferred replicas from time to time.",
+    ),
+    key(
+        Broker,
+        "leader.imbalance.check.interval.seconds",
+        integer(1, LONG_MAX),
+        "300",
+        "How often the controller looks whether partitions are led by their preferred replicas.",
+    ),
+    key(
+        Broker,
+        "leader.imbalance.per.broker.percentage",
+        integer(0, INT_MAX),
+        "10",
+        "A broker gets its partitions back when others lead more than this percentage of them.",
+    ),
+    key(
+        Broker,
         "default.replication.factor",
         integer(1, 32767),
         "1",
@@ -215,20 +118,20 @@ const GENERAL: &[Key] = &[
         "1",
         "Partitions of a topic created without saying how many.",
     ),
-    key(
+    dynamic(key(
         Broker,
         "min.insync.replicas",
         integer(1, INT_MAX),
         "1",
         "With acks=all, refuse writes when fewer replicas are in sync. A topic may set its own.",
-    ),
-    key(
+    )),
+    dynamic(key(
         Broker,
         "unclean.leader.election.enable",
         Kind::Boolean,
         "false",
         "Elect a replica outside the ISR when no other is alive, and lose what it lacks. A topic may set its own.",
-    ),
+    )),
     key(
         Broker,
         "replica.lag.time.max.ms",
@@ -278,13 +181,13 @@ const GENERAL: &[Key] = &[
         "30000",
         "How long a follower waits for the answer to a fetch.",
     ),
-    key(
+    dynamic(key(
         Broker,
         "message.max.bytes",
         integer(0, INT_MAX),
         "1048588",
         "Largest record batch a broker accepts. A topic may set `max.message.bytes`.",
-    ),
+    )),
     key(
         Broker,
         "socket.request.max.bytes",
@@ -313,6 +216,40 @@ const GENERAL: &[Key] = &[
         "",
         "Whether consumers are sent to an in-sync replica in their own rack. Empty: they read from leaders.",
     ),
+    only(
+        key(
+            Broker,
+            "compression.type",
+            Kind::Word(&["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"]),
+            "producer",
+            "How a broker compresses what it stores. Batches are stored as they come: nothing is compressed anew.",
+        ),
+        "producer",
+    ),
+    key(
+        Broker,
+        "producer.id.expiration.ms",
+        integer(1, INT_MAX),
+        "86400000",
+        "A partition forgets an idempotent producer that wrote nothing to it for so long; a retry that comes later may be stored twice.",
+    ),
+    key(
+        Broker,
+        "producer.id.expiration.check.interval.ms",
+        integer(1, INT_MAX),
+        "600000",
+        "How often a broker looks for producers to forget.",
+    ),
+    only(
+        key(
+            Topic,
+            "compression.type",
+            Kind::Word(&["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"]),
+            "producer",
+            "How a broker compresses what it stores. Batches are stored as they come: nothing is compressed anew.",
+        ),
+        "producer",
+    ),
     key(
         Topic,
         "min.insync.replicas",
@@ -333,205 +270,5 @@ const GENERAL: &[Key] = &[
         integer(0, INT_MAX),
         "1048588",
         "Largest record batch the topic accepts.",
-    ),
-    key(
-        Producer,
-        "acks",
-        Kind::Word(&["all", "-1", "1", "0"]),
-        "all",
-        "How many replicas must hold a record before it counts as written.",
-    ),
-    key(
-        Producer,
-        "batch.size",
-        integer(0, INT_MAX),
-        "16384",
-        "Records of one partition are sent together up to this many bytes.",
-    ),
-    key(
-        Producer,
-        "linger.ms",
-        integer(0, LONG_MAX),
-        "5",
-        "How long a record may wait for others to be sent with.",
-    ),
-    key(
-        Producer,
-        "retries",
-        integer(0, INT_MAX),
-        "2147483647",
-        "How often a failed batch is sent again, within delivery.timeout.ms.",
-    ),
-    key(
-        Producer,
-        "retry.backoff.ms",
-        integer(0, LONG_MAX),
-        "100",
-        "First wait before a retry; doubles up to retry.backoff.max.ms.",
-    ),
-    key(Producer, "retry.backoff.max.ms", integer(0, LONG_MAX), "1000", "Longest wait before a retry."),
-    key(
-        Producer,
-        "max.in.flight.requests.per.connection",
-        integer(1, INT_MAX),
-        "5",
-        "Requests that may wait for their answer on one connection; above 1 a retry may reorder records.",
-    ),
-    key(
-        Producer,
-        "request.timeout.ms",
-        integer(0, INT_MAX),
-        "30000",
-        "How long to wait for an answer before the connection is closed and the request retried.",
-    ),
-    key(
-        Producer,
-        "delivery.timeout.ms",
-        integer(0, INT_MAX),
-        "120000",
-        "A record not acknowledged within this time is reported as failed or unknown.",
-    ),
-    key(
-        Producer,
-        "max.block.ms",
-        integer(0, LONG_MAX),
-        "60000",
-        "How long a send waits for metadata or for buffer space.",
-    ),
-    key(Producer, "max.request.size", integer(0, INT_MAX), "1048576", "Largest produce request."),
-    key(
-        Producer,
-        "buffer.memory",
-        integer(0, LONG_MAX),
-        "33554432",
-        "Bytes of records that may wait to be sent.",
-    ),
-    key(
-        Producer,
-        "metadata.max.age.ms",
-        integer(0, LONG_MAX),
-        "300000",
-        "Metadata older than this is fetched anew.",
-    ),
-    key(
-        Producer,
-        "reconnect.backoff.ms",
-        integer(0, LONG_MAX),
-        "50",
-        "First wait before connecting again; doubles up to reconnect.backoff.max.ms.",
-    ),
-    key(
-        Producer,
-        "reconnect.backoff.max.ms",
-        integer(0, LONG_MAX),
-        "1000",
-        "Longest wait before connecting again.",
-    ),
-    key(
-        Producer,
-        "compression.type",
-        Kind::Word(&["none", "gzip", "snappy", "lz4", "zstd"]),
-        "none",
-        "How batches are compressed.",
-    ),
-    key(
-        Producer,
-        "partitioner.class",
-        Kind::Word(&["", "org.apache.kafka.clients.producer.RoundRobinPartitioner"]),
-        "",
-        "Empty: by key hash (murmur2), without a key sticky to one partition per batch. Or round robin.",
-    ),
-    only(
-        key(
-            Producer,
-            "enable.idempotence",
-            Kind::Boolean,
-            "true",
-            "Exactly one copy of each record in order, whatever is retried.",
-        ),
-        "false",
-    ),
-    key(
-        Consumer,
-        "auto.offset.reset",
-        Kind::Word(&["earliest", "latest", "none"]),
-        "latest",
-        "Where to start without a position, or when it is out of range; none: tell the application and wait.",
-    ),
-    key(
-        Consumer,
-        "fetch.min.bytes",
-        integer(0, INT_MAX),
-        "1",
-        "A broker answers a fetch as soon as it has so many bytes.",
-    ),
-    key(
-        Consumer,
-        "fetch.max.wait.ms",
-        integer(0, INT_MAX),
-        "500",
-        "How long a broker may hold a fetch that finds nothing new.",
-    ),
-    key(Consumer, "fetch.max.bytes", integer(0, INT_MAX), "52428800", "Most bytes of one fetch."),
-    key(
-        Consumer,
-        "max.partition.fetch.bytes",
-        integer(0, INT_MAX),
-        "1048576",
-        "Most bytes of one partition in one fetch.",
-    ),
-    key(
-        Consumer,
-        "client.rack",
-        Kind::Text,
-        "",
-        "Where the consumer is: a broker may send it to a replica in the same rack.",
-    ),
-    key(Consumer, "max.poll.records", integer(1, INT_MAX), "500", "Most records one poll returns."),
-    key(
-        Consumer,
-        "request.timeout.ms",
-        integer(0, INT_MAX),
-        "30000",
-        "How long to wait for an answer before the connection is closed.",
-    ),
-    key(
-        Consumer,
-        "retry.backoff.ms",
-        integer(0, LONG_MAX),
-        "100",
-        "First wait before a retry; doubles up to retry.backoff.max.ms.",
-    ),
-    key(Consumer, "retry.backoff.max.ms", integer(0, LONG_MAX), "1000", "Longest wait before a retry."),
-    key(
-        Consumer,
-        "reconnect.backoff.ms",
-        integer(0, LONG_MAX),
-        "50",
-        "First wait before connecting again; doubles up to reconnect.backoff.max.ms.",
-    ),
-    key(
-        Consumer,
-        "reconnect.backoff.max.ms",
-        integer(0, LONG_MAX),
-        "1000",
-        "Longest wait before connecting again.",
-    ),
-    key(
-        Consumer,
-        "metadata.max.age.ms",
-        integer(0, LONG_MAX),
-        "300000",
-        "Metadata older than this is fetched anew.",
-    ),
-    only(
-        key(
-            Consumer,
-            "isolation.level",
-            Kind::Word(&["read_uncommitted", "read_committed"]),
-            "read_uncommitted",
-            "Whether records of open and aborted transactions are returned.",
-        ),
-        "read_uncommitted",
     ),
 ];

@@ -1,8 +1,8 @@
 //! The settings of a topic's logs: how they are cut into segments, flushed and kept.
 
 use super::Properties;
-use super::keys::Scope::{Broker, Topic};
-use super::keys::{INT_MAX, Key, Kind, LONG_MAX, integer, key, only};
+use super::key::Scope::{Broker, Topic};
+use super::key::{INT_MAX, Key, Kind, LONG_MAX, dynamic, integer, key, only};
 use super::typed::Lookup;
 
 /// `message.timestamp.type`: whose clock timestamps are of.
@@ -128,23 +128,23 @@ const AFTER_DOC: &str = "A record whose timestamp lies further after the broker'
 
 /// The settings of logs.
 pub(super) const KEYS: &[Key] = &[
-    key(
+    dynamic(key(
         Broker,
         "log.segment.bytes",
         integer(1_048_576, INT_MAX),
         "1073741824",
         "A log starts a new segment file beyond this size. A topic may set `segment.bytes`.",
-    ),
-    key(Broker, "log.roll.ms", integer(1, LONG_MAX), "604800000", SEGMENT_MS_DOC),
-    key(Broker, "log.index.interval.bytes", integer(0, INT_MAX), "4096", INDEX_DOC),
-    key(
+    )),
+    dynamic(key(Broker, "log.roll.ms", integer(1, LONG_MAX), "604800000", SEGMENT_MS_DOC)),
+    dynamic(key(Broker, "log.index.interval.bytes", integer(0, INT_MAX), "4096", INDEX_DOC)),
+    dynamic(key(
         Broker,
         "log.flush.interval.messages",
         integer(1, LONG_MAX),
         "9223372036854775807",
         FLUSH_MESSAGES_DOC,
-    ),
-    key(Broker, "log.flush.interval.ms", LONG, "9223372036854775807", FLUSH_MS_DOC),
+    )),
+    dynamic(key(Broker, "log.flush.interval.ms", LONG, "9223372036854775807", FLUSH_MS_DOC)),
     key(
         Broker,
         "log.flush.scheduler.interval.ms",
@@ -159,9 +159,9 @@ pub(super) const KEYS: &[Key] = &[
         "60000",
         "How often a broker notes up to where its logs are on disk; recovery reads on from there.",
     ),
-    only(key(Broker, "log.cleanup.policy", CLEANUP, "delete", CLEANUP_DOC), "delete"),
-    key(Broker, "log.retention.ms", LONG_OR_NONE, "604800000", RETENTION_MS_DOC),
-    key(Broker, "log.retention.bytes", LONG_OR_NONE, "-1", RETENTION_BYTES_DOC),
+    dynamic(only(key(Broker, "log.cleanup.policy", CLEANUP, "delete", CLEANUP_DOC), "delete")),
+    dynamic(key(Broker, "log.retention.ms", LONG_OR_NONE, "604800000", RETENTION_MS_DOC)),
+    dynamic(key(Broker, "log.retention.bytes", LONG_OR_NONE, "-1", RETENTION_BYTES_DOC)),
     key(
         Broker,
         "log.retention.check.interval.ms",
@@ -169,9 +169,9 @@ pub(super) const KEYS: &[Key] = &[
         "300000",
         "How often a broker looks for segments to delete.",
     ),
-    key(Broker, "log.message.timestamp.type", TIMESTAMP_TYPE, "CreateTime", TYPE_DOC),
-    key(Broker, "log.message.timestamp.before.max.ms", LONG, "9223372036854775807", BEFORE_DOC),
-    key(Broker, "log.message.timestamp.after.max.ms", LONG, "3600000", AFTER_DOC),
+    dynamic(key(Broker, "log.message.timestamp.type", TIMESTAMP_TYPE, "CreateTime", TYPE_DOC)),
+    dynamic(key(Broker, "log.message.timestamp.before.max.ms", LONG, "9223372036854775807", BEFORE_DOC)),
+    dynamic(key(Broker, "log.message.timestamp.after.max.ms", LONG, "3600000", AFTER_DOC)),
     key(
         Topic,
         "segment.bytes",

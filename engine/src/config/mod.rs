@@ -4,6 +4,8 @@
 //! typed structs ([`BrokerConfig`], [`TopicConfig`], [`ProducerConfig`], [`ConsumerConfig`]) are read out of it,
 //! so a default stands in one place. A key that is not in the table is an error, never ignored.
 
+mod client_keys;
+pub mod key;
 pub mod keys;
 mod log;
 mod typed;
@@ -11,7 +13,8 @@ mod typed;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use keys::{KEYS, Key, Kind, Scope};
+pub use key::{Key, Kind, Scope};
+pub use keys::KEYS;
 pub use log::{CleanupPolicy, LogConfig, TimestampType};
 pub use typed::{
     BrokerConfig, ConsumerConfig, OffsetReset, Partitioner, ProducerConfig, QuorumConfig, TopicConfig,

@@ -46,6 +46,10 @@ impl<'a> Lookup<'a> {
         Duration::from_millis(u64::try_from(self.integer(name)).unwrap_or(0))
     }
 
+    fn seconds(&self, name: &str) -> Duration {
+        Duration::from_secs(u64::try_from(self.integer(name)).unwrap_or(0))
+    }
+
     fn boolean(&self, name: &str) -> bool {
         self.value(name) == Value::Boolean(true)
     }
@@ -87,6 +91,9 @@ pub struct BrokerConfig {
     pub broker_heartbeat_interval: Duration,
     pub broker_session_timeout: Duration,
     pub controller_quorum_request_timeout: Duration,
+    pub auto_leader_rebalance_enable: bool,
+    pub leader_imbalance_check_interval: Duration,
+    pub leader_imbalance_per_broker_percentage: u64,
     pub default_replication_factor: i16,
     pub num_partitions: i32,
     pub replica_lag_time_max: Duration,
@@ -99,6 +106,8 @@ pub struct BrokerConfig {
     pub socket_request_max_bytes: usize,
     pub fetch_max_bytes: i32,
     pub quorum: QuorumConfig,
+    pub producer_id_expiration: Duration,
+    pub producer_id_expiration_check_interval: Duration,
     pub max_incremental_fetch_session_cache_slots: usize,
     /// `replica.selector.class` names the rack-aware selector.
     pub replica_selector_rack_aware: bool,
@@ -112,6 +121,19 @@ pub struct BrokerConfig {
 }
 
 impl BrokerConfig {
+    /// This configuration with settings that were changed while the cluster runs, the later layers over the earlier.
+    /// The controller checked them when it took them; what it would not take today is left out.
+    #[must_use]
+    pub fn with_dynamic(&self, layers: &[&Properties]) -> Self {
+        let mut merged = self.given.clone();
+        for (name, value) in layers.iter().copied().flatten() {
+            if check(Scope::Broker, name, value).is_ok() {
+                merged.insert(name.clone(), value.clone());
+            }
+        }
+        BrokerConfig::from_properties(&merged).unwrap_or_else(|_| self.clone())
+    }
+
     /// Reads `server.properties`.
     ///
     /// # Errors
@@ -123,6 +145,12 @@ impl BrokerConfig {
             broker_heartbeat_interval: lookup.millis("broker.heartbeat.interval.ms"),
             broker_session_timeout: lookup.millis("broker.session.timeout.ms"),
             controller_quorum_request_timeout: lookup.millis("controller.quorum.request.timeout.ms"),
+            auto_leader_rebalance_enable: lookup.boolean("auto.leader.rebalance.enable"),
+            leader_imbalance_check_interval: lookup.seconds("leader.imbalance.check.interval.seconds"),
+            leader_imbalance_per_broker_percentage: u64::try_from(
+                lookup.integer("leader.imbalance.per.broker.percentage"),
+            )
+            .unwrap_or(0),
             default_replication_factor: i16::try_from(lookup.integer("default.replication.factor"))
                 .unwrap_or(i16::MAX),
             num_partitions: lookup.int("num.partitions"),
@@ -136,6 +164,8 @@ impl BrokerConfig {
             socket_request_max_bytes: lookup.count("socket.request.max.bytes"),
             fetch_max_bytes: lookup.int("fetch.max.bytes"),
             quorum: QuorumConfig::read(&lookup),
+            producer_id_expiration: lookup.millis("producer.id.expiration.ms"),
+            producer_id_expiration_check_interval: lookup.millis("producer.id.expiration.check.interval.ms"),
             max_incremental_fetch_session_cache_slots: lookup
                 .count("max.incremental.fetch.session.cache.slots"),
             replica_selector_rack_aware: lookup.word("replica.selector.class") == RACK_AWARE_SELECTOR,
@@ -179,6 +209,8 @@ impl TopicConfig {
                     config.unclean_leader_election_enable = lookup.boolean(name);
                 }
                 "max.message.bytes" => config.max_message_bytes = lookup.count(name),
+                // One value only so far: there is nothing to read.
+                "compression.type" => {}
                 other => {
                     let known = config.log.set(other, &lookup);
                     assert!(known, "topic setting {other} is in the table but read nowhere");
@@ -219,6 +251,8 @@ pub struct ProducerConfig {
     pub reconnect_backoff_max: Duration,
     pub compression: Compression,
     pub partitioner: Partitioner,
+    /// Whether the producer is idempotent: `enable.idempotence`, and nothing that rules it out.
+    pub enable_idempotence: bool,
 }
 
 impl ProducerConfig {
@@ -254,7 +288,9 @@ impl ProducerConfig {
                 "" => Partitioner::Default,
                 _ => Partitioner::RoundRobin,
             },
-        };
+            enable_idempotence: lookup.boolean("enable.idempotence"),
+        }
+        .without_idempotence_if_ruled_out(given)?;
         let least = config.linger + config.request_timeout;
         if given.contains_key("delivery.timeout.ms") && config.delivery_timeout < least {
             return Err(vec![ConfigError::Invalid {
@@ -264,6 +300,34 @@ impl ProducerConfig {
             }]);
         }
         Ok(config)
+    }
+}
+
+/// Most requests an idempotent producer may have in flight: brokers remember so many of its batches.
+const IDEMPOTENT_IN_FLIGHT_MAX: usize = 5;
+
+impl ProducerConfig {
+    /// What idempotence cannot go with turns it off, and is an error if it was asked for by name
+    /// (`ProducerConfig.postProcessAndValidateIdempotenceConfigs`).
+    fn without_idempotence_if_ruled_out(mut self, given: &Properties) -> Result<Self, Vec<ConfigError>> {
+        let in_flight = self.max_in_flight_requests_per_connection;
+        let problem = if self.acks != Acks::All {
+            format!("an idempotent producer needs acks = all, here it is {}", self.acks)
+        } else if self.retries == 0 {
+            "an idempotent producer needs retries above 0".to_owned()
+        } else if in_flight > IDEMPOTENT_IN_FLIGHT_MAX {
+            format!(
+                "an idempotent producer has at most {IDEMPOTENT_IN_FLIGHT_MAX} requests in flight, max.in.flight.requests.per.connection is {in_flight}"
+            )
+        } else {
+            return Ok(self);
+        };
+        if self.enable_idempotence && given.contains_key("enable.idempotence") {
+            let (name, value) = ("enable.idempotence".to_owned(), "true".to_owned());
+            return Err(vec![ConfigError::Invalid { name, value, problem }]);
+        }
+        self.enable_idempotence = false;
+        Ok(self)
     }
 }
 
@@ -356,6 +420,22 @@ mod tests {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
         assert_eq!(ProducerConfig::from_properties(&given).expect_err("three problems").len(), 3);
+    }
+
+    fn idempotence(settings: &[(&str, &str)]) -> Result<bool, Vec<ConfigError>> {
+        let given: Properties =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        ProducerConfig::from_properties(&given).map(|config| config.enable_idempotence)
+    }
+
+    #[test]
+    fn a_producer_is_idempotent_unless_another_setting_rules_it_out() {
+        assert_eq!(idempotence(&[]), Ok(true));
+        assert_eq!(idempotence(&[("enable.idempotence", "false")]), Ok(false));
+        for ruled_out in [("acks", "1"), ("retries", "0"), ("max.in.flight.requests.per.connection", "6")] {
+            assert_eq!(idempotence(&[ruled_out]), Ok(false));
+            assert!(idempotence(&[ruled_out, ("enable.idempotence", "true")]).is_err(), "{ruled_out:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::id::NodeId;
 use crate::message::{
     AlterPartitionRequest, AlterPartitionResponse, AlteredPartition, IsrMember, PartitionAlteration,
 };
-use crate::metadata::{MetadataRecord, PartitionChange, PartitionImage};
+use crate::metadata::{MetadataRecord, PartitionChange, PartitionImage, TopicImage};
 use crate::variant::Guard;
 
 impl Controller {
@@ -24,10 +24,12 @@ impl Controller {
         let mut partitions = Vec::new();
         for alteration in &request.partitions {
             match self.validate(request.broker, alteration) {
-                Ok(current) => {
-                    let change = change(alteration, current);
-                    partitions.push(altered(alteration, &change, current));
-                    records.push(MetadataRecord::PartitionChange(change));
+                Ok((topic, current)) => {
+                    let change = self.alteration(topic, alteration, current);
+                    let after =
+                        change.as_ref().map_or_else(|| current.clone(), |change| current.merged(change));
+                    partitions.push(altered(request.broker, alteration, &after));
+                    records.extend(change.map(MetadataRecord::PartitionChange));
                 }
                 Err(error) => partitions.push(refused(alteration, error)),
             }
@@ -40,7 +42,7 @@ impl Controller {
         &self,
         sender: NodeId,
         alteration: &PartitionAlteration,
-    ) -> Result<&PartitionImage, ErrorCode> {
+    ) -> Result<(&TopicImage, &PartitionImage), ErrorCode> {
         let topic = self.image.topic_by_id(alteration.topic).ok_or(ErrorCode::UnknownTopicId)?;
         let current =
             topic.partitions.get(&alteration.partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
@@ -57,15 +59,30 @@ impl Controller {
         if !alteration.new_isr.iter().all(|member| self.is_eligible(*member)) {
             return Err(ErrorCode::IneligibleReplica);
         }
-        Ok(current)
+        Ok((topic, current))
     }
 
-    /// A member must be alive, and the boot the leader saw fetch must be the boot that is registered (KIP-903).
+    /// What the proposal makes of the partition. With it a reassignment may be complete, and the leader another.
+    fn alteration(
+        &self,
+        topic: &TopicImage,
+        alteration: &PartitionAlteration,
+        current: &PartitionImage,
+    ) -> Option<PartitionChange> {
+        let acceptable = |broker| self.image.is_active(broker);
+        self.change(topic, alteration.partition, current, &acceptable)
+            .isr(alteration.new_isr.iter().map(|member| member.broker).collect())
+            .recovering(current.recovering && alteration.leader_recovery_state == 1)
+            .build()
+    }
+
+    /// A member must be alive and stay so (KIP-841), and the boot the leader saw fetch must be the boot that is
+    /// registered (KIP-903).
     fn is_eligible(&self, member: IsrMember) -> bool {
         let registered = self.image.brokers().get(&member.broker);
         registered.is_some_and(|broker| {
             let same_boot = member.broker_epoch.0 == -1 || member.broker_epoch == broker.epoch;
-            !broker.fenced && (same_boot || self.settings.variant.broker_epoch_check == Guard::Off)
+            broker.is_active() && (same_boot || self.settings.variant.broker_epoch_check == Guard::Off)
         })
     }
 }
@@ -93,33 +110,19 @@ fn compare_states(
     Ok(())
 }
 
-fn change(alteration: &PartitionAlteration, current: &PartitionImage) -> PartitionChange {
-    let mut isr: Vec<NodeId> = alteration.new_isr.iter().map(|member| member.broker).collect();
-    isr.sort_unstable();
-    isr.dedup();
-    PartitionChange {
-        topic: alteration.topic,
-        partition: alteration.partition,
-        isr: Some(isr),
-        leader: None,
-        recovering: current.recovering && alteration.leader_recovery_state == 1,
+fn altered(sender: NodeId, alteration: &PartitionAlteration, after: &PartitionImage) -> AlteredPartition {
+    if after.leader != Some(sender) {
+        return refused(alteration, ErrorCode::NewLeaderElected);
     }
-}
-
-fn altered(
-    alteration: &PartitionAlteration,
-    change: &PartitionChange,
-    current: &PartitionImage,
-) -> AlteredPartition {
     AlteredPartition {
         topic: alteration.topic,
         partition: alteration.partition,
         error: ErrorCode::None,
-        leader: current.leader.unwrap_or(NodeId::NONE),
-        leader_epoch: current.leader_epoch,
-        isr: change.isr.clone().unwrap_or_default(),
-        leader_recovery_state: i8::from(change.recovering),
-        partition_epoch: current.partition_epoch.next(),
+        leader: sender,
+        leader_epoch: after.leader_epoch,
+        isr: after.isr.clone(),
+        leader_recovery_state: i8::from(after.recovering),
+        partition_epoch: after.partition_epoch,
     }
 }
 

@@ -1,31 +1,28 @@
 //! CreateTopics (Kafka's `ReplicationControlManager.createTopics`).
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use uuid::Builder;
 
-use super::placement::place;
-use super::{Controller, Decision};
+use super::{Controller, Decision, Refusal};
 use crate::config::{Scope, check};
-use crate::epoch::{LeaderEpoch, PartitionEpoch};
 use crate::error::ErrorCode;
 use crate::id::{NodeId, PartitionIndex, TopicId, TopicName};
 use crate::message::{CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, NewTopic};
-use crate::metadata::MetadataRecord;
-
-/// Why a topic cannot be created: the code and a sentence for a person.
-type Refusal = (ErrorCode, String);
+use crate::metadata::{ConfigResource, MetadataRecord, PartitionImage};
 
 impl Controller {
     pub(super) fn decide_create_topics(&mut self, request: &CreateTopicsRequest) -> Decision {
         let mut records = Vec::new();
         let mut topics = Vec::new();
-        let mut seen = BTreeSet::new();
+        let mut named: BTreeMap<&str, usize> = BTreeMap::new();
         for topic in &request.topics {
-            let planned = if seen.insert(topic.name.clone()) {
-                self.plan_topic(topic)
-            } else {
-                Err((ErrorCode::InvalidRequest, "the topic is named twice in one request".to_owned()))
+            *named.entry(&topic.name).or_default() += 1;
+        }
+        for topic in &request.topics {
+            let planned = match named.get(topic.name.as_str()) {
+                Some(1) => self.plan_topic(topic),
+                _ => Err((ErrorCode::InvalidRequest, "the topic is named twice in one request".to_owned())),
             };
             topics.push(match planned {
                 Ok((id, replicas, planned)) => {
@@ -53,16 +50,24 @@ impl Controller {
         if self.image.topics().contains_key(&name) {
             return Err((ErrorCode::TopicAlreadyExists, format!("topic `{name}` already exists")));
         }
+        // Names of metrics cannot tell a dot from an underscore.
+        let flat = |name: &str| name.replace('.', "_");
+        let twin = self.image.topics().keys().find(|other| flat(other.as_str()) == flat(&topic.name));
+        if let Some(twin) = twin {
+            return Err((ErrorCode::InvalidTopicException, format!("the name collides with topic `{twin}`")));
+        }
         for (key, value) in &topic.configs {
-            check(Scope::Topic, key, value.as_deref().unwrap_or(""))
-                .map_err(|problem| (ErrorCode::InvalidConfig, problem.to_string()))?;
+            let invalid = |problem: String| (ErrorCode::InvalidConfig, problem);
+            let value = value.as_deref().ok_or_else(|| invalid(format!("no value for `{key}`")))?;
+            check(Scope::Topic, key, value).map_err(|problem| invalid(problem.to_string()))?;
         }
         let replicas = self.assign(topic)?;
         let id = TopicId(Builder::from_random_bytes(self.draw_bytes()).into_uuid());
         let mut records = vec![MetadataRecord::Topic { name, id }];
         for (key, value) in &topic.configs {
             let value = value.clone().unwrap_or_default();
-            records.push(MetadataRecord::TopicSetting { topic: id, name: key.clone(), value });
+            let resource = ConfigResource::Topic(TopicName::new(&topic.name));
+            records.push(MetadataRecord::Config { resource, name: key.clone(), value: Some(value) });
         }
         for (index, replicas) in (0..).map(PartitionIndex).zip(&replicas) {
             records.push(self.new_partition(id, index, replicas));
@@ -70,7 +75,8 @@ impl Controller {
         Ok((id, replicas, records))
     }
 
-    fn new_partition(
+    /// A new partition with these replicas: those that are alive are in sync, the first of them leads.
+    pub(super) fn new_partition(
         &self,
         topic: TopicId,
         partition: PartitionIndex,
@@ -83,11 +89,7 @@ impl Controller {
         MetadataRecord::Partition {
             topic,
             partition,
-            replicas: replicas.to_vec(),
-            isr,
-            leader,
-            leader_epoch: LeaderEpoch::ZERO,
-            partition_epoch: PartitionEpoch::ZERO,
+            state: PartitionImage::new(replicas.to_vec(), isr, leader),
         }
     }
 
@@ -108,27 +110,14 @@ impl Controller {
                 format!("{partitions} partitions; at least 1 is needed"),
             ));
         };
-        let active: Vec<NodeId> = self
-            .image
-            .brokers()
-            .iter()
-            .filter(|(_, image)| !image.fenced)
-            .map(|(broker, _)| *broker)
-            .collect();
-        match usize::try_from(replication) {
-            Ok(count) if count >= 1 && count <= active.len() => {
-                Ok(place(&active, partitions, count, &mut self.settings.rng))
-            }
-            _ => {
-                let problem =
-                    format!("replication factor {replication}, but {} brokers are alive", active.len());
-                Err((ErrorCode::InvalidReplicationFactor, problem))
-            }
-        }
+        let Some(replication) = usize::try_from(replication).ok().filter(|count| *count >= 1) else {
+            let problem = format!("replication factor {replication}; at least 1 is needed");
+            return Err((ErrorCode::InvalidReplicationFactor, problem));
+        };
+        self.place_partitions(partitions, replication)
     }
 
     fn check_assignment(&self, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>, Refusal> {
-        let refuse = |problem: &str| Err((ErrorCode::InvalidReplicaAssignment, problem.to_owned()));
         if topic.partitions != -1 || topic.replication_factor != -1 {
             let problem = "give either replicas by hand or counts, not both".to_owned();
             return Err((ErrorCode::InvalidRequest, problem));
@@ -140,18 +129,12 @@ impl Controller {
             .map(|(index, _)| index.0)
             .eq(0..i32::try_from(assignments.len()).unwrap_or(i32::MAX))
         {
-            return refuse("partitions must be numbered from 0 without gaps");
+            let problem = "partitions must be numbered from 0 without gaps".to_owned();
+            return Err((ErrorCode::InvalidReplicaAssignment, problem));
         }
+        let replication = assignments.first().map(|(_, replicas)| replicas.len());
         for (_, replicas) in &assignments {
-            let distinct: BTreeSet<_> = replicas.iter().collect();
-            if replicas.is_empty() || distinct.len() != replicas.len() {
-                return refuse("replicas of a partition must be distinct, and at least one");
-            }
-            if !replicas.iter().any(|broker| self.image.is_active(*broker))
-                || !replicas.iter().all(|broker| self.image.brokers().contains_key(broker))
-            {
-                return refuse("every replica must be a registered broker, and one of them alive");
-            }
+            self.check_replicas(replicas, replication)?;
         }
         Ok(assignments.into_iter().map(|(_, replicas)| replicas).collect())
     }

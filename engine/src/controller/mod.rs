@@ -7,13 +7,21 @@
 //! Sources: KIP-500, KIP-631, KIP-497 (AlterPartition), KIP-903 (broker epochs in the ISR); Kafka's
 //! `ReplicationControlManager`, `ClusterControlManager`, `PartitionChangeBuilder`.
 //!
-//! Not here: the quorum's elections ([`crate::quorum`]), reassignment, preferred-leader election.
+//! Not here: the quorum's elections ([`crate::quorum`]).
 
 mod alter_partition;
+mod balance;
 mod brokers;
+mod change;
+mod configs;
+mod create_partitions;
 mod create_topics;
+mod delete_topics;
+mod elect_leaders;
 mod election;
 mod placement;
+mod producer_ids;
+mod reassign;
 mod standby;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -32,6 +40,12 @@ use crate::rng::Rng;
 use crate::time::{Instant, Now};
 use crate::variant::ProtocolVariant;
 use crate::wire::{Listener, advertised};
+
+/// Why a part of a request is refused: the code and a sentence for a person.
+type Refusal = (ErrorCode, String);
+
+/// Most partitions one request may create (Kafka's `MAX_PARTITIONS_PER_BATCH`).
+const PARTITIONS_MAX: usize = 10_000;
 
 /// What a handler wants: records to commit, and the reply once they are.
 #[derive(Clone, PartialEq, Debug)]
@@ -99,10 +113,13 @@ pub struct Controller {
     image: MetadataImage,
     /// The epoch it decides in.
     active: Option<LeaderEpoch>,
-    /// When each broker was last heard of. Soft: a new controller gives everybody a whole session.
-    last_contact: BTreeMap<NodeId, Instant>,
+    /// What is known of each broker besides its registration.
+    contacts: BTreeMap<NodeId, brokers::Contact>,
     parked: VecDeque<Parked>,
+    /// When the balance of leaderships is checked next.
+    balance_at: Option<Instant>,
     started: bool,
+    stopping: bool,
 }
 
 impl Controller {
@@ -115,9 +132,11 @@ impl Controller {
             committed: MetadataImage::default(),
             image: MetadataImage::default(),
             active: None,
-            last_contact: BTreeMap::new(),
+            contacts: BTreeMap::new(),
             parked: VecDeque::new(),
+            balance_at: None,
             started: false,
+            stopping: false,
         }
     }
 
@@ -147,6 +166,14 @@ impl Controller {
             Request::BrokerHeartbeat(request) => self.decide_heartbeat(now, &request),
             Request::AlterPartition(request) => self.decide_alter_partition(&request),
             Request::CreateTopics(request) => self.decide_create_topics(&request),
+            Request::DeleteTopics(request) => self.decide_delete_topics(&request),
+            Request::CreatePartitions(request) => self.decide_create_partitions(&request),
+            Request::ElectLeaders(request) => self.decide_elect_leaders(&request),
+            Request::AlterPartitionReassignments(request) => self.decide_alter_reassignments(&request),
+            Request::ListPartitionReassignments(request) => self.list_reassignments(&request),
+            Request::AlterConfigs(request) => self.decide_alter_configs(&request),
+            Request::IncrementalAlterConfigs(request) => self.decide_incremental_alter_configs(&request),
+            Request::AllocateProducerIds(request) => self.decide_allocate_producer_ids(&request),
             _ => {
                 let reason = "request that controllers do not serve";
                 return effects.push(Effect::Close { connection: context.connection, reason });
@@ -195,10 +222,11 @@ impl Controller {
         }
         while let Some(Committed { records, .. }) = self.quorum.take_committed(effects) {
             for (offset, record) in &records {
+                let reason = self.election_reason(record);
                 let touched = self.committed.replay(*offset, record);
                 // One voice is enough: what the leader commits is what happens.
                 if self.quorum.is_leader() {
-                    self.note(*offset, record, touched, effects);
+                    self.note(*offset, record, touched, reason, effects);
                 }
             }
         }
@@ -206,7 +234,8 @@ impl Controller {
             self.active = self.quorum.active_epoch();
             self.image = self.committed.clone();
             let brokers = self.image.brokers().keys();
-            self.last_contact = brokers.map(|broker| (*broker, now.mono)).collect();
+            self.contacts = brokers.map(|broker| (*broker, brokers::Contact::new(now.mono))).collect();
+            self.schedule_balance(now);
         }
         self.release(effects);
     }
@@ -222,11 +251,24 @@ impl Controller {
         }
     }
 
+    /// Why a record about to be replayed elects a leader, if it does.
+    fn election_reason(&self, record: &MetadataRecord) -> Option<ElectionReason> {
+        match record {
+            MetadataRecord::Partition { .. } => Some(ElectionReason::Created),
+            MetadataRecord::PartitionChange(change) if change.leader.is_some() => {
+                let before = self.committed.topic_by_id(change.topic)?.partitions.get(&change.partition)?;
+                Some(election::reason(before, change))
+            }
+            _ => None,
+        }
+    }
+
     fn note(
         &self,
         offset: Offset,
         record: &MetadataRecord,
         touched: Option<TopicPartition>,
+        reason: Option<ElectionReason>,
         effects: &mut Effects,
     ) {
         match record {
@@ -240,38 +282,23 @@ impl Controller {
             MetadataRecord::UnfenceBroker { broker, .. } => {
                 effects.note(Event::BrokerUnfenced { broker: *broker });
             }
-            MetadataRecord::Topic { .. }
-            | MetadataRecord::TopicSetting { .. }
-            | MetadataRecord::LeaderChange { .. } => {}
-            MetadataRecord::Partition { .. } => self.note_election(touched, ElectionReason::Created, effects),
-            MetadataRecord::PartitionChange(change) if change.leader.is_some() => {
-                let reason = self.reason(change);
-                self.note_election(touched, reason, effects);
+            MetadataRecord::ControlledShutdown { broker, .. } => {
+                effects.note(Event::BrokerShuttingDown { broker: *broker });
             }
-            MetadataRecord::PartitionChange(_) => {
-                if let Some((partition, image)) =
-                    touched.and_then(|tp| Some((tp.clone(), self.committed.partition(&tp)?)))
-                {
-                    let (isr, partition_epoch) = (image.isr.clone(), image.partition_epoch);
-                    effects.note(Event::IsrChanged { partition, isr, partition_epoch });
-                }
-            }
+            _ => {}
         }
-    }
-
-    fn note_election(&self, touched: Option<TopicPartition>, reason: ElectionReason, effects: &mut Effects) {
         let Some(partition) = touched else { return };
         let Some(image) = self.committed.partition(&partition) else { return };
-        let (leader, epoch, isr) = (image.leader, image.leader_epoch, image.isr.clone());
-        effects.note(Event::LeaderElected { partition, leader, epoch, isr, reason });
-    }
-
-    fn reason(&self, change: &PartitionChange) -> ElectionReason {
-        match (change.recovering, change.isr.is_some()) {
-            (true, _) => ElectionReason::Unclean,
-            (false, true) => ElectionReason::LeaderLost,
-            (false, false) if change.leader == Some(None) => ElectionReason::LeaderLost,
-            (false, false) => ElectionReason::EligibleReplicaReturned,
+        let isr = image.isr.clone();
+        if let Some(reason) = reason {
+            let (leader, epoch) = (image.leader, image.leader_epoch);
+            effects.note(Event::LeaderElected { partition: partition.clone(), leader, epoch, isr, reason });
+        } else {
+            let partition_epoch = image.partition_epoch;
+            effects.note(Event::IsrChanged { partition: partition.clone(), isr, partition_epoch });
+        }
+        if let MetadataRecord::PartitionChange(PartitionChange { elr: Some(elr), .. }) = record {
+            effects.note(Event::EligibleLeadersChanged { partition, elr: elr.clone() });
         }
     }
 }
@@ -291,18 +318,29 @@ impl Machine for Controller {
             Input::Disk { token, outcome } => self.quorum.on_disk(now, token, outcome, effects),
             Input::Closed { connection } => self.quorum.forget(connection),
             Input::Reply { token, outcome } => self.quorum.on_reply(now, token, outcome, effects),
+            Input::Shutdown { .. } => {
+                self.stopping = true;
+                self.quorum.step_down(now, effects);
+            }
             Input::Tick => {}
         }
         self.quorum.tick(now, effects);
         self.follow_quorum(now, effects);
         if self.active.is_some() {
             self.expire_sessions(now, effects);
+            self.maybe_balance(now, effects);
         }
     }
 
     fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
-        let session = self.active.and_then(|_| self.next_session_end());
-        [session, self.quorum.next_wakeup()].into_iter().flatten().min()
+        let deciding = [self.next_session_end(), self.next_balance()].into_iter().flatten().min();
+        let deciding = self.active.and(deciding);
+        [deciding, self.quorum.next_wakeup()].into_iter().flatten().min()
+    }
+
+    /// What it has promised is on disk: it waits for nothing but that the others hear it goes.
+    fn may_stop(&self) -> bool {
+        self.stopping && !self.quorum.is_telling()
     }
 
     fn invariants(&self) {
@@ -314,7 +352,11 @@ impl Machine for Controller {
                 isr.iter().all(|member| replicas.contains(member)),
                 "{name}/{index}: ISR outside the replicas"
             );
-            assert!(!isr.is_empty(), "{name}/{index}: empty ISR");
+            assert!(self.keeps_elr() || !isr.is_empty(), "{name}/{index}: empty ISR");
+            assert!(
+                !partition.elr.iter().any(|eligible| isr.contains(eligible)),
+                "{name}/{index}: in sync and merely eligible at once"
+            );
             if let Some(leader) = leader {
                 assert!(isr.contains(leader), "{name}/{index}: leader {leader} outside the ISR");
             }

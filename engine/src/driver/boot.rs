@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::node::{Node, Observer};
 use super::platform::{Clock, Platform};
+use super::shutdown::ShutdownSignal;
 use crate::broker::{Broker, BrokerSettings};
 use crate::config::TopicConfig;
 use crate::controller::{Controller, ControllerSettings};
@@ -29,7 +30,7 @@ pub enum BootError {
     Listen(#[from] io::Error),
 }
 
-/// Recovers every log of a broker and runs it, for ever.
+/// Recovers every log of a broker and runs it until `shutdown` was requested and it has stopped.
 ///
 /// # Errors
 /// If it could not start.
@@ -37,18 +38,22 @@ pub async fn start_broker<P: Platform>(
     platform: P,
     settings: BrokerSettings,
     observer: Rc<dyn Observer<Broker>>,
+    shutdown: &ShutdownSignal,
 ) -> Result<(), BootError> {
-    let (shutdown, previous_epoch) = take_clean_shutdown(platform.disk()).await?;
-    let logs = recover_logs(&platform, settings.config.topic_defaults, shutdown, &*observer).await?;
+    let (last_shutdown, previous_epoch) = take_clean_shutdown(platform.disk()).await?;
+    let logs = recover_logs(&platform, settings.config.topic_defaults, last_shutdown, &*observer).await?;
     let (endpoint, frame_bytes_max) = (settings.endpoint.clone(), settings.config.socket_request_max_bytes);
     let name = format!("broker-{}", settings.node);
     let broker = Broker::new(settings, logs).with_previous_epoch(previous_epoch);
-    Node::new(platform, broker, Listener::Broker, name, frame_bytes_max, observer).run(endpoint).await?;
+    Node::new(platform, broker, Listener::Broker, name, frame_bytes_max, observer)
+        .run(endpoint, shutdown)
+        .await?;
     Ok(())
 }
 
-/// Recovers the metadata log and runs the controller, for ever. In combined mode a broker of the same id runs on the
-/// same platform, in directories of its own and on an endpoint of its own; both are started, neither knows the other.
+/// Recovers the metadata log and runs the controller until `shutdown` was requested and it has stopped. In combined
+/// mode a broker of the same id runs on the same platform, in directories of its own and on an endpoint of its own;
+/// both are started, neither knows the other.
 ///
 /// # Errors
 /// If it could not start.
@@ -57,13 +62,14 @@ pub async fn start_controller<P: Platform>(
     settings: ControllerSettings,
     endpoint: Endpoint,
     observer: Rc<dyn Observer<Controller>>,
+    shutdown: &ShutdownSignal,
 ) -> Result<(), BootError> {
     let quorum = Quorum::recover(platform.disk(), settings.quorum()).await?;
     let (name, frame_bytes_max) =
         (format!("controller-{}", settings.node), settings.config.socket_request_max_bytes);
     let controller = Controller::new(settings, quorum);
     Node::new(platform, controller, Listener::Controller, name, frame_bytes_max, observer)
-        .run(endpoint)
+        .run(endpoint, shutdown)
         .await?;
     Ok(())
 }

@@ -16,7 +16,9 @@ mod peer;
 pub mod platform;
 #[cfg(feature = "serve")]
 pub mod real;
+mod shutdown;
 
 pub use boot::{BootError, start_broker, start_controller};
 pub use node::{Node, Observer};
 pub use platform::{Clock, Network, Platform, Spawner};
+pub use shutdown::ShutdownSignal;

@@ -13,6 +13,7 @@ use super::files::Directory;
 use super::mailbox::Mailbox;
 use super::peer::{Outgoing, Peer, converse};
 use super::platform::{Clock, Network, Platform, Spawner};
+use super::shutdown::ShutdownSignal;
 use crate::event::Event;
 use crate::id::{ConnectionId, Endpoint, NodeId};
 use crate::machine::{Effect, Effects, Input, Lane, Machine};
@@ -77,16 +78,17 @@ impl<P: Platform, M: Machine + 'static> Node<P, M> {
         }
     }
 
-    /// Listens and runs the machine, for ever.
+    /// Listens and runs the machine until `shutdown` was requested and the machine has stopped.
     ///
     /// # Errors
     /// If `endpoint` cannot be listened on.
-    pub async fn run(mut self, endpoint: Endpoint) -> io::Result<()> {
+    pub async fn run(mut self, endpoint: Endpoint, shutdown: &ShutdownSignal) -> io::Result<()> {
         let listener = self.platform.network().bind(&endpoint).await?;
         self.accept(listener);
+        shutdown.attach(self.inbox.clone());
         self.step(Input::Tick);
         let mut alarm = Alarm::new(self.platform.clock().clone());
-        loop {
+        while !self.machine.may_stop() {
             alarm.set(self.machine.next_wakeup().map(|(at, _)| at));
             match alarm.or(&self.inbox).await {
                 Some(Mail::Input { input, bytes }) => {
@@ -99,6 +101,7 @@ impl<P: Platform, M: Machine + 'static> Node<P, M> {
                 None => self.step(Input::Tick),
             }
         }
+        Ok(())
     }
 
     fn step(&mut self, input: Input) {
@@ -131,7 +134,7 @@ impl<P: Platform, M: Machine + 'static> Node<P, M> {
                     peer.disconnect();
                 }
             }
-            Effect::Disk { token, op } => self.directory(&op.file().directory).perform(token, op),
+            Effect::Disk { token, op } => self.directory(&op.directory().clone()).perform(token, op),
             Effect::Note(event) => self.observer.note(now, &event),
         }
     }

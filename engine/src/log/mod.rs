@@ -1,4 +1,5 @@
-//! The log of one partition: segments of record batches, their sparse indexes, the leader-epoch cache.
+//! The log of one partition: segments of record batches, their sparse indexes, the leader-epoch cache, the
+//! state of idempotent producers.
 //!
 //! A [`PartitionLog`] is a value. It emits disk operations into a [`LogIo`] and hears of their end through
 //! [`PartitionLog::complete`]; it never touches a file and never waits. Three cursors say how far the writes
@@ -7,7 +8,7 @@
 //!
 //! Files, named as Kafka names them, in the directory `topic-partition`:
 //! `00000000000000000000.log` (the batches from that offset on), beside it `.index` and `.timeindex` once the segment
-//! is closed, `leader-epoch-checkpoint`, and
+//! is closed, `.snapshot` (the producers at that offset), `leader-epoch-checkpoint`, and
 //! checkpoints of the log start offset, the recovery point and the cleaner. The log files are the truth: whatever else is missing or damaged is
 //! built anew from them.
 //!
@@ -24,6 +25,8 @@ pub mod epoch_cache;
 mod index;
 mod io;
 mod partition_log;
+pub mod producer_state;
+mod producers;
 mod read;
 mod recovery;
 mod retention;
@@ -32,7 +35,6 @@ mod segment;
 mod tail;
 mod timestamp;
 mod truncation;
-mod validation;
 
 #[cfg(test)]
 mod tests;
@@ -43,10 +45,10 @@ pub use clean_shutdown::{leave_clean_shutdown, take_clean_shutdown};
 pub use epoch_cache::{EpochCache, EpochCheckpointError, EpochEnd, EpochEntry};
 pub use io::{LogCompletion, LogIo};
 pub use partition_log::{AppendError, PartitionLog};
+pub use producer_state::{Checked, ProducerBatch, ProducerStates, SequenceError};
 pub use read::{OutOfRange, ReadPlan, ReadTrim};
 pub use recovery::{RecoveryCut, Shutdown};
 pub use timestamp::{FoundOffset, SearchStep, TimestampSearch};
-pub use validation::ValidationError;
 
 /// Name of the file that holds the leader-epoch cache.
 pub const EPOCH_CHECKPOINT: &str = "leader-epoch-checkpoint";

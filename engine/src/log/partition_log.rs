@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::checkpoint::Checkpoint;
 use super::epoch_cache::{EpochCache, EpochEnd};
 use super::io::{LogCompletion, LogIo};
+use super::producer_state::ProducerStates;
 use super::segment::Segment;
 use super::tail::{BatchPlace, Tail};
 use super::{EPOCH_CHECKPOINT, LogSettings};
@@ -49,6 +50,9 @@ pub struct PartitionLog {
     /// The last batches, exactly.
     pub(super) tail: Tail,
     pub(super) epochs: EpochCache,
+    pub(super) producers: ProducerStates,
+    /// Offsets of the snapshot files of the producers, ascending.
+    pub(super) snapshots: Vec<Offset>,
     pub(super) progress: Progress,
     /// The log start offset.
     pub(super) start: Offset,
@@ -93,6 +97,8 @@ impl PartitionLog {
             segments,
             tail: Tail::default(),
             epochs,
+            producers: ProducerStates::default(),
+            snapshots: Vec::new(),
             progress,
             start,
             written: start,
@@ -244,6 +250,7 @@ impl PartitionLog {
         let op = DiskOp::Append { file: active.file.clone(), parts: batch.parts().to_vec() };
         let end = batch.next_offset();
         self.progress.accept(end);
+        self.producers.update(batch);
         io.push(op, LogCompletion::Appended { generation: self.generation, end });
         if end.since(self.unflushed_from) >= self.settings.flush_messages {
             self.flushes.push_back((batch.base_offset(), end));
@@ -270,6 +277,7 @@ impl PartitionLog {
         self.active().sync_indexes(io);
         let segment = Segment::new(&self.directory, self.end_offset());
         self.segments.push(segment);
+        self.snapshot_producers(io);
     }
 
     /// The segment that holds `offset`; none at the end of the log.
@@ -352,6 +360,7 @@ impl PartitionLog {
         }
         self.active_mut().write_indexes(io);
         self.active().sync_indexes(io);
+        self.snapshot_producers(io);
         self.write_recovery_point(self.end_offset(), io);
     }
 
@@ -359,6 +368,12 @@ impl PartitionLog {
     pub fn invariants(&self) {
         self.progress.invariants();
         self.epochs.invariants(self.end_offset());
+        self.producers.invariants(self.end_offset());
+        assert!(
+            self.snapshots.last().is_none_or(|snapshot| *snapshot <= self.end_offset()),
+            "{}: a snapshot beyond the log",
+            self.partition
+        );
         assert!(self.start <= self.end_offset(), "{}: the log starts behind its end", self.partition);
         assert_eq!(self.active().end, self.end_offset(), "{}: the last segment ends the log", self.partition);
         assert!(

@@ -109,6 +109,7 @@ impl PartitionLog {
             log.write_recovery_point(end, &mut io);
             perform(disk, &mut io).await?;
         }
+        log.restore_producers(disk).await?;
         log.restore_indexes(disk).await?;
         Ok((log, cut))
     }

@@ -38,6 +38,7 @@ impl PartitionLog {
         for segment in self.segments.drain(..count) {
             segment.delete(io);
         }
+        self.delete_snapshots_before(end, io);
         moved.then_some(end)
     }
 
@@ -99,6 +100,7 @@ impl PartitionLog {
         self.unflushed_from = start;
         self.recovery_point = start;
         self.progress = Progress::recovered(start);
+        self.truncate_producers(Offset(-1), io);
         if self.epochs.clear() {
             self.persist_epochs(io);
         }

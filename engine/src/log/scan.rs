@@ -12,7 +12,7 @@ use crate::storage::{Disk, DiskDone, DiskError, DiskOp, FileName};
 use crate::time::Timestamp;
 
 /// Bytes asked for at a time.
-const READ_BYTES: u64 = 1024 * 1024;
+pub(super) const READ_BYTES: u64 = 1024 * 1024;
 
 const TOO_FAR: &str = "offset too far from the segment's base";
 const GAP: &str = "gap between batches";
@@ -158,7 +158,7 @@ pub(super) async fn read_file<D: Disk>(disk: &D, file: &FileName) -> Result<Opti
 }
 
 /// Reads until `length` bytes are there or the file ends.
-async fn read_bytes<D: Disk>(
+pub(super) async fn read_bytes<D: Disk>(
     disk: &D,
     file: &FileName,
     position: u64,

@@ -70,6 +70,7 @@ impl PartitionLog {
         self.cutting = Some(end);
         self.tail.clear();
         self.progress.truncate(end);
+        self.truncate_producers(end, io);
         let generation = self.generation;
         let active = self.active_mut();
         active.end = end;
@@ -107,6 +108,7 @@ impl PartitionLog {
         active.truncate(end, position, rest.iter().filter(|batch| base <= batch.base && batch.next <= end));
         let op = DiskOp::Truncate { file: active.file.clone(), length: position };
         self.progress.truncate(end);
+        self.truncate_producers(end, io);
         io.push(op, LogCompletion::Truncated { generation: self.generation, end });
         self.written = self.written.min(end);
         // The ends of syncs of before the cut are not heard any more.

@@ -11,6 +11,7 @@ mod data;
 mod leadership;
 mod producer;
 mod quorum;
+mod refusal;
 mod topics;
 
 pub use cluster::{
@@ -46,6 +47,7 @@ pub use producer::{
     ActiveProducer, AllocateProducerIdsRequest, AllocateProducerIdsResponse, DescribeProducersRequest,
     DescribeProducersResponse, InitProducerIdRequest, InitProducerIdResponse, PartitionProducers,
 };
+pub use refusal::refusal;
 pub use topics::{
     CreatePartitionsRequest, CreatePartitionsResponse, CreatedPartitions, DeleteRecordsRequest,
     DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DeletedRecords, DeletedTopic,

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use super::record::{MetadataRecord, PartitionChange};
+use super::record::{ConfigResource, MetadataRecord, PartitionChange};
 use crate::config::{Properties, TopicConfig};
 use crate::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
-use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, TopicId, TopicName, TopicPartition};
+use crate::id::{
+    Endpoint, IncarnationId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition,
+};
 use crate::offset::Offset;
 
 /// A registered broker.
@@ -22,8 +24,18 @@ pub struct BrokerImage {
     pub endpoint: Endpoint,
     /// Its rack.
     pub rack: Option<String>,
-    /// A fenced broker leads nothing and is in no ISR (but for the last member of one).
+    /// A fenced broker leads nothing and is in no ISR.
     pub fenced: bool,
+    /// It has asked to stop: it may lead nothing anew and join no ISR, until it registers again.
+    pub in_controlled_shutdown: bool,
+}
+
+impl BrokerImage {
+    /// True if it may lead and join an ISR.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        !self.fenced && !self.in_controlled_shutdown
+    }
 }
 
 /// A topic.
@@ -52,7 +64,7 @@ impl TopicImage {
 pub struct PartitionImage {
     /// Its replicas in assignment order; the first is the preferred leader.
     pub replicas: Vec<NodeId>,
-    /// Its in-sync replicas, ascending.
+    /// Its in-sync replicas, ascending. Empty if all of them are gone and others are eligible to lead (KIP-966).
     pub isr: Vec<NodeId>,
     /// Its leader.
     pub leader: Option<NodeId>,
@@ -62,6 +74,59 @@ pub struct PartitionImage {
     pub partition_epoch: PartitionEpoch,
     /// The leader was elected uncleanly and is still alone.
     pub recovering: bool,
+    /// Replicas that a reassignment adds; part of `replicas`.
+    pub adding: Vec<NodeId>,
+    /// Replicas that go when the reassignment is complete; part of `replicas`.
+    pub removing: Vec<NodeId>,
+    /// Replicas outside the ISR that hold every committed record, ascending: they may lead when the ISR is empty
+    /// (KIP-966).
+    pub elr: Vec<NodeId>,
+    /// The last leader of a partition that has neither ISR nor eligible leaders (KIP-966).
+    pub last_known_elr: Vec<NodeId>,
+}
+
+impl PartitionImage {
+    /// A partition as it is created: with these replicas in assignment order, of which these are in sync.
+    #[must_use]
+    pub fn new(replicas: Vec<NodeId>, isr: Vec<NodeId>, leader: Option<NodeId>) -> PartitionImage {
+        PartitionImage {
+            replicas,
+            isr,
+            leader,
+            leader_epoch: LeaderEpoch::ZERO,
+            partition_epoch: PartitionEpoch::ZERO,
+            recovering: false,
+            adding: Vec::new(),
+            removing: Vec::new(),
+            elr: Vec::new(),
+            last_known_elr: Vec::new(),
+        }
+    }
+
+    /// True while a reassignment of it goes on.
+    #[must_use]
+    pub fn is_reassigning(&self) -> bool {
+        !self.adding.is_empty() || !self.removing.is_empty()
+    }
+
+    /// The partition after a change of it.
+    #[must_use]
+    pub fn merged(&self, change: &PartitionChange) -> PartitionImage {
+        let nodes = |new: &Option<Vec<NodeId>>, old: &Vec<NodeId>| new.as_ref().unwrap_or(old).clone();
+        let leader_epoch = if change.leader.is_some() { self.leader_epoch.next() } else { self.leader_epoch };
+        PartitionImage {
+            replicas: nodes(&change.replicas, &self.replicas),
+            isr: nodes(&change.isr, &self.isr),
+            leader: change.leader.unwrap_or(self.leader),
+            leader_epoch,
+            partition_epoch: self.partition_epoch.next(),
+            recovering: change.recovering.unwrap_or(self.recovering),
+            adding: nodes(&change.adding, &self.adding),
+            removing: nodes(&change.removing, &self.removing),
+            elr: nodes(&change.elr, &self.elr),
+            last_known_elr: nodes(&change.last_known_elr, &self.last_known_elr),
+        }
+    }
 }
 
 /// The whole.
@@ -70,6 +135,10 @@ pub struct MetadataImage {
     brokers: BTreeMap<NodeId, BrokerImage>,
     topics: BTreeMap<TopicName, TopicImage>,
     names: BTreeMap<TopicId, TopicName>,
+    broker_settings: BTreeMap<NodeId, Properties>,
+    cluster_settings: Properties,
+    /// How many producer ids were given to brokers: ids are given in order, from 0.
+    producer_ids: i64,
 }
 
 impl MetadataImage {
@@ -85,6 +154,12 @@ impl MetadataImage {
         &self.topics
     }
 
+    /// The first producer id that was given to no broker.
+    #[must_use]
+    pub fn next_producer_id(&self) -> ProducerId {
+        ProducerId(self.producer_ids)
+    }
+
     /// The topic of that id.
     #[must_use]
     pub fn topic_by_id(&self, id: TopicId) -> Option<&TopicImage> {
@@ -97,10 +172,25 @@ impl MetadataImage {
         self.topics.get(&partition.topic)?.partitions.get(&partition.partition)
     }
 
-    /// True if the broker is registered and not fenced.
+    /// True if the broker may lead and join an ISR: registered, not fenced, not about to stop.
     #[must_use]
     pub fn is_active(&self, broker: NodeId) -> bool {
-        self.brokers.get(&broker).is_some_and(|image| !image.fenced)
+        self.brokers.get(&broker).is_some_and(BrokerImage::is_active)
+    }
+
+    /// Every broker that may lead and join an ISR, ascending.
+    pub fn active_brokers(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.brokers.iter().filter(|(_, image)| image.is_active()).map(|(broker, _)| *broker)
+    }
+
+    /// The dynamic settings of a resource.
+    #[must_use]
+    pub fn settings(&self, resource: &ConfigResource) -> Option<&Properties> {
+        match resource {
+            ConfigResource::Topic(name) => self.topics.get(name).map(|topic| &topic.settings),
+            ConfigResource::Broker(broker) => self.broker_settings.get(broker),
+            ConfigResource::ClusterDefault => Some(&self.cluster_settings),
+        }
     }
 
     /// Every partition, by topic name and index.
@@ -122,58 +212,61 @@ impl MetadataImage {
                     endpoint: endpoint.clone(),
                     rack: rack.clone(),
                     fenced: true,
+                    in_controlled_shutdown: false,
                 };
                 self.brokers.insert(*broker, image);
-                None
             }
             MetadataRecord::FenceBroker { broker, broker_epoch } => {
                 self.broker_mut(*broker, *broker_epoch).fenced = true;
-                None
             }
             MetadataRecord::UnfenceBroker { broker, broker_epoch } => {
                 self.broker_mut(*broker, *broker_epoch).fenced = false;
-                None
             }
-            MetadataRecord::Topic { name, id } => {
-                let topic = TopicImage {
-                    id: *id,
-                    name: name.clone(),
-                    settings: Properties::new(),
-                    partitions: BTreeMap::new(),
-                };
-                self.topics.insert(name.clone(), topic);
-                self.names.insert(*id, name.clone());
-                None
+            MetadataRecord::ControlledShutdown { broker, broker_epoch } => {
+                self.broker_mut(*broker, *broker_epoch).in_controlled_shutdown = true;
             }
-            MetadataRecord::TopicSetting { topic, name, value } => {
-                self.topic_mut(*topic).settings.insert(name.clone(), value.clone());
-                None
+            MetadataRecord::Topic { name, id } => self.add_topic(name, *id),
+            MetadataRecord::RemoveTopic { id } => {
+                let name = self.names.remove(id).unwrap_or_else(|| panic!("removal of unknown topic {id:?}"));
+                self.topics.remove(&name);
             }
-            MetadataRecord::Partition {
-                topic,
-                partition,
-                replicas,
-                isr,
-                leader,
-                leader_epoch,
-                partition_epoch,
-            } => {
-                let image = PartitionImage {
-                    replicas: replicas.clone(),
-                    isr: isr.clone(),
-                    leader: *leader,
-                    leader_epoch: *leader_epoch,
-                    partition_epoch: *partition_epoch,
-                    recovering: false,
-                };
+            MetadataRecord::Config { resource, name, value } => self.replay_config(resource, name, value),
+            MetadataRecord::Partition { topic, partition, state } => {
                 let topic = self.topic_mut(*topic);
-                topic.partitions.insert(*partition, image);
-                Some(TopicPartition { topic: topic.name.clone(), partition: *partition })
+                topic.partitions.insert(*partition, state.clone());
+                return Some(TopicPartition { topic: topic.name.clone(), partition: *partition });
             }
-            MetadataRecord::PartitionChange(change) => Some(self.replay_change(change)),
+            MetadataRecord::PartitionChange(change) => return Some(self.replay_change(change)),
             // Of the quorum's concern only.
-            MetadataRecord::LeaderChange { .. } => None,
+            MetadataRecord::LeaderChange { .. } => {}
+            MetadataRecord::ProducerIds { next_producer_id, .. } => {
+                assert!(next_producer_id.0 > self.producer_ids, "producer ids were given twice");
+                self.producer_ids = next_producer_id.0;
+            }
         }
+        None
+    }
+
+    fn add_topic(&mut self, name: &TopicName, id: TopicId) {
+        let topic =
+            TopicImage { id, name: name.clone(), settings: Properties::new(), partitions: BTreeMap::new() };
+        self.topics.insert(name.clone(), topic);
+        self.names.insert(id, name.clone());
+    }
+
+    fn replay_config(&mut self, resource: &ConfigResource, name: &str, value: &Option<String>) {
+        let settings = match resource {
+            ConfigResource::Topic(topic) => {
+                let topic = self.topics.get_mut(topic);
+                &mut topic.unwrap_or_else(|| panic!("setting of an unknown topic: {resource:?}")).settings
+            }
+            ConfigResource::Broker(broker) => self.broker_settings.entry(*broker).or_default(),
+            ConfigResource::ClusterDefault => &mut self.cluster_settings,
+        };
+        match value {
+            Some(value) => settings.insert(name.to_owned(), value.clone()),
+            None => settings.remove(name),
+        };
     }
 
     fn replay_change(&mut self, change: &PartitionChange) -> TopicPartition {
@@ -183,15 +276,7 @@ impl MetadataImage {
             .partitions
             .get_mut(&change.partition)
             .unwrap_or_else(|| panic!("change of unknown partition {name}/{}", change.partition));
-        if let Some(isr) = &change.isr {
-            partition.isr.clone_from(isr);
-        }
-        if let Some(leader) = change.leader {
-            partition.leader = leader;
-            partition.leader_epoch = partition.leader_epoch.next();
-        }
-        partition.recovering = change.recovering;
-        partition.partition_epoch = partition.partition_epoch.next();
+        *partition = partition.merged(change);
         TopicPartition { topic: name, partition: change.partition }
     }
 

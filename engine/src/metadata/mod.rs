@@ -4,8 +4,10 @@
 //! records and replay them. [`MetadataImage::replay`] is the only mutator, live and on recovery, so both sides
 //! hold the same state at the same offset.
 
+mod codec;
 mod image;
 mod record;
 
+pub use codec::RecordError;
 pub use image::{BrokerImage, MetadataImage, PartitionImage, TopicImage};
-pub use record::{MetadataRecord, PartitionChange, RecordError};
+pub use record::{ConfigResource, MetadataRecord, PartitionChange};

@@ -51,6 +51,11 @@ impl Quorum {
         }
     }
 
+    /// Its process is about to end: another voter takes over at once instead of after a timeout.
+    pub fn step_down(&mut self, now: Now, effects: &mut Effects) {
+        self.resign(now, effects);
+    }
+
     /// Leads no more, and asks the voter that is furthest to take over (KAFKA-15489).
     fn resign(&mut self, now: Now, effects: &mut Effects) {
         let Role::Leader(leading) = &self.role else { return };

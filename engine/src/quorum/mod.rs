@@ -202,6 +202,12 @@ impl Quorum {
         self.leading().is_some()
     }
 
+    /// True while another voter has yet to hear what this one told it.
+    #[must_use]
+    pub fn is_telling(&self) -> bool {
+        self.calls.values().any(|call| matches!(call, Call::Tell))
+    }
+
     /// A connection is gone; replies to it are pointless.
     pub fn forget(&mut self, connection: ConnectionId) {
         self.fetches.forget(connection);

@@ -6,15 +6,17 @@
 //! 43 producer id i64 | 51 producer epoch i16 | 53 base sequence i32 | 57 record count i32 | 61 records
 //! ```
 //! The CRC-32C covers everything from byte 21 on. Base offset and leader epoch lie before it, so a leader
-//! places a batch in its log without touching or copying the content: only the first 16 bytes are written anew.
+//! places a batch in its log without touching or copying the content: only the first 16 bytes are written anew, or
+//! the whole header if the topic wants the broker's timestamps.
 //!
 //! A value of this type has passed every check of the header; that its records decode is not promised.
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf as _, BufMut as _, Bytes};
 
 use super::compression::Compression;
 use super::error::BatchError;
 use super::records::{DECOMPRESSED_BYTES_MAX, Records};
+use super::sequence::sequence_after;
 use crate::epoch::LeaderEpoch;
 use crate::event::BatchId;
 use crate::id::ProducerId;
@@ -30,15 +32,12 @@ pub const OFFSET_MAX: Offset = Offset(i64::MAX / 2);
 pub(super) const LENGTH_END: usize = 12;
 /// Bytes that a new position rewrites: base offset, length, leader epoch.
 const POSITION_BYTES: usize = 16;
-/// Where the CRC lies.
-const CRC_AT: usize = 17;
 /// Where the part under the CRC begins.
 const CRC_START: usize = 21;
-const ATTRIBUTES_AT: usize = 21;
-const MAX_TIMESTAMP_AT: usize = 35;
 /// Fewest bytes of a record: length, attributes, two deltas, key and value length, header count.
 const RECORD_BYTES_MIN: usize = 7;
 
+const MAGIC: i8 = 2;
 const CODEC_MASK: i16 = 0b111;
 const LOG_APPEND_TIME: i16 = 1 << 3;
 const TRANSACTIONAL: i16 = 1 << 4;
@@ -65,15 +64,20 @@ pub struct RecordBatch {
     base: Offset,
     epoch: LeaderEpoch,
     fields: Fields,
-    /// As parsed: the first 16 bytes may hold an earlier position.
+    /// As parsed: the first 16 bytes may hold an earlier position, the whole header earlier timestamps.
     bytes: Bytes,
+    /// How many of the first bytes are to be written anew.
+    stale: usize,
 }
 
 /// Two batches are equal if their bytes are.
 impl PartialEq for RecordBatch {
     fn eq(&self, other: &Self) -> bool {
-        let tail = |batch: &RecordBatch| batch.bytes.slice(POSITION_BYTES..);
-        self.base == other.base && self.epoch == other.epoch && tail(self) == tail(other)
+        let payload = |batch: &RecordBatch| batch.bytes.slice(HEADER_BYTES..);
+        self.base == other.base
+            && self.epoch == other.epoch
+            && self.fields == other.fields
+            && payload(self) == payload(other)
     }
 }
 
@@ -92,7 +96,7 @@ impl RecordBatch {
         let epoch = LeaderEpoch(header.try_get_i32().map_err(|_| truncated(HEADER_BYTES))?);
         // The magic byte lies at the same place in all formats, and the older ones may be shorter.
         let magic = header.try_get_i8().map_err(|_| truncated(HEADER_BYTES))?;
-        if magic != 2 {
+        if magic != MAGIC {
             return Err(BatchError::Magic { magic });
         }
         let size = batch_size(length)?;
@@ -113,7 +117,7 @@ impl RecordBatch {
         if base < 0 || last.is_none_or(|last| last > OFFSET_MAX.0) {
             return Err(BatchError::OffsetRange { base });
         }
-        Ok(RecordBatch { base: Offset(base), epoch, fields, bytes })
+        Ok(RecordBatch { base: Offset(base), epoch, fields, bytes, stale: POSITION_BYTES })
     }
 
     /// Offset of the first record (or of the first the batch once had, if it was compacted).
@@ -182,6 +186,15 @@ impl RecordBatch {
         self.fields.base_sequence
     }
 
+    /// Sequence number of the last record; -1 without a producer id.
+    #[must_use]
+    pub fn last_sequence(&self) -> i32 {
+        match self.base_sequence() {
+            first if first < 0 => first,
+            first => sequence_after(first, self.fields.last_offset_delta),
+        }
+    }
+
     /// The codec of its records.
     #[must_use]
     pub fn compression(&self) -> Compression {
@@ -247,36 +260,52 @@ impl RecordBatch {
         RecordBatch { base, epoch, ..self }
     }
 
-    /// The same batch with the broker's timestamp: `message.timestamp.type=LogAppendTime`. The CRC covers the
-    /// timestamp, so the content is copied once.
+    /// The same batch with the broker's time instead of its own timestamps
+    /// (`message.timestamp.type=LogAppendTime`). The header is written anew, the records are neither touched nor
+    /// copied; the CRC covers both.
     #[must_use]
-    pub fn with_append_time(self, now: Timestamp) -> RecordBatch {
-        let attributes = self.fields.attributes | LOG_APPEND_TIME;
-        let mut whole = self.to_bytes().to_vec();
-        overwrite(&mut whole, ATTRIBUTES_AT, &attributes.to_be_bytes());
-        overwrite(&mut whole, MAX_TIMESTAMP_AT, &now.0.to_be_bytes());
-        let crc = crc_of(&whole);
-        overwrite(&mut whole, CRC_AT, &crc.to_be_bytes());
-        let fields = Fields { crc, attributes, max_timestamp: now, ..self.fields };
-        RecordBatch { fields, bytes: Bytes::from(whole), ..self }
+    pub fn with_log_append_time(mut self, now: Timestamp) -> RecordBatch {
+        self.fields.attributes |= LOG_APPEND_TIME;
+        self.fields.max_timestamp = now;
+        self.seal()
+    }
+
+    /// The same batch of an idempotent producer under another number: how a producer renumbers what it sends in a
+    /// new epoch. The records are neither touched nor copied; the CRC covers the header.
+    #[must_use]
+    pub fn with_producer(mut self, id: ProducerId, epoch: i16, base_sequence: i32) -> RecordBatch {
+        self.fields.producer_id = id;
+        self.fields.producer_epoch = epoch;
+        self.fields.base_sequence = base_sequence;
+        self.seal()
+    }
+
+    /// Makes the CRC that of the header as it is now.
+    fn seal(mut self) -> RecordBatch {
+        let crc = crc32c::crc32c(&self.fields.bytes());
+        self.fields.crc = crc32c::crc32c_append(crc, self.bytes.get(HEADER_BYTES..).unwrap_or_default());
+        self.stale = HEADER_BYTES;
+        self
     }
 
     /// Its bytes in two slices, without copying the content.
     #[must_use]
     pub fn parts(&self) -> [Bytes; 2] {
-        [Bytes::copy_from_slice(&self.head()), self.bytes.slice(POSITION_BYTES..)]
+        let head = self.head();
+        let head = head.get(..self.stale).unwrap_or(&head);
+        [Bytes::copy_from_slice(head), self.bytes.slice(self.stale..)]
     }
 
     /// Its bytes in one slice. Copies only if the position is not the one it was parsed with.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
-        let head = self.head();
+        let [head, rest] = self.parts();
         if self.bytes.starts_with(&head) {
             return self.bytes.clone();
         }
         let mut whole = Vec::with_capacity(self.bytes.len());
         whole.extend_from_slice(&head);
-        whole.extend_from_slice(&self.bytes.slice(POSITION_BYTES..));
+        whole.extend_from_slice(&rest);
         Bytes::from(whole)
     }
 
@@ -286,39 +315,34 @@ impl RecordBatch {
     /// [`BatchError::Compression`] if the payload does not decompress. What is wrong with a single record is
     /// told by the iterator.
     pub fn records(&self) -> Result<Records, BatchError> {
+        Ok(Records::new(self, self.payload()?))
+    }
+
+    /// Its records as bytes, decompressed to at most [`DECOMPRESSED_BYTES_MAX`].
+    pub(super) fn payload(&self) -> Result<Bytes, BatchError> {
         let payload = self.bytes.slice(HEADER_BYTES..);
-        let payload = match self.fields.compression {
-            Compression::None => payload,
-            codec => codec.decompress(&payload, DECOMPRESSED_BYTES_MAX)?,
-        };
-        Ok(Records::new(self, payload))
+        match self.fields.compression {
+            Compression::None => Ok(payload),
+            codec => Ok(codec.decompress(&payload, DECOMPRESSED_BYTES_MAX)?),
+        }
     }
 
     pub(super) fn last_offset_delta(&self) -> i32 {
         self.fields.last_offset_delta
     }
 
-    fn head(&self) -> [u8; POSITION_BYTES] {
+    /// The header as it is now.
+    fn head(&self) -> [u8; HEADER_BYTES] {
         let length = i32::try_from(self.bytes.len() - LENGTH_END).expect("the length was read from an i32");
-        let mut head = [0; POSITION_BYTES];
-        let fields = self
-            .base
-            .0
-            .to_be_bytes()
-            .into_iter()
-            .chain(length.to_be_bytes())
-            .chain(self.epoch.0.to_be_bytes());
-        for (target, byte) in head.iter_mut().zip(fields) {
-            *target = byte;
-        }
+        let mut head = [0; HEADER_BYTES];
+        let mut rest = head.as_mut_slice();
+        rest.put_i64(self.base.0);
+        rest.put_i32(length);
+        rest.put_i32(self.epoch.0);
+        rest.put_i8(MAGIC);
+        rest.put_u32(self.fields.crc);
+        rest.put_slice(&self.fields.bytes());
         head
-    }
-}
-
-/// Writes `field` over the bytes from `at` on.
-pub(super) fn overwrite(bytes: &mut [u8], at: usize, field: &[u8]) {
-    for (target, byte) in bytes.iter_mut().skip(at).zip(field) {
-        *target = *byte;
     }
 }
 
@@ -334,6 +358,21 @@ pub(super) fn crc_of(batch: &[u8]) -> u32 {
 }
 
 impl Fields {
+    /// The header's bytes behind the CRC.
+    fn bytes(&self) -> [u8; HEADER_BYTES - CRC_START] {
+        let mut bytes = [0; HEADER_BYTES - CRC_START];
+        let mut rest = bytes.as_mut_slice();
+        rest.put_i16(self.attributes);
+        rest.put_i32(self.last_offset_delta);
+        rest.put_i64(self.base_timestamp.0);
+        rest.put_i64(self.max_timestamp.0);
+        rest.put_i64(self.producer_id.0);
+        rest.put_i16(self.producer_epoch);
+        rest.put_i32(self.base_sequence);
+        rest.put_i32(self.record_count);
+        bytes
+    }
+
     /// Reads what follows the CRC; none if it is too short.
     fn read(crc: u32, mut header: &[u8]) -> Option<Result<Fields, BatchError>> {
         let attributes = header.try_get_i16().ok()?;

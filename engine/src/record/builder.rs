@@ -1,10 +1,11 @@
-//! Builds a batch as a producer sends it: base offset 0, no leader epoch, no producer id.
+//! Builds a batch as a producer sends it: base offset 0, no leader epoch, no producer id unless one is set.
 
 use bytes::Bytes;
 
 use super::batch::{HEADER_BYTES, LENGTH_END, crc_of};
 use super::compression::Compression;
 use super::varint;
+use crate::id::ProducerId;
 use crate::time::Timestamp;
 
 /// Collects records and builds one batch of them.
@@ -15,6 +16,7 @@ pub struct BatchBuilder {
     count: i32,
     base_timestamp: Timestamp,
     max_timestamp: Timestamp,
+    producer: (ProducerId, i16, i32),
 }
 
 impl BatchBuilder {
@@ -27,7 +29,14 @@ impl BatchBuilder {
             count: 0,
             base_timestamp: Timestamp::NONE,
             max_timestamp: Timestamp::NONE,
+            producer: (ProducerId::NONE, -1, -1),
         }
+    }
+
+    /// Says which idempotent producer writes the batch, in which of its epochs, and the sequence number of the first
+    /// record.
+    pub fn set_producer(&mut self, id: ProducerId, epoch: i16, base_sequence: i32) {
+        self.producer = (id, epoch, base_sequence);
     }
 
     /// Adds a record. Header keys may repeat.
@@ -110,9 +119,10 @@ impl BatchBuilder {
         batch.extend_from_slice(&(self.count - 1).to_be_bytes());
         batch.extend_from_slice(&self.base_timestamp.0.to_be_bytes());
         batch.extend_from_slice(&self.max_timestamp.0.to_be_bytes());
-        batch.extend_from_slice(&(-1_i64).to_be_bytes()); // producer id
-        batch.extend_from_slice(&(-1_i16).to_be_bytes()); // producer epoch
-        batch.extend_from_slice(&(-1_i32).to_be_bytes()); // base sequence
+        let (producer_id, producer_epoch, base_sequence) = self.producer;
+        batch.extend_from_slice(&producer_id.0.to_be_bytes());
+        batch.extend_from_slice(&producer_epoch.to_be_bytes());
+        batch.extend_from_slice(&base_sequence.to_be_bytes());
         batch.extend_from_slice(&self.count.to_be_bytes());
         batch.extend_from_slice(&records);
         let crc = crc_of(&batch).to_be_bytes();

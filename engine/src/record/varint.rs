@@ -76,6 +76,21 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Passes over the next `length` bytes; none if there are not that many.
+    pub(super) fn skip(&mut self, length: usize) -> Option<()> {
+        let (_, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(())
+    }
+
+    /// Passes over a field preceded by its length; false if it is null (length -1).
+    pub(super) fn skip_nullable(&mut self) -> Option<bool> {
+        match self.varint()? {
+            -1 => Some(false),
+            length => self.skip(usize::try_from(length).ok()?).map(|()| true),
+        }
+    }
+
     /// A varint that fits 32 bits.
     pub(super) fn varint(&mut self) -> Option<i32> {
         i32::try_from(self.varlong()?).ok()

@@ -12,7 +12,7 @@ use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::event::Event;
 use crate::id::NodeId;
-use crate::log::LogIo;
+use crate::log::{Checked, LogIo};
 use crate::machine::Effects;
 use crate::message::{DivergingEpoch, FetchPartition, IsrMember};
 use crate::metadata::{MetadataImage, PartitionImage};
@@ -107,11 +107,15 @@ impl Leader {
     }
 
     /// The controller committed a state of this epoch: the proposal is decided, one way or the other.
-    pub(super) fn isr_committed(&mut self, image: &PartitionImage) {
+    pub(super) fn isr_committed(&mut self, me: NodeId, image: &PartitionImage) {
         self.replicas.clone_from(&image.replicas);
         self.isr.clone_from(&image.isr);
         self.proposal = None;
+        // A replica that was removed and comes again starts from nothing (kafka.md B17).
         self.followers.retain(|follower, _| image.replicas.contains(follower));
+        for replica in image.replicas.iter().filter(|replica| **replica != me) {
+            self.followers.entry(*replica).or_insert_with(|| Progress::new(None));
+        }
     }
 
     /// The committed ISR.
@@ -209,10 +213,12 @@ impl Replica {
         self.leader().is_ok_and(|leader| leader.maximal_isr().len() >= self.effective_min_isr(leader))
     }
 
-    /// Appends a producer's batch in this leader's epoch; returns the offsets it got.
+    /// Appends a producer's batch in this leader's epoch; returns the offsets it got. A batch that is in the log
+    /// already, by its producer's sequence numbers, is not appended again: the offsets are its old ones.
     ///
     /// # Errors
-    /// NOT_LEADER_OR_FOLLOWER (also while a cut of the log is not done), KAFKA_STORAGE_ERROR.
+    /// NOT_LEADER_OR_FOLLOWER (also while a cut of the log is not done), KAFKA_STORAGE_ERROR,
+    /// INVALID_PRODUCER_EPOCH or OUT_OF_ORDER_SEQUENCE_NUMBER.
     pub fn append(
         &mut self,
         now: Now,
@@ -223,6 +229,13 @@ impl Replica {
         let epoch = self.leader()?.epoch;
         if self.log.is_cutting() {
             return Err(ErrorCode::NotLeaderOrFollower);
+        }
+        if let Checked::Duplicate(old) =
+            self.log.check_producer(&batch).map_err(|wrong| wrong.error_code())?
+        {
+            let (base, last) = (old.base_offset, old.last_offset);
+            effects.note(Event::Deduplicated { partition: self.partition().clone(), base, last });
+            return Ok((base, last));
         }
         let id = self.log.append_as_leader(batch, epoch, io);
         effects.note(Event::Appended { partition: self.partition().clone(), batch: id, as_leader: true });

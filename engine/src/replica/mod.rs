@@ -27,7 +27,7 @@ use crate::machine::Effects;
 use crate::metadata::PartitionImage;
 use crate::offset::Offset;
 use crate::storage::DiskDone;
-use crate::time::{Duration, Now};
+use crate::time::{Duration, Now, Timestamp};
 use crate::variant::{Guard, ProtocolVariant, Reconciliation, Truncation};
 
 pub use follower::{FetchPosition, Follower};
@@ -192,9 +192,13 @@ impl Replica {
         io: &mut LogIo,
         effects: &mut Effects,
     ) {
-        self.config = config;
+        let config_changed = std::mem::replace(&mut self.config, config) != config;
         self.log.configure(config.log);
         if image.partition_epoch <= self.partition_epoch || matches!(self.role, Role::Offline) {
+            if config_changed {
+                // A lower `min.insync.replicas` may let the high watermark move.
+                self.maybe_advance_high_watermark(now, effects);
+            }
             return;
         }
         assert!(image.leader_epoch >= self.leader_epoch, "{}: leader epoch went back", self.partition());
@@ -217,9 +221,12 @@ impl Replica {
         effects: &mut Effects,
     ) {
         match &mut self.role {
-            Role::Leader(leader) if !new_epoch => leader.isr_committed(image),
+            Role::Leader(leader) if !new_epoch => leader.isr_committed(self.settings.broker, image),
             _ => {
                 self.log.start_epoch(image.leader_epoch, io);
+                if self.settings.variant.producer_state == Guard::Off {
+                    self.log.forget_producers();
+                }
                 self.role =
                     Role::Leader(Leader::elected(&self.settings, image, self.log.end_offset(), now.mono));
                 let (partition, epoch) = (self.partition().clone(), image.leader_epoch);
@@ -247,6 +254,11 @@ impl Replica {
     pub fn fail(&mut self, effects: &mut Effects) {
         self.role = Role::Offline;
         effects.note(Event::StorageFailed { partition: self.partition().clone() });
+    }
+
+    /// Forgets the idempotent producers that wrote nothing for `expiration`.
+    pub fn expire_producers(&mut self, now: Timestamp, expiration: Duration) {
+        self.log.expire_producers(now, expiration);
     }
 
     /// A disk operation of the log ended well; what the log does next goes to `io`.
@@ -282,6 +294,7 @@ impl Replica {
     fn set_high_watermark(&mut self, high_watermark: Offset, effects: &mut Effects) {
         if high_watermark != self.high_watermark {
             self.high_watermark = high_watermark;
+            self.log.settle_producers(high_watermark);
             effects.note(Event::HighWatermark { partition: self.partition().clone(), high_watermark });
         }
     }

@@ -58,6 +58,9 @@ impl MemoryDisk {
                 self.damage(&file.directory, &file.name, |_| ()).ok_or(DiskError::NotFound)?;
             }
             DiskOp::Delete { file } => self.remove(&file.directory, &file.name),
+            DiskOp::RemoveDirectory { directory } => {
+                self.directories.borrow_mut().remove(&*directory);
+            }
             DiskOp::Rename { file, to } => {
                 let content = self.content(&file.directory, &file.name).ok_or(DiskError::NotFound)?;
                 self.remove(&file.directory, &file.name);

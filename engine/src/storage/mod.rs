@@ -87,6 +87,11 @@ pub enum DiskOp {
         /// The file.
         file: FileName,
     },
+    /// Delete a directory with every file in it; no error if it does not exist.
+    RemoveDirectory {
+        /// The directory.
+        directory: Arc<str>,
+    },
     /// Give the file another name in its directory, atomically and durably; a file of that name is replaced. Its
     /// content is as durable as it was: sync it first.
     Rename {
@@ -98,17 +103,33 @@ pub enum DiskOp {
 }
 
 impl DiskOp {
-    /// The file the operation is about.
+    /// The directory the operation is about.
     #[must_use]
-    pub fn file(&self) -> &FileName {
+    pub fn directory(&self) -> &Arc<str> {
         match self {
+            DiskOp::RemoveDirectory { directory } => directory,
             DiskOp::Append { file, .. }
             | DiskOp::Read { file, .. }
             | DiskOp::Truncate { file, .. }
             | DiskOp::Replace { file, .. }
             | DiskOp::Sync { file }
             | DiskOp::Delete { file }
-            | DiskOp::Rename { file, .. } => file,
+            | DiskOp::Rename { file, .. } => &file.directory,
+        }
+    }
+
+    /// The file the operation is about; `None` if it is about a whole directory.
+    #[must_use]
+    pub fn file(&self) -> Option<&FileName> {
+        match self {
+            DiskOp::RemoveDirectory { .. } => None,
+            DiskOp::Append { file, .. }
+            | DiskOp::Read { file, .. }
+            | DiskOp::Truncate { file, .. }
+            | DiskOp::Replace { file, .. }
+            | DiskOp::Sync { file }
+            | DiskOp::Delete { file }
+            | DiskOp::Rename { file, .. } => Some(file),
         }
     }
 
@@ -119,24 +140,28 @@ impl DiskOp {
             DiskOp::Append { parts, .. } => parts.iter().map(|part| part.len() as u64).sum(),
             DiskOp::Read { length, .. } => *length,
             DiskOp::Replace { content, .. } => content.len() as u64,
-            DiskOp::Truncate { .. } | DiskOp::Sync { .. } | DiskOp::Delete { .. } | DiskOp::Rename { .. } => {
-                0
-            }
+            DiskOp::Truncate { .. }
+            | DiskOp::Sync { .. }
+            | DiskOp::Delete { .. }
+            | DiskOp::Rename { .. }
+            | DiskOp::RemoveDirectory { .. } => 0,
         }
     }
 }
 
 impl fmt::Display for DiskOp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = self.file();
         match self {
-            DiskOp::Append { .. } => write!(formatter, "append {file} {}B", self.bytes()),
-            DiskOp::Read { position, length, .. } => write!(formatter, "read {file} @{position} {length}B"),
-            DiskOp::Truncate { length, .. } => write!(formatter, "truncate {file} to {length}B"),
-            DiskOp::Replace { .. } => write!(formatter, "replace {file} {}B", self.bytes()),
-            DiskOp::Sync { .. } => write!(formatter, "sync {file}"),
-            DiskOp::Delete { .. } => write!(formatter, "delete {file}"),
-            DiskOp::Rename { to, .. } => write!(formatter, "rename {file} to {to}"),
+            DiskOp::Append { file, .. } => write!(formatter, "append {file} {}B", self.bytes()),
+            DiskOp::Read { file, position, length } => {
+                write!(formatter, "read {file} @{position} {length}B")
+            }
+            DiskOp::Truncate { file, length } => write!(formatter, "truncate {file} to {length}B"),
+            DiskOp::Replace { file, .. } => write!(formatter, "replace {file} {}B", self.bytes()),
+            DiskOp::Sync { file } => write!(formatter, "sync {file}"),
+            DiskOp::Delete { file } => write!(formatter, "delete {file}"),
+            DiskOp::RemoveDirectory { directory } => write!(formatter, "remove {directory}"),
+            DiskOp::Rename { file, to } => write!(formatter, "rename {file} to {to}"),
         }
     }
 }

@@ -11,9 +11,10 @@ use tribunal_engine::controller::{Controller, ControllerSettings};
 use tribunal_engine::epoch::LeaderEpoch;
 use tribunal_engine::event::Event;
 use tribunal_engine::id::{
-    ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, TopicId, TopicName, TopicPartition,
+    ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, ProducerId, TopicId, TopicName,
+    TopicPartition,
 };
-use tribunal_engine::log::{LogSettings, PartitionLog, Shutdown};
+use tribunal_engine::log::{LogSettings, PartitionLog, take_clean_shutdown};
 use tribunal_engine::machine::{CallError, CallToken, Effect, Effects, Input, Machine, RequestContext};
 use tribunal_engine::message::{
     Acks, ApiKey, ProducePartition, ProduceRequest, Request, Response, VoteRequest,
@@ -27,6 +28,7 @@ use tribunal_engine::storage::mem::MemoryDisk;
 use tribunal_engine::time::{Duration, Instant, Now, Timestamp};
 use tribunal_engine::variant::ProtocolVariant;
 
+use crate::admin;
 use crate::museum::held;
 
 /// The first controller's node id; others follow.
@@ -143,10 +145,13 @@ impl MiniCluster {
             };
             let log_settings = LogSettings::default();
             let partition = TopicPartition::new("orders", 0);
+            let (last_shutdown, previous_epoch) =
+                block_on(take_clean_shutdown(&host.disk)).expect("a readable disk");
             let (log, _) =
-                block_on(PartitionLog::recover(&host.disk, partition, log_settings, Shutdown::Unclean))
+                block_on(PartitionLog::recover(&host.disk, partition, log_settings, last_shutdown))
                     .expect("a readable log");
-            Process::Broker(Box::new(Broker::new(settings, vec![log])))
+            let logs = if log.end_offset() > Offset::ZERO { vec![log] } else { Vec::new() };
+            Process::Broker(Box::new(Broker::new(settings, logs).with_previous_epoch(previous_epoch)))
         };
         host.process = Some(process);
         let boot = host.boot;
@@ -161,6 +166,20 @@ impl MiniCluster {
         for key in lost {
             self.fail_call(key, CallError::Disconnected);
         }
+    }
+
+    /// A machine loses its power, and of its log of `orders/0` all but the first bytes.
+    pub(crate) fn power_loss(&mut self, id: i32, kept: usize) {
+        self.crash(id);
+        let cut = |content: &mut Vec<u8>| content.truncate(kept);
+        let disk = &self.hosts[&id].disk;
+        disk.damage("orders-0", "00000000000000000000.log", cut).expect("a log of orders/0");
+    }
+
+    /// Asks a process to stop in good order.
+    pub(crate) fn stop(&mut self, id: i32) {
+        let boot = self.hosts[&id].boot;
+        self.queue.push_back((id, boot, Input::Shutdown { patience: Duration::from_secs(30) }));
     }
 
     /// Ends a process and takes away what it wrote.
@@ -268,7 +287,13 @@ impl MiniCluster {
 
     /// Produces one batch with these values to `orders/0`.
     pub(crate) fn produce(&mut self, to: i32, acks: i16, values: &[&str]) {
+        self.produce_as(to, (-1, -1, -1), acks, values);
+    }
+
+    /// The same, as an idempotent producer: its id, its epoch and the sequence number of the first record.
+    pub(crate) fn produce_as(&mut self, to: i32, producer: (i64, i16, i32), acks: i16, values: &[&str]) {
         let mut batch = BatchBuilder::new(Compression::None);
+        batch.set_producer(ProducerId(producer.0), producer.1, producer.2);
         for value in values {
             batch.push(Timestamp(0), None, Some(value.as_bytes()), &[]);
         }
@@ -345,8 +370,16 @@ impl MiniCluster {
                 controller.invariants();
             }
         }
+        let stopped = match process {
+            Process::Broker(broker) => broker.may_stop(),
+            Process::Controller(controller) => controller.may_stop(),
+        };
         for effect in effects.drain().collect::<Vec<_>>() {
             self.perform(id, effect);
+        }
+        if stopped {
+            self.line(id, "stopped");
+            self.crash(id);
         }
     }
 
@@ -389,7 +422,7 @@ impl MiniCluster {
                 }
             }
             Effect::Disk { token, op } => {
-                if op.file().directory.starts_with("orders")
+                if (op.directory().starts_with("orders") || op.directory().is_empty())
                     && !matches!(op, tribunal_engine::storage::DiskOp::Read { .. })
                 {
                     self.line(id, &format!("disk {op}"));
@@ -433,7 +466,14 @@ impl MiniCluster {
                         format!("metadata of {name}: {} partitions, {}", topic.partitions.len(), topic.error)
                     })
                     .collect(),
-                other => format!("{other:?}"),
+                Some(Response::InitProducerId(given)) => {
+                    format!(
+                        "producer id {} epoch {} {}",
+                        given.producer_id, given.producer_epoch, given.error
+                    )
+                }
+                Some(other) => admin::describe(other),
+                None => "nothing".to_owned(),
             };
             self.answers.extend(response.map(|response| (context.connection.0, response)));
             return self.line(id, &format!("to client: {text}"));

@@ -50,6 +50,8 @@ impl Cause {
 pub enum Strike {
     /// Its process died.
     Crashed,
+    /// Its process stopped in good order.
+    Stopped,
     /// Its machine lost power.
     PowerLost,
     /// Its process stood still.
@@ -64,6 +66,7 @@ impl Strike {
     pub(super) fn words(self) -> &'static str {
         match self {
             Strike::Crashed => "leader crashed",
+            Strike::Stopped => "leader stopped in good order",
             Strike::PowerLost => "leader lost power",
             Strike::Paused => "leader paused",
             Strike::OtherFault => "leader cut off",

@@ -194,7 +194,7 @@ fn role(
         match &happening.what {
             What::Event(Event::BecameLeader { partition, .. }) if partition == wanted => role = "leader",
             What::Event(Event::BecameFollower { partition, .. }) if partition == wanted => role = "follower",
-            What::Crashed | What::PowerLost => role = "down",
+            What::Crashed | What::Stopped | What::PowerLost => role = "down",
             What::Started => (role, since) = ("follower", Some(happening.at)),
             _ => {}
         }

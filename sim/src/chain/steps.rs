@@ -144,6 +144,7 @@ fn acked(lost: &Lost<'_>, trace: &Trace<'_>) -> ChainStep {
 pub(super) fn verb(what: &What) -> &'static str {
     match what {
         What::Crashed => "crashed",
+        What::Stopped => "stopped",
         What::PowerLost => "lost power",
         What::Paused => "was paused",
         What::Event(_)
@@ -174,6 +175,9 @@ fn elected(election: &Election, lost: &Lost<'_>, trace: &Trace<'_>) -> ChainStep
         ElectionReason::Created => "the topic is created",
         ElectionReason::LeaderLost => "the leader is gone, and it is in the ISR",
         ElectionReason::EligibleReplicaReturned => "it is back, and no other replica may lead",
+        ElectionReason::LastKnownLeader => "nobody is in sync or eligible, and it was the last to lead",
+        ElectionReason::Preferred => "it is the preferred replica, and in sync",
+        ElectionReason::Reassigned => "the partition was reassigned",
         ElectionReason::Unclean => "no replica of the ISR is alive, and unclean election is on",
     };
     let offset = trace.offset.map_or_else(String::new, |offset| format!(" at offset {offset}"));

@@ -106,6 +106,7 @@ impl<'a> Trace<'a> {
     pub(super) fn strike(&self) -> Strike {
         match self.fault.map(|fault| &fault.what) {
             Some(What::Crashed) => Strike::Crashed,
+            Some(What::Stopped) => Strike::Stopped,
             Some(What::PowerLost) => Strike::PowerLost,
             Some(What::Paused) => Strike::Paused,
             Some(What::FaultBegan { .. }) => Strike::OtherFault,
@@ -219,7 +220,8 @@ fn election(
 /// that was on at that time, rather one that names the broker.
 fn fault(run: &RunOutcome, broker: NodeId, since: Instant, until: Option<Instant>) -> Option<&Happening> {
     let before = |happening: &&Happening| until.is_none_or(|until| happening.at <= until);
-    let stopped = |what: &What| matches!(what, What::Crashed | What::PowerLost | What::Paused);
+    let stopped =
+        |what: &What| matches!(what, What::Crashed | What::Stopped | What::PowerLost | What::Paused);
     let runs = |what: &What| matches!(what, What::Started | What::Resumed);
     let own = || run.view.happenings.iter().filter(before).filter(|happening| happening.node == Some(broker));
     let mut earlier = own().filter(|happening| happening.at < since);

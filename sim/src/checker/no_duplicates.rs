@@ -82,15 +82,7 @@ mod tests {
     use crate::checker::sample::Sample;
 
     fn of_log(log: &[(i64, u32, u64)]) -> Finding {
-        let mut sample = Sample::new();
-        for _ in 0..2 {
-            let producer = sample.producer(Acks::All);
-            for _ in 0..5 {
-                sample.unknown(producer);
-            }
-        }
-        sample.log_is(log);
-        sample.finish(NoDuplicates)
+        Sample::of_two_producers(log).finish(NoDuplicates)
     }
 
     #[test]

@@ -87,21 +87,11 @@ impl Checker for OrderPerPartition {
 
 #[cfg(test)]
 mod tests {
-    use tribunal_engine::message::Acks;
-
     use super::*;
     use crate::checker::sample::Sample;
 
     fn of_log(log: &[(i64, u32, u64)]) -> Finding {
-        let mut sample = Sample::new();
-        for _ in 0..2 {
-            let producer = sample.producer(Acks::All);
-            for _ in 0..5 {
-                sample.unknown(producer);
-            }
-        }
-        sample.log_is(log);
-        sample.finish(OrderPerPartition)
+        Sample::of_two_producers(log).finish(OrderPerPartition)
     }
 
     #[test]

@@ -41,7 +41,7 @@ topic = "orders"
 count = 1
 rate = "50/s"
 value-size = "200B"
-config = { acks = "all", "max.in.flight.requests.per.connection" = 5, "retries" = 10 }
+config = { "enable.idempotence" = false, acks = "all", "max.in.flight.requests.per.connection" = 5, "retries" = 10 }
 [consumer.audit]
 topics = ["orders"]
 "#
@@ -89,6 +89,19 @@ impl Sample {
             checker: None,
             now: 0,
         }
+    }
+
+    /// A run in which two producers sent five records each, and this log is what was found at the end.
+    pub(crate) fn of_two_producers(log: &[(i64, u32, u64)]) -> Sample {
+        let mut sample = Sample::new();
+        for _ in 0..2 {
+            let producer = sample.producer(Acks::All);
+            for _ in 0..5 {
+                sample.unknown(producer);
+            }
+        }
+        sample.log_is(log);
+        sample
     }
 
     /// The same, with a checker that sees every event.

@@ -217,6 +217,7 @@ fn line(happening: &Happening) -> String {
         What::Event(event) => event.to_string(),
         What::Started => "! started".to_owned(),
         What::Crashed => "! crashed".to_owned(),
+        What::Stopped => "! stopped in good order".to_owned(),
         What::PowerLost => "! lost power".to_owned(),
         What::Paused => "! paused".to_owned(),
         What::Resumed => "! resumed".to_owned(),

@@ -9,7 +9,7 @@ mod recorder;
 mod witness;
 mod world;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -17,7 +17,9 @@ use std::rc::Rc;
 use bytes::{Bytes, BytesMut};
 use tribunal_engine::broker::BrokerSettings;
 use tribunal_engine::controller::ControllerSettings;
-use tribunal_engine::driver::{BootError, Clock as _, Platform as _, start_broker, start_controller};
+use tribunal_engine::driver::{
+    BootError, Clock as _, Platform as _, ShutdownSignal, start_broker, start_controller,
+};
 use tribunal_engine::id::{Endpoint, IncarnationId, NodeId, TopicPartition};
 use tribunal_engine::offset::Offset;
 use tribunal_engine::rng::Rng;
@@ -58,6 +60,9 @@ pub struct Cluster {
     boots: BTreeMap<NodeId, u64>,
     /// End of the metadata that a controller has told of: what another tells again is no news.
     told: Rc<Cell<Offset>>,
+    shutdowns: BTreeMap<NodeId, ShutdownSignal>,
+    /// Processes that have stopped in good order and whose hosts still count as up.
+    stopped: Rc<RefCell<Vec<NodeId>>>,
     client_processes: BTreeMap<String, ClientProcess>,
 }
 
@@ -93,6 +98,8 @@ impl Cluster {
             clients: hosts,
             boots: BTreeMap::new(),
             told: Rc::new(Cell::new(Offset::ZERO)),
+            shutdowns: BTreeMap::new(),
+            stopped: Rc::default(),
             client_processes: BTreeMap::new(),
         }
     }
@@ -146,7 +153,12 @@ impl Cluster {
 
     /// Lets time pass until `deadline`, or until somebody asked for attention.
     pub fn run_until(&mut self, deadline: Instant) -> Paused {
-        self.simulation.run_until(deadline)
+        let paused = self.simulation.run_until(deadline);
+        for node in self.stopped.take() {
+            self.simulation.exit(self.nodes[&node]);
+            self.note(Some(node), What::Stopped);
+        }
+        paused
     }
 
     /// Lets time pass until `done` says so; false if `deadline` came first. Asks every 5 ms.
@@ -218,36 +230,63 @@ impl Cluster {
         let (recorder, told) = (self.recorder.clone(), self.told.clone());
         let observer = Rc::new(Witness::new(recorder, self.handle(), host, node, told));
         self.note(Some(node), What::Started);
-        if self.plan.cluster.controller_ids().any(|controller| controller == node) {
-            let settings = ControllerSettings {
-                node,
-                cluster_id: CLUSTER_ID.to_owned(),
-                config: self.plan.cluster.config.clone(),
-                voters: self.voters(),
-                variant: self.plan.protocol,
-                rng: stream.fork("controller"),
-            };
+        let (broker_stops, controller_stops) = (ShutdownSignal::new(), ShutdownSignal::new());
+        let (is_broker, is_controller) = self.roles(node);
+        self.shutdowns.insert(node, if is_broker { broker_stops.clone() } else { controller_stops.clone() });
+        let end = self.end_of(node);
+        if is_controller {
+            let settings = self.controller_settings(node, &stream);
             let (platform, observer) = (platform.clone(), observer.clone());
+            let (shutdown, end) = (controller_stops.clone(), end.clone());
             self.simulation.spawn(host, "controller", async move {
-                if let Err(error) =
-                    start_controller(platform, settings, controller_endpoint(node), observer).await
-                {
-                    panic!("controller {node} could not start: {error}");
+                let endpoint = controller_endpoint(node);
+                match start_controller(platform, settings, endpoint, observer, &shutdown).await {
+                    Ok(()) => end(),
+                    Err(error) => panic!("controller {node} could not start: {error}"),
                 }
             });
         }
-        if self.plan.cluster.broker_ids().any(|broker| broker == node) {
+        if is_broker {
             let settings = self.broker_settings(node, stream);
             self.simulation.spawn(host, "broker", async move {
                 loop {
-                    match start_broker(platform.clone(), settings.clone(), observer.clone()).await {
-                        Ok(()) => return,
+                    let (platform, settings) = (platform.clone(), settings.clone());
+                    match start_broker(platform.clone(), settings, observer.clone(), &broker_stops).await {
+                        // In combined mode the broker goes first: it has something to say to the controller.
+                        Ok(()) if is_controller => return controller_stops.request(Duration::ZERO),
+                        Ok(()) => return end(),
                         // Its disk cannot be read; whoever watches over the process starts it again.
                         Err(BootError::Disk(_)) => platform.clock().sleep(START_AGAIN_AFTER).await,
                         Err(error) => panic!("broker {node} could not start: {error}"),
                     }
                 }
             });
+        }
+    }
+
+    /// Whether the node is a broker, and whether it is a controller.
+    fn roles(&self, node: NodeId) -> (bool, bool) {
+        let cluster = &self.plan.cluster;
+        (cluster.broker_ids().any(|id| id == node), cluster.controller_ids().any(|id| id == node))
+    }
+
+    /// What the process of a node does when it has stopped in good order.
+    fn end_of(&self, node: NodeId) -> Rc<dyn Fn()> {
+        let (stopped, handle) = (self.stopped.clone(), self.handle());
+        Rc::new(move || {
+            stopped.borrow_mut().push(node);
+            handle.request_attention();
+        })
+    }
+
+    fn controller_settings(&self, node: NodeId, stream: &Rng) -> ControllerSettings {
+        ControllerSettings {
+            node,
+            cluster_id: CLUSTER_ID.to_owned(),
+            config: self.plan.cluster.config.clone(),
+            voters: self.voters(),
+            variant: self.plan.protocol,
+            rng: stream.fork("controller"),
         }
     }
 

@@ -3,7 +3,7 @@
 //! The simulated cluster is one [`World`]; a cluster of real processes can be another, so that one plan drives both.
 
 use tribunal_engine::id::NodeId;
-use tribunal_engine::time::Instant;
+use tribunal_engine::time::{Duration, Instant};
 
 use super::{Cluster, models};
 use crate::runtime::{Direction, DiskFaultId, FaultId, HostId, SlowLink};
@@ -11,6 +11,10 @@ use crate::scenario::disk_fault::{DiskFaultKind, DiskFaultPlan};
 use crate::scenario::distribution::Distribution;
 use crate::scenario::plan::Cut;
 use crate::view::{ClusterView, What};
+
+/// How long a broker that is asked to stop waits for the controller's leave: the grace period of an orchestrator.
+/// Kafka alone would wait five minutes.
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A machine of the world.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -46,6 +50,10 @@ pub trait World {
     fn controllers(&self) -> Vec<NodeId>;
     /// The process dies; its machine lives.
     fn crash(&mut self, host: &Host);
+    /// The process is asked to stop in good order; it may take its time.
+    fn stop(&mut self, host: &Host);
+    /// True while the process of the machine runs, or is paused.
+    fn is_up(&self, host: &Host) -> bool;
     /// The machine goes dark and loses what it had not synced, as the plan's disk model says.
     fn power_loss(&mut self, host: &Host);
     /// Starts the process of a machine that is down. Clients come back without their memory.
@@ -114,6 +122,22 @@ impl World for Cluster {
         self.note_host(host, What::Crashed);
     }
 
+    fn stop(&mut self, host: &Host) {
+        match host {
+            Host::Node(node) => {
+                if let Some(shutdown) = self.shutdowns.get(node) {
+                    shutdown.request(STOP_PATIENCE);
+                }
+            }
+            // A client has nobody to say goodbye to.
+            Host::Client(_) => self.crash(host),
+        }
+    }
+
+    fn is_up(&self, host: &Host) -> bool {
+        Cluster::is_up(self, self.host_id(host))
+    }
+
     fn power_loss(&mut self, host: &Host) {
         let model = models::power_loss(self.plan.cluster.on_power_loss);
         self.simulation.power_loss(self.host_id(host), model);
@@ -122,7 +146,7 @@ impl World for Cluster {
 
     fn start(&mut self, host: &Host) {
         let id = self.host_id(host);
-        if self.is_up(id) {
+        if Cluster::is_up(self, id) {
             return;
         }
         self.simulation.boot(id);

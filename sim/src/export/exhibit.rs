@@ -121,5 +121,8 @@ fn recoveries(run: &RunOutcome, measured: &Measured) -> Vec<Recovery> {
 
 /// Whether a happening is about a process of that id.
 pub(super) fn is_process(what: &What) -> bool {
-    matches!(what, What::Started | What::Crashed | What::PowerLost | What::Paused | What::Resumed)
+    matches!(
+        what,
+        What::Started | What::Crashed | What::Stopped | What::PowerLost | What::Paused | What::Resumed
+    )
 }

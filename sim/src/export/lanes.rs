@@ -50,7 +50,7 @@ impl Life {
             What::Event(Event::BrokerUnfenced { broker: about }) if *about == broker => self.fenced = false,
             _ if node != Some(broker) => {}
             What::Started => *self = Life { fenced: self.fenced, ..Life::default() },
-            What::Crashed | What::PowerLost => (self.down, self.paused) = (true, false),
+            What::Crashed | What::Stopped | What::PowerLost => (self.down, self.paused) = (true, false),
             What::Paused => self.paused = true,
             What::Resumed => self.paused = false,
             _ => {}

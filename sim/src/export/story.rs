@@ -162,7 +162,7 @@ fn elections(run: &RunOutcome) -> Vec<Candidate> {
         let isr = list(isr);
         let text = match (leader, reason) {
             (None, _) => {
-                format!("{partition} has no leader: no replica of its ISR {isr} lives (epoch {epoch}).")
+                format!("{partition} has no leader: no replica that may lead lives (epoch {epoch}).")
             }
             (Some(leader), ElectionReason::Unclean) => format!(
                 "Broker {leader} is elected leader of {partition} in epoch {epoch} from outside the ISR: an unclean election."
@@ -171,6 +171,15 @@ fn elections(run: &RunOutcome) -> Vec<Candidate> {
                 format!(
                     "Broker {leader} is back and leads {partition} again, in epoch {epoch} with ISR {isr}."
                 )
+            }
+            (Some(leader), ElectionReason::LastKnownLeader) => format!(
+                "Broker {leader}, the last to lead {partition}, leads it again in epoch {epoch} with what it still has: nobody was in sync or eligible."
+            ),
+            (Some(leader), ElectionReason::Preferred) => format!(
+                "Broker {leader} takes over {partition} in epoch {epoch} as its preferred replica, ISR {isr}."
+            ),
+            (Some(leader), ElectionReason::Reassigned) => {
+                format!("{partition} is reassigned: broker {leader} leads it in epoch {epoch}, ISR {isr}.")
             }
             (Some(leader), ElectionReason::LeaderLost | ElectionReason::Created) => {
                 format!(

@@ -7,7 +7,7 @@
 //! |------------|--------------------------------------|---------------------------------------|
 //! | crash      | the process dies, page cache stays   | it starts again                       |
 //! | power-loss | silence, unsynced bytes go           | the machine boots                     |
-//! | restart    | like a crash: an orderly stop is not built yet | it starts again             |
+//! | restart    | the process is asked to stop         | it starts again, so long after it stopped |
 //! | pause      | the process stands still             | it goes on                            |
 //! | partition  | messages between the sides are held  | they arrive, with the retransmission  |
 //! | slow-link  | messages take longer                 | they do not                           |

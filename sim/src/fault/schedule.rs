@@ -17,6 +17,9 @@ use crate::workload::Load;
 /// How often triggers are asked besides on every change of the cluster: client counts and time change in between.
 const POLL: Duration = Duration::from_millis(10);
 
+/// How long the end of load waits for a process that is stopping.
+const STOP_MAX: Duration = Duration::from_secs(60);
+
 /// Every fault of a plan and how far it is.
 pub struct Schedule {
     faults: Vec<Armed>,
@@ -35,6 +38,8 @@ enum State {
     Waits(Instant),
     /// Fires when its expression becomes true.
     Watches,
+    /// Waits for these machines to stop in good order; they are to stay down for so long.
+    Stopping { hits: Vec<Host>, down_for: Duration },
     /// Acts; ends at this time, or with the load.
     Active { until: Option<Instant>, hits: Vec<Host>, undo: Undo },
     /// Over, or never to come.
@@ -79,7 +84,8 @@ impl Schedule {
             State::Waits(at) => Some(*at),
             State::Watches => Some(now.after(POLL)),
             State::Active { until, .. } => *until,
-            State::Done => None,
+            // The end of a process draws attention by itself.
+            State::Stopping { .. } | State::Done => None,
         });
         due.min()
     }
@@ -101,6 +107,7 @@ impl Schedule {
             if fires {
                 fault.begin(cluster);
             }
+            fault.maybe_stopped(cluster);
             if matches!(fault.state, State::Active { until: Some(until), .. } if until <= now) {
                 fault.end(cluster);
             }
@@ -114,8 +121,12 @@ impl Schedule {
             match fault.state {
                 State::Active { .. } => fault.end(cluster),
                 State::Waits(_) | State::Watches => fault.state = State::Done,
-                State::Done => {}
+                State::Stopping { .. } | State::Done => {}
             }
+        }
+        // Nothing hinders them any more.
+        for fault in &mut self.faults {
+            fault.stop_and_end(cluster);
         }
         cluster.recorder().watch(false);
     }
@@ -150,18 +161,44 @@ impl Armed {
         self.record.targets = targets;
         let until = match (&self.plan.action, duration) {
             (_, Some(duration)) => Some(now.after(duration)),
-            (Action::Restart, None) => Some(now),
             (Action::Disk(fault), None) if matches!(fault.kind, DiskFaultKind::Corrupt { .. }) => Some(now),
             (_, None) => None,
         };
-        self.state = State::Active { until, hits, undo };
+        self.state = match self.plan.action {
+            Action::Restart => State::Stopping { hits, down_for: duration.unwrap_or_default() },
+            _ => State::Active { until, hits, undo },
+        };
+    }
+
+    /// Goes on when every machine that was asked to stop has stopped.
+    fn maybe_stopped(&mut self, cluster: &Cluster) {
+        let State::Stopping { hits, down_for } = &mut self.state else { return };
+        if !hits.iter().any(|host| World::is_up(cluster, host)) {
+            let (until, hits) = (Some(cluster.now().after(*down_for)), std::mem::take(hits));
+            self.state = State::Active { until, hits, undo: Undo::Nothing };
+        }
+    }
+
+    /// Ends a restart that is still under way: waits for the stop, but not for ever.
+    fn stop_and_end(&mut self, cluster: &mut Cluster) {
+        let State::Stopping { hits, .. } = &self.state else { return };
+        let hits = hits.clone();
+        let deadline = cluster.now().after(STOP_MAX);
+        cluster.run_while(deadline, |cluster| hits.iter().any(|host| World::is_up(cluster, host)));
+        hits.iter().for_each(|host| cluster.crash(host));
+        self.maybe_stopped(cluster);
+        self.end(cluster);
     }
 
     fn act(&mut self, cluster: &mut Cluster) -> (Vec<Host>, Undo) {
         let mut hits = resolve(&self.plan.targets, cluster, &mut self.rng);
         let undo = match &self.plan.action {
-            Action::Crash | Action::Restart => {
+            Action::Crash => {
                 hits.iter().for_each(|host| cluster.crash(host));
+                Undo::Nothing
+            }
+            Action::Restart => {
+                hits.iter().for_each(|host| cluster.stop(host));
                 Undo::Nothing
             }
             Action::PowerLoss => {

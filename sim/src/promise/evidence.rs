@@ -56,6 +56,24 @@ impl<'a> Evidence<'a> {
         self.partition(partition)?.acknowledgement(offset, completed)
     }
 
+    /// The leader epoch in which what was acknowledged was written: that of the acknowledgement, or an earlier one
+    /// if the leader recognised a retry.
+    pub(super) fn epoch_of_batch(
+        &self,
+        partition: &TopicPartition,
+        offset: Offset,
+        given: &Acknowledgement,
+    ) -> LeaderEpoch {
+        let appends = self.partition(partition).into_iter().flat_map(|state| state.appends.iter().rev());
+        let mut copies = appends.filter(|append| {
+            append.broker == given.broker
+                && append.at <= given.at
+                && append.batch.base <= offset
+                && offset <= append.batch.last
+        });
+        copies.next().map_or(given.epoch, |append| append.batch.epoch)
+    }
+
     /// The last unclean election of the partition: its epoch and its time.
     pub(super) fn unclean_election(&self, wanted: &TopicPartition) -> Option<(LeaderEpoch, Instant)> {
         self.run.view.happenings.iter().rev().find_map(|happening| match &happening.what {
@@ -85,7 +103,7 @@ impl<'a> Evidence<'a> {
         let mut stops = happenings.filter(|happening| {
             happening.node == Some(broker)
                 && happening.at <= at
-                && matches!(happening.what, What::Crashed | What::PowerLost)
+                && matches!(happening.what, What::Crashed | What::Stopped | What::PowerLost)
         });
         stops.next().is_some_and(|stop| stop.what == What::PowerLost)
     }

@@ -9,6 +9,7 @@ use tribunal_engine::offset::Offset;
 use super::Excuse;
 use super::evidence::{Evidence, unclean};
 use crate::checker::no_acked_record_lost::Lost;
+use crate::checker::no_duplicates::Copy;
 use crate::checker::offset_means_one_record::Disagreement;
 use crate::checker::order_per_partition::Inversion;
 use crate::history::{RecordId, Send};
@@ -48,7 +49,10 @@ fn gone(
                 "With acks=1 the leader answers before any follower has the record: it survives only as long as that leader's log.",
             )
         }),
-        Acks::All => evidence.too_many_copies_lost(partition, offset, Some(given.epoch)),
+        Acks::All => {
+            let epoch = evidence.epoch_of_batch(partition, offset, given);
+            evidence.too_many_copies_lost(partition, offset, Some(epoch))
+        }
     }
 }
 
@@ -76,6 +80,17 @@ fn leader_gave_up(
 /// Whether two records of one producer may stand the wrong way round.
 pub(super) fn inversion(evidence: &Evidence<'_>, pair: &Inversion<'_>) -> Option<Excuse> {
     let config = &evidence.producer(pair.first.0.producer)?.config;
+    if config.enable_idempotence {
+        let history = &evidence.run.history;
+        if history.session(pair.first.0) != history.session(pair.second.0) {
+            return Some(Excuse::new(
+                "enable.idempotence=true",
+                "Idempotence keeps the order within one session: a producer that comes back has another id, and what its predecessor sent may arrive late.",
+            ));
+        }
+        let offsets = [pair.first.1, pair.second.1];
+        return offsets.into_iter().find_map(|offset| state_lost(evidence, pair.partition, offset));
+    }
     if config.acks == Acks::None {
         return Some(Excuse::new(
             "acks=0",
@@ -103,8 +118,12 @@ pub(super) fn inversion(evidence: &Evidence<'_>, pair: &Inversion<'_>) -> Option
 }
 
 /// Whether a record may be stored twice.
-pub(super) fn copy(evidence: &Evidence<'_>, record: RecordId) -> Option<Excuse> {
-    let config = &evidence.producer(record.producer)?.config;
+pub(super) fn copy(evidence: &Evidence<'_>, copy: &Copy<'_>) -> Option<Excuse> {
+    let config = &evidence.producer(copy.record.producer)?.config;
+    if config.enable_idempotence {
+        let places = [copy.first, copy.again];
+        return places.into_iter().find_map(|(partition, offset)| state_lost(evidence, partition, offset));
+    }
     repeats(config).then(|| {
         Excuse::new(
             "enable.idempotence=false",
@@ -126,6 +145,13 @@ pub(super) fn disagreement(evidence: &Evidence<'_>, one: &Disagreement) -> Optio
     // The offset is free for another record exactly if the acknowledged one may be gone from it.
     let acks = history.producers.get(record.producer as usize)?.acks;
     gone(evidence, acks, history.send(record)?, &one.partition, Some(one.offset))
+}
+
+/// Whether a leader may have forgotten what an idempotent producer wrote around an offset: with the records
+/// themselves, and with nothing else.
+fn state_lost(evidence: &Evidence<'_>, partition: &TopicPartition, offset: Offset) -> Option<Excuse> {
+    let unclean = evidence.unclean_election(partition).map(|_| unclean());
+    unclean.or_else(|| evidence.too_many_copies_lost(partition, offset, None))
 }
 
 fn repeats(config: &ProducerConfig) -> bool {

@@ -15,6 +15,7 @@ use crate::view::What;
 const MANY_IN_FLIGHT: (&str, &str) = ("= 5, \"retries\" = 10", "= 5, \"retries\" = 10");
 const ONE_IN_FLIGHT: (&str, &str) = ("= 5, \"retries\" = 10", "= 1, \"retries\" = 10");
 const NO_RETRIES: (&str, &str) = ("= 5, \"retries\" = 10", "= 5, \"retries\" = 0");
+const IDEMPOTENT: (&str, &str) = ("\"enable.idempotence\" = false", "\"enable.idempotence\" = true");
 const ACKS_0: (&str, &str) = ("acks = \"all\"", "acks = \"0\"");
 
 fn verdict(sample: &Sample, guarantee: Guarantee) -> Verdict {
@@ -340,6 +341,41 @@ fn a_copy_with_retries_is_allowed() {
 #[test]
 fn a_copy_without_retries_is_broken() {
     assert_eq!(stored_twice(NO_RETRIES), Verdict::Broken);
+}
+
+#[test]
+fn a_copy_of_an_idempotent_producer_is_broken() {
+    assert_eq!(stored_twice(IDEMPOTENT), Verdict::Broken);
+}
+
+#[test]
+fn a_reversed_order_of_an_idempotent_producer_is_broken_even_if_a_record_was_given_up() {
+    assert_eq!(reversed(IDEMPOTENT, Some(1), Some(0)), Verdict::Broken);
+    assert_eq!(reversed(IDEMPOTENT, None, Some(0)), Verdict::Broken);
+}
+
+#[test]
+fn two_sessions_of_an_idempotent_producer_have_no_order() {
+    let mut sample = Sample::new();
+    sample.plan = plan(&[IDEMPOTENT]);
+    let producer = sample.producer(Acks::All);
+    sample.unknown(producer);
+    sample.history.sessions.insert(producer, vec![1]);
+    sample.acked(producer, 0);
+    sample.log_is(&[(0, 0, 1), (1, 0, 0)]);
+    assert_eq!(setting(&verdict(&sample, Guarantee::OrderPerPartition)), "enable.idempotence=true");
+}
+
+#[test]
+fn an_unclean_election_takes_what_a_leader_knew_of_producers() {
+    let mut sample = Sample::new();
+    sample.plan = plan(&[IDEMPOTENT]);
+    let producer = sample.producer(Acks::All);
+    sample.acked(producer, 0);
+    sample.elect_because(ElectionReason::Unclean, 3, 1, &[3]);
+    sample.log_is(&[(0, 0, 0), (1, 0, 0)]);
+    let verdict = verdict(&sample, Guarantee::NoDuplicates);
+    assert_eq!(setting(&verdict), "unclean.leader.election.enable=true");
 }
 
 #[test]

@@ -120,6 +120,14 @@ impl Simulation {
         }
     }
 
+    /// The process ends by itself, the machine lives; to its peers it looks like a crash.
+    pub fn exit(&mut self, host: HostId) {
+        if self.status(host) == HostStatus::Up {
+            self.runtime.fault(host, format_args!("exit"));
+            self.end_process(host, HostStatus::Crashed);
+        }
+    }
+
     /// The machine dies: silence, and the disk loses unsynced bytes as `model` says. Peers learn nothing until a
     /// boot answers them with RST.
     pub fn power_loss(&mut self, host: HostId, model: PowerLoss) {

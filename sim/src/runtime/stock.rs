@@ -185,7 +185,7 @@ impl Disk for StockDisk {
         let now = now_nanos();
         let (done, sync_end) = {
             let mut disk = self.disk.borrow_mut();
-            (disk.begin(now, &op), disk.length(op.file()))
+            (disk.begin(now, &op), op.file().map_or(0, |file| disk.length(file)))
         };
         reach(done, now).await;
         self.disk.borrow_mut().finish(op, sync_end)

@@ -130,9 +130,6 @@ codes! {
     MIN_INSYNC_ALL = "T104" whole "one slow or dead broker stops all writes":
         "min.insync.replicas equals the number of replicas, so writes with acks=all stop as soon as one replica leaves \
          the ISR. Usual is one less than the number of replicas.";
-    IDEMPOTENCE_NEEDS_ACKS_ALL = "T105" whole "idempotence needs acks=all":
-        "Kafka's producer refuses enable.idempotence=true with acks other than all, and without the explicit true it \
-         silently turns idempotence off (ProducerConfig.postProcessAndValidateIdempotenceConfigs).";
     UNUSED_TOPIC = "T106" whole "a topic nobody uses":
         "No producer writes to the topic and no consumer reads it.";
     TOO_LONG_FAULT = "T107" whole "a fault that outlasts the run":

@@ -61,7 +61,6 @@ const LATER: &[&str] = &[
     "partitioner.availability.timeout.ms",
     "partitioner.ignore.keys",
     "preallocate",
-    "producer.id.expiration.ms",
     "queued.max.requests",
     "receive.buffer.bytes",
     "replica.selector.class",

@@ -61,6 +61,7 @@ fn write(name: &str, event: &Event) {
         Event::Appended { .. }
         | Event::HighWatermark { .. }
         | Event::Acknowledged { .. }
+        | Event::Deduplicated { .. }
         | Event::MetadataCommitted { .. } => {
             trace!("{name}: {event}");
         }

@@ -156,6 +156,8 @@ impl Load {
     fn abandon(&self, producer: u32) {
         let now = self.handle.now();
         let mut history = self.history.borrow_mut();
+        let next = history.sends[producer as usize].len() as u64;
+        history.sessions.entry(producer).or_default().push(next);
         let open = history.sends[producer as usize].iter_mut().filter(|send| send.completed.is_none());
         let mut abandoned = 0;
         for send in open {

@@ -2,16 +2,18 @@
 //!
 //! A topic's setting is looked up in its own settings, then in the broker's setting of that meaning, then in the
 //! table's defaults. Every key of the table is described, set or not: admin clients read, modify and write back.
-//! A broker's settings cannot change while it runs, so they are read-only. Nothing in the table is a secret.
+//! Most of a broker's settings cannot change while it runs and are read-only; those that can may be set for the whole
+//! cluster, which is the broker with the empty name, or for one broker. Nothing in the table is a secret.
 
 use crate::broker::Broker;
-use crate::config::{KEYS, Key, Kind, Properties, Scope, broker_key_of};
+use crate::config::{KEYS, Key, Kind, Scope, broker_key_of};
 use crate::error::ErrorCode;
 use crate::id::TopicName;
 use crate::message::{
     ConfigEntry, ConfigQuery, ConfigResourceType, ConfigSource, ConfigSynonym, ConfigType,
     DescribeConfigsRequest, DescribeConfigsResponse, DescribedConfigs,
 };
+use crate::metadata;
 
 /// Why there is nothing to describe.
 type Refusal = (ErrorCode, String);
@@ -47,7 +49,7 @@ impl Broker {
                 Ok(self.broker_configs())
             }
             // The settings of all brokers while they run: there are none.
-            ConfigResourceType::Broker if name.is_empty() => Ok(Vec::new()),
+            ConfigResourceType::Broker if name.is_empty() => Ok(self.cluster_configs()),
             ConfigResourceType::Broker => Err((
                 ErrorCode::InvalidRequest,
                 format!(
@@ -94,15 +96,35 @@ impl Broker {
         if let Some(rack) = &self.settings.rack {
             identity.push(given("broker.rack", rack, ConfigType::String, "The rack of this broker."));
         }
-        let entries = keys(Scope::Broker).map(|key| entry(key, self.broker_synonyms(key), true));
+        let entries = keys(Scope::Broker).map(|key| entry(key, self.broker_synonyms(key), !key.is_dynamic()));
         identity.into_iter().chain(entries).collect()
+    }
+
+    /// What was set for all brokers while they run; nothing else belongs to the cluster.
+    fn cluster_configs(&self) -> Vec<ConfigEntry> {
+        let set = self.image.settings(&metadata::ConfigResource::ClusterDefault);
+        let described = |key: &'static Key| {
+            let value = set?.get(key.name)?;
+            Some(entry(key, vec![synonym(key.name, value, ConfigSource::DynamicDefaultBroker)], false))
+        };
+        keys(Scope::Broker).filter_map(described).collect()
     }
 
     /// The places that set a broker's setting, the one that counts first.
     fn broker_synonyms(&self, key: &Key) -> Vec<ConfigSynonym> {
-        let given: &Properties = &self.settings.config.given;
-        let set = given.get(key.name).map(|value| synonym(key.name, value, ConfigSource::StaticBroker));
-        set.into_iter().chain([synonym(key.name, key.effective_default(), ConfigSource::Default)]).collect()
+        let own = metadata::ConfigResource::Broker(self.settings.node);
+        let places = [
+            (self.image.settings(&own), ConfigSource::DynamicBroker),
+            (
+                self.image.settings(&metadata::ConfigResource::ClusterDefault),
+                ConfigSource::DynamicDefaultBroker,
+            ),
+            (Some(&self.static_config.given), ConfigSource::StaticBroker),
+        ];
+        let set = places.into_iter().filter_map(|(settings, source)| {
+            settings?.get(key.name).map(|value| synonym(key.name, value, source))
+        });
+        set.chain([synonym(key.name, key.effective_default(), ConfigSource::Default)]).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::broker::{Broker, BrokerSettings};
-use crate::config::{BrokerConfig, KEYS, Properties, Scope};
+use crate::config::{BrokerConfig, KEYS, Key, Properties, Scope, key};
 use crate::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
 use crate::error::ErrorCode;
 use crate::id::{
@@ -19,7 +19,7 @@ use crate::message::{
     DescribeTopicPartitionsResponse, GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse,
     MetadataRequest, PushTelemetryRequest, PushTelemetryResponse, Request, Response, TopicRef,
 };
-use crate::metadata::MetadataRecord;
+use crate::metadata::{self, MetadataRecord, PartitionImage};
 use crate::offset::Offset;
 use crate::time::{Instant, Now, Timestamp};
 use crate::variant::ProtocolVariant;
@@ -58,17 +58,17 @@ fn broker() -> Broker {
     let partition = |topic, index, leader| MetadataRecord::Partition {
         topic: topic_id(topic),
         partition: PartitionIndex(index),
-        replicas: vec![NodeId(2), NodeId(3)],
-        isr: vec![NodeId(2)],
-        leader,
-        leader_epoch: LeaderEpoch(4),
-        partition_epoch: PartitionEpoch(6),
+        state: PartitionImage {
+            leader_epoch: LeaderEpoch(4),
+            partition_epoch: PartitionEpoch(6),
+            ..PartitionImage::new(vec![NodeId(2), NodeId(3)], vec![NodeId(2)], leader)
+        },
     };
     let topic = |name, number| MetadataRecord::Topic { name: TopicName::new(name), id: topic_id(number) };
-    let setting = MetadataRecord::TopicSetting {
-        topic: topic_id(1),
+    let setting = MetadataRecord::Config {
+        resource: metadata::ConfigResource::Topic(TopicName::new("orders")),
         name: "max.message.bytes".to_owned(),
-        value: "1234".to_owned(),
+        value: Some("1234".to_owned()),
     };
     let records = [
         register(2),
@@ -256,7 +256,8 @@ fn q13_a_broker_says_where_it_is_advertised() {
     let entries = entries(ConfigResourceType::Broker, "2");
     assert_eq!(entry(&entries, "advertised.listeners").value.as_deref(), Some("PLAINTEXT://host-2:9092"));
     assert_eq!(entry(&entries, "replica.lag.time.max.ms").config_type, ConfigType::Long);
-    assert!(entries.iter().all(|entry| entry.is_read_only));
+    let dynamic = |name: &str| key(Scope::Broker, name).is_some_and(Key::is_dynamic);
+    assert!(entries.iter().all(|entry| entry.is_read_only != dynamic(&entry.name)));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::message::{
     DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, DescribedPartition, DescribedTopic,
     MetadataPartition,
 };
-use crate::metadata::TopicImage;
+use crate::metadata::{PartitionImage, TopicImage};
 
 /// Most partitions on one page (Kafka's default of `max.request.partition.size.limit`).
 const PARTITIONS_MAX: usize = 2000;
@@ -67,8 +67,10 @@ impl Broker {
         room: usize,
     ) -> (DescribedTopic, Option<PartitionIndex>) {
         let mut rest = topic.partitions.range(from..);
-        let partitions =
-            rest.by_ref().take(room).map(|(index, image)| described(self.describe_partition(*index, image)));
+        let partitions = rest
+            .by_ref()
+            .take(room)
+            .map(|(index, image)| described(image, self.describe_partition(*index, image)));
         let described = DescribedTopic {
             error: ErrorCode::None,
             name: Some(topic.name.clone()),
@@ -103,7 +105,7 @@ fn refused(name: &TopicName, error: ErrorCode) -> DescribedTopic {
     }
 }
 
-fn described(partition: MetadataPartition) -> DescribedPartition {
+fn described(image: &PartitionImage, partition: MetadataPartition) -> DescribedPartition {
     DescribedPartition {
         error: partition.error,
         partition: partition.partition,
@@ -112,8 +114,8 @@ fn described(partition: MetadataPartition) -> DescribedPartition {
         replicas: partition.replicas,
         isr: partition.isr,
         // Not null: Java's admin client does not look.
-        eligible_leader_replicas: Some(Vec::new()),
-        last_known_eligible: Some(Vec::new()),
+        eligible_leader_replicas: Some(image.elr.clone()),
+        last_known_eligible: Some(image.last_known_elr.clone()),
         offline: partition.offline,
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Pure: it is told the time. It bounds its memory by `buffer.memory`, charging each batch at least `batch.size` as
 //! Kafka's buffer pool does. With one request in flight per connection a partition with a batch under way gives out
-//! no other, so that a retry keeps the order.
+//! no other, so that a retry keeps the order. An idempotent producer's batches get their numbers when they are first
+//! given out, and come back in the order of their numbers.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::ProducerRecord;
 use super::batch::{Batch, Promise, batch_bytes, record_bytes};
+use super::sequences::{Identity, Sequences, Settled};
 use crate::config::ProducerConfig;
 use crate::id::TopicPartition;
 use crate::record::Compression;
@@ -16,7 +18,18 @@ use crate::time::{Duration, Instant, Timestamp};
 #[derive(Default)]
 struct Queue {
     batches: VecDeque<Batch>,
-    in_flight: usize,
+    /// First records of the batches under way.
+    under_way: BTreeSet<u64>,
+    sequences: Sequences,
+}
+
+impl Queue {
+    /// True if no batch with a number comes before the one of that first record.
+    fn is_next(&self, first_record: u64) -> bool {
+        let before = |first: u64| first < first_record;
+        !self.under_way.first().is_some_and(|first| before(*first))
+            && !self.batches.iter().any(|batch| batch.number.is_some() && before(batch.first_record))
+    }
 }
 
 /// All queues.
@@ -26,6 +39,11 @@ pub(super) struct Accumulator {
     delivery_timeout: Duration,
     compression: Compression,
     keep_order: bool,
+    idempotent: bool,
+    /// Who an idempotent producer is; none before a broker has told.
+    identity: Option<Identity>,
+    /// Partitions with a batch that was given up after it had a number.
+    troubled: BTreeSet<TopicPartition>,
     free: usize,
     queues: BTreeMap<TopicPartition, Queue>,
     /// First records of all batches without an outcome.
@@ -40,6 +58,9 @@ impl Accumulator {
             delivery_timeout: config.delivery_timeout,
             compression: config.compression,
             keep_order: config.max_in_flight_requests_per_connection == 1,
+            idempotent: config.enable_idempotence,
+            identity: None,
+            troubled: BTreeSet::new(),
             free: config.buffer_memory,
             queues: BTreeMap::new(),
             incomplete: BTreeSet::new(),
@@ -94,7 +115,7 @@ impl Accumulator {
         hurry: bool,
     ) -> impl Iterator<Item = (&TopicPartition, &Batch, Instant)> {
         self.queues.iter().filter_map(move |(partition, queue)| {
-            if self.keep_order && queue.in_flight > 0 {
+            if !self.may_give_out(queue) {
                 return None;
             }
             let first = queue.batches.front()?;
@@ -121,14 +142,31 @@ impl Accumulator {
         self.queues.values().filter_map(|queue| queue.batches.front()).map(|batch| batch.created).min()
     }
 
+    /// Whether the order allows the first batch of a queue to be sent.
+    fn may_give_out(&self, queue: &Queue) -> bool {
+        let Some(first) = queue.batches.front() else { return false };
+        if self.keep_order && !queue.under_way.is_empty() {
+            return false;
+        }
+        match (self.idempotent, self.identity, first.number) {
+            (false, ..) => true,
+            (true, None, _) => false,
+            (true, Some(identity), None) => queue.sequences.may_number(identity, queue.under_way.len()),
+            (true, Some(_), Some(_)) => queue.sequences.may_retry() && queue.is_next(first.first_record),
+        }
+    }
+
     /// Takes the first batch of `partition`.
     pub(super) fn take(&mut self, partition: &TopicPartition) -> Option<Batch> {
-        let queue = self.queues.get_mut(partition)?;
-        if self.keep_order && queue.in_flight > 0 {
+        if !self.may_give_out(self.queues.get(partition)?) {
             return None;
         }
-        let batch = queue.batches.pop_front()?;
-        queue.in_flight += 1;
+        let queue = self.queues.get_mut(partition)?;
+        let mut batch = queue.batches.pop_front()?;
+        queue.under_way.insert(batch.first_record);
+        if let (true, Some(identity), None) = (self.idempotent, self.identity, batch.number) {
+            batch.number = Some(queue.sequences.number(identity, batch.first_record, batch.count));
+        }
         Some(batch)
     }
 
@@ -138,15 +176,79 @@ impl Accumulator {
     }
 
     /// A batch of `partition` is no longer under way.
-    pub(super) fn landed(&mut self, partition: &TopicPartition) {
+    pub(super) fn landed(&mut self, partition: &TopicPartition, batch: &Batch) {
         if let Some(queue) = self.queues.get_mut(partition) {
-            queue.in_flight = queue.in_flight.saturating_sub(1);
+            queue.under_way.remove(&batch.first_record);
         }
     }
 
-    /// Puts a batch that failed back in front. With several under way this may reorder them, as in Kafka.
+    /// Puts a batch that failed back: in front, or where its number belongs. Without numbers this may reorder
+    /// batches if several were under way, as in Kafka.
     pub(super) fn put_back(&mut self, partition: &TopicPartition, batch: Batch) {
-        self.queues.entry(partition.clone()).or_default().batches.push_front(batch);
+        let batches = &mut self.queues.entry(partition.clone()).or_default().batches;
+        let place = match batch.number {
+            None => 0,
+            Some(_) => batches.partition_point(|other| other.first_record < batch.first_record),
+        };
+        batches.insert(place, batch);
+    }
+
+    /// A broker told an idempotent producer who it is.
+    pub(super) fn identify(&mut self, identity: Identity) {
+        self.identity = Some(identity);
+    }
+
+    /// True if nothing can be sent before a broker tells who the producer is.
+    pub(super) fn lacks_identity(&self) -> bool {
+        self.idempotent && self.identity.is_none()
+    }
+
+    /// A batch of `partition` was acknowledged.
+    pub(super) fn acknowledged(&mut self, partition: &TopicPartition, batch: &Batch) {
+        if let (Some(_), Some(queue)) = (batch.number, self.queues.get_mut(partition)) {
+            queue.sequences.acknowledged(batch.first_record);
+        }
+    }
+
+    /// A batch of `partition` was given up, or its number is good no more; `doubtful` if it may have been written.
+    pub(super) fn gave_up(&mut self, partition: &TopicPartition, batch: &Batch, doubtful: bool) {
+        if let (Some(_), Some(queue)) = (batch.number, self.queues.get_mut(partition)) {
+            queue.sequences.gave_up(doubtful);
+            self.troubled.insert(partition.clone());
+        }
+    }
+
+    /// True if no batch of `partition` that has a number comes before this one.
+    pub(super) fn is_next(&self, partition: &TopicPartition, batch: &Batch) -> bool {
+        self.queues.get(partition).is_none_or(|queue| queue.is_next(batch.first_record))
+    }
+
+    /// Lets every partition of which a batch was given up go on, if nothing of it is under way: in a new epoch if
+    /// numbers are missing. Batches that wait to be sent again get new numbers then, but for those that may have
+    /// been written: they are handed out to be given up.
+    pub(super) fn settle(&mut self) -> Vec<Batch> {
+        let mut given_up = Vec::new();
+        for partition in std::mem::take(&mut self.troubled) {
+            let Some(queue) = self.queues.get_mut(&partition) else { continue };
+            let retries = queue.batches.iter().any(|batch| batch.number.is_some());
+            let settled = if queue.under_way.is_empty() { queue.sequences.settle(retries) } else { None };
+            match settled {
+                None => drop(self.troubled.insert(partition)),
+                Some(Settled::GoOn) => {}
+                Some(Settled::NewEpoch) => {
+                    self.identity = self.identity.and_then(Identity::bumped);
+                    let batches = std::mem::take(&mut queue.batches);
+                    for mut batch in batches {
+                        if batch.number.take().is_some() && batch.is_in_doubt() {
+                            given_up.push(batch);
+                        } else {
+                            queue.batches.push_back(batch);
+                        }
+                    }
+                }
+            }
+        }
+        given_up
     }
 
     /// The records of `batch` know their outcome: its memory is free.
@@ -156,10 +258,12 @@ impl Accumulator {
     }
 
     /// Takes a queued batch older than `delivery.timeout.ms`.
-    pub(super) fn take_expired(&mut self, now: Instant) -> Option<Batch> {
+    pub(super) fn take_expired(&mut self, now: Instant) -> Option<(TopicPartition, Batch)> {
         let timeout = self.delivery_timeout;
         let expired = |batch: &Batch| batch.created.after(timeout) <= now;
-        self.queues.values_mut().find_map(|queue| queue.batches.pop_front_if(|batch| expired(batch)))
+        self.queues.iter_mut().find_map(|(partition, queue)| {
+            Some((partition.clone(), queue.batches.pop_front_if(|batch| expired(batch))?))
+        })
     }
 
     /// Takes any queued batch.
@@ -180,12 +284,15 @@ mod tests {
 
     use super::*;
     use crate::config::Properties;
-    use crate::id::TopicName;
+    use crate::id::{ProducerId, TopicName};
 
     fn accumulator(settings: &[(&str, &str)]) -> Accumulator {
         let given: Properties =
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Accumulator::new(&ProducerConfig::from_properties(&given).expect("settings of a test"))
+        let mut accumulator =
+            Accumulator::new(&ProducerConfig::from_properties(&given).expect("settings of a test"));
+        accumulator.identify(Identity { id: ProducerId(7), epoch: 0 });
+        accumulator
     }
 
     fn partition() -> TopicPartition {
@@ -247,7 +354,7 @@ mod tests {
         append(&mut accumulator, 1, 0);
         let first = accumulator.take(&partition()).expect("a batch");
         assert!(accumulator.take(&partition()).is_none());
-        accumulator.landed(&partition());
+        accumulator.landed(&partition(), &first);
         accumulator.put_back(&partition(), first);
         assert_eq!(accumulator.take(&partition()).expect("a batch").first_record, 0);
     }

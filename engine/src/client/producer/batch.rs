@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::sequences::Number;
 use super::{ProducerRecord, RecordMetadata};
 use crate::client::outcome::{ClientError, Outcome};
 use crate::epoch::LeaderEpoch;
 use crate::id::TopicPartition;
 use crate::offset::Offset;
-use crate::record::{BatchBuilder, Compression};
+use crate::record::{BatchBuilder, Compression, RecordBatch};
 use crate::time::{Instant, Timestamp};
 
 /// Where the outcome of one record goes.
@@ -32,7 +33,8 @@ pub(super) fn batch_bytes(record: &ProducerRecord) -> usize {
 
 enum Content {
     Open(BatchBuilder),
-    Sealed(Bytes),
+    /// With the number it was sealed with.
+    Sealed(Bytes, Option<Number>),
 }
 
 /// A batch.
@@ -51,6 +53,10 @@ pub(super) struct Batch {
     pub(super) leader_epoch: LeaderEpoch,
     /// Bytes of `buffer.memory` it holds.
     pub(super) reserved: usize,
+    /// How many records it holds.
+    pub(super) count: i32,
+    /// The number an idempotent producer gave it.
+    pub(super) number: Option<Number>,
     /// The last error that left room for an effect.
     doubt: Option<ClientError>,
     /// The last error.
@@ -74,6 +80,8 @@ impl Batch {
             not_before: created,
             leader_epoch: LeaderEpoch::NONE,
             reserved,
+            count: 0,
+            number: None,
             doubt: None,
             last: None,
         }
@@ -83,7 +91,7 @@ impl Batch {
     pub(super) fn has_room(&self, bytes: usize, size_max: usize) -> bool {
         match &self.content {
             Content::Open(builder) => builder.count() == 0 || builder.size_bytes() + bytes <= size_max,
-            Content::Sealed(_) => false,
+            Content::Sealed(..) => false,
         }
     }
 
@@ -93,6 +101,7 @@ impl Batch {
             unreachable!("a sealed batch has no room");
         };
         builder.push(timestamp, record.key.as_deref(), record.value.as_deref(), &[]);
+        self.count = builder.count();
         self.promises.push(promise);
     }
 
@@ -100,18 +109,29 @@ impl Batch {
     pub(super) fn size_bytes(&self) -> usize {
         match &self.content {
             Content::Open(builder) => builder.size_bytes(),
-            Content::Sealed(bytes) => bytes.len(),
+            Content::Sealed(bytes, _) => bytes.len(),
         }
     }
 
-    /// Seals the batch and gives its bytes: the same for every attempt.
+    /// Seals the batch under its number and gives its bytes: the same for every attempt under one number.
     pub(super) fn seal(&mut self) -> Bytes {
-        let sealed = match std::mem::replace(&mut self.content, Content::Sealed(Bytes::new())) {
-            Content::Open(builder) => builder.build(),
-            Content::Sealed(bytes) => bytes,
+        let sealed = match std::mem::replace(&mut self.content, Content::Sealed(Bytes::new(), None)) {
+            Content::Open(mut builder) => {
+                if let Some(Number { identity, sequence }) = self.number {
+                    builder.set_producer(identity.id, identity.epoch, sequence);
+                }
+                builder.build()
+            }
+            Content::Sealed(bytes, number) if number == self.number => bytes,
+            Content::Sealed(bytes, _) => renumbered(bytes, self.number),
         };
-        self.content = Content::Sealed(sealed.clone());
+        self.content = Content::Sealed(sealed.clone(), self.number);
         sealed
+    }
+
+    /// True if an attempt may have written it.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
     }
 
     /// True once its records know their outcome.
@@ -156,4 +176,11 @@ impl Batch {
             let _ = promise.send(outcome);
         }
     }
+}
+
+/// The same records under another number.
+fn renumbered(sealed: Bytes, number: Option<Number>) -> Bytes {
+    let Some(Number { identity, sequence }) = number else { return sealed };
+    let batch = RecordBatch::parse(sealed).expect("this producer built it");
+    batch.with_producer(identity.id, identity.epoch, sequence).to_bytes()
 }

@@ -5,14 +5,19 @@
 //! One sender task sends what is ready, retries within `retries` and `delivery.timeout.ms`, and tells each record
 //! its outcome.
 //!
-//! Order per partition is kept with `max.in.flight.requests.per.connection` = 1. Above it a batch that is retried
-//! may be written after its successors, and a batch whose answer was lost may be written twice: there is no
-//! idempotence. A batch refused as too large is not split.
+//! With `enable.idempotence` (the default) every batch is numbered: the records of a partition are written once and
+//! in order, whatever is retried (`sequences`). Without it the order is kept with
+//! `max.in.flight.requests.per.connection` = 1 only, and a batch whose answer was lost may be written twice. A batch
+//! refused as too large is not split.
 
 mod accumulator;
 mod batch;
+#[cfg(test)]
+mod idempotence_tests;
+mod identity;
 mod partitioner;
 mod sender;
+mod sequences;
 #[cfg(test)]
 mod tests;
 
@@ -99,6 +104,8 @@ struct State {
     closing: bool,
     /// Nothing is sent any more.
     aborted: bool,
+    /// Why nothing can ever be sent any more.
+    fatal: Option<ClientError>,
     rng: Rng,
 }
 
@@ -141,6 +148,7 @@ impl<P: Platform> Producer<P> {
             flushes: Vec::new(),
             closing: false,
             aborted: false,
+            fatal: None,
             rng: rng.fork("retry"),
         };
         let shared = Rc::new(Shared {
@@ -201,7 +209,9 @@ impl<P: Platform> Shared<P> {
         let bytes = batch_bytes(&record);
         let bytes_max = self.config.max_request_size.min(self.config.buffer_memory);
         let state = &mut *self.state.borrow_mut();
-        let refused = if state.closing {
+        let refused = if let Some(fatal) = &state.fatal {
+            Some(fatal.clone())
+        } else if state.closing {
             Some(ClientError::Closed)
         } else if bytes > bytes_max {
             Some(ClientError::RecordTooLarge { bytes, bytes_max })

@@ -9,13 +9,13 @@ use std::rc::Rc;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::batch::Batch;
-use super::{Obstacle, Placed, Shared, State};
+use super::{Obstacle, Placed, Shared, State, identity};
 use crate::client::backoff::Backoff;
 use crate::client::cluster::Route;
 use crate::client::connection::{Call, CallError, Connection, ConnectionError, Reply};
 use crate::client::outcome::{ClientError, Effect, Outcome, effect, is_stale_metadata};
 use crate::client::signal::{Alarm, earlier};
-use crate::driver::Platform;
+use crate::driver::{Platform, Spawner as _};
 use crate::error::ErrorCode;
 use crate::id::{NodeId, TopicPartition};
 use crate::message::{ApiKey, ProducePartition, ProduceRequest, Request, Response};
@@ -38,7 +38,7 @@ struct Failure {
 /// Runs until the producer is closed and everything has its outcome.
 pub(super) async fn run<P: Platform>(shared: Rc<Shared<P>>) {
     let mut alarm = Alarm::new(shared.platform.clock().clone());
-    let mut sender = Sender { shared: &shared, in_flight: BTreeMap::new(), turns: 0 };
+    let mut sender = Sender { shared: &shared, in_flight: BTreeMap::new(), turns: 0, asked_identity: false };
     while !sender.turn(&mut alarm) {
         alarm.wait(&shared.signal).await;
     }
@@ -46,9 +46,11 @@ pub(super) async fn run<P: Platform>(shared: Rc<Shared<P>>) {
 }
 
 struct Sender<'a, P: Platform> {
-    shared: &'a Shared<P>,
+    shared: &'a Rc<Shared<P>>,
     in_flight: BTreeMap<NodeId, VecDeque<InFlight>>,
     turns: usize,
+    /// A task is asking who this producer is.
+    asked_identity: bool,
 }
 
 impl<P: Platform> Sender<'_, P> {
@@ -58,11 +60,17 @@ impl<P: Platform> Sender<'_, P> {
         self.turns = self.turns.wrapping_add(1);
         let state = &mut *self.shared.state.borrow_mut();
         self.take_answers(state, now);
-        if state.aborted {
-            self.abort(state);
+        if state.aborted || state.fatal.is_some() {
+            let error = state.fatal.clone().unwrap_or(ClientError::Closed);
+            self.abort(state, &error);
             return true;
         }
         self.expire(state, now);
+        for mut batch in state.accumulator.settle() {
+            batch.give_up(&ClientError::Broker(ErrorCode::OutOfOrderSequenceNumber), false);
+            state.accumulator.complete(&mut batch);
+        }
+        self.identify(state);
         let (out_of_memory, unblock) = self.place_blocked(state, now);
         let hurry = out_of_memory || state.closing || !state.flushes.is_empty();
         let ready = self.send_ready(state, now, hurry);
@@ -108,11 +116,15 @@ impl<P: Platform> Sender<'_, P> {
         batches: Vec<(TopicPartition, Batch)>,
     ) {
         for (partition, mut batch) in batches {
-            state.accumulator.landed(&partition);
+            state.accumulator.landed(&partition, &batch);
+            let outcome = outcome_of(reply, &partition);
+            if outcome.is_ok() {
+                state.accumulator.acknowledged(&partition, &batch);
+            }
             if batch.is_finished() {
                 continue;
             }
-            match outcome_of(reply, &partition) {
+            match outcome {
                 Ok(base) => {
                     batch.succeed(&partition, base);
                     state.accumulator.complete(&mut batch);
@@ -128,8 +140,9 @@ impl<P: Platform> Sender<'_, P> {
         now: Instant,
         partition: &TopicPartition,
         mut batch: Batch,
-        failure: Failure,
+        mut failure: Failure,
     ) {
+        failure.retriable |= self.may_send_in_order(state, partition, &batch, &failure);
         let config = &self.shared.config;
         let stale = match &failure.error {
             ClientError::Broker(code) => is_stale_metadata(*code),
@@ -140,6 +153,8 @@ impl<P: Platform> Sender<'_, P> {
         }
         let in_time = now < batch.created.after(config.delivery_timeout);
         if !failure.retriable || u64::from(batch.failures) >= config.retries || !in_time {
+            let doubtful = failure.doubtful || batch.is_in_doubt();
+            state.accumulator.gave_up(partition, &batch, doubtful);
             batch.give_up(&failure.error, failure.doubtful);
             state.accumulator.complete(&mut batch);
             return;
@@ -151,18 +166,55 @@ impl<P: Platform> Sender<'_, P> {
         state.accumulator.put_back(partition, batch);
     }
 
+    /// Whether a batch that a leader refused as out of order may be sent again. Behind another one it may: its turn
+    /// comes. If it is the next, its number is good no more, and it gets a new one unless it may have been written.
+    fn may_send_in_order(
+        &self,
+        state: &mut State,
+        partition: &TopicPartition,
+        batch: &Batch,
+        failure: &Failure,
+    ) -> bool {
+        let out_of_order = [ErrorCode::OutOfOrderSequenceNumber, ErrorCode::UnknownProducerId];
+        let refused = matches!(&failure.error, ClientError::Broker(code) if out_of_order.contains(code));
+        if !refused || batch.number.is_none() {
+            return false;
+        }
+        if !state.accumulator.is_next(partition, batch) {
+            return true;
+        }
+        if batch.is_in_doubt() {
+            return false;
+        }
+        state.accumulator.gave_up(partition, batch, false);
+        true
+    }
+
+    /// Asks who this producer is, if that is not known, once a broker is.
+    fn identify(&mut self, state: &State) {
+        let lacks = state.accumulator.lacks_identity();
+        if lacks && !self.asked_identity && self.shared.cluster.metadata().endpoints().next().is_some() {
+            self.shared.platform.spawner().spawn("producer-id", identity::obtain(self.shared.clone()));
+        } else if lacks && !self.asked_identity {
+            return;
+        }
+        self.asked_identity = lacks;
+    }
+
     /// Gives up batches older than `delivery.timeout.ms`, those under way too: their answer will not be awaited.
     fn expire(&mut self, state: &mut State, now: Instant) {
         let after = self.shared.config.delivery_timeout;
-        while let Some(mut batch) = state.accumulator.take_expired(now) {
+        while let Some((partition, mut batch)) = state.accumulator.take_expired(now) {
             let error = ClientError::DeliveryTimeout { after, last: batch.last_error() };
+            state.accumulator.gave_up(&partition, &batch, batch.is_in_doubt());
             batch.give_up(&error, false);
             state.accumulator.complete(&mut batch);
         }
         let requests = self.in_flight.values_mut().flatten();
-        for (_, batch) in requests.flat_map(|request| &mut request.batches) {
+        for (partition, batch) in requests.flat_map(|request| &mut request.batches) {
             if !batch.is_finished() && batch.created.after(after) <= now {
                 let error = ClientError::DeliveryTimeout { after, last: batch.last_error() };
+                state.accumulator.gave_up(partition, batch, true);
                 batch.give_up(&error, true);
                 state.accumulator.complete(batch);
             }
@@ -305,19 +357,18 @@ impl<P: Platform> Sender<'_, P> {
         true
     }
 
-    /// Gives up everything: the producer was dropped.
-    fn abort(&mut self, state: &mut State) {
-        let error = ClientError::Closed;
+    /// Gives up everything: the producer was dropped, or can do nothing any more.
+    fn abort(&mut self, state: &mut State, error: &ClientError) {
         for blocked in state.blocked.drain(..) {
             // Whoever dropped the future does not want to know.
             let _ = blocked.promise.send(Outcome::Failed(error.clone()));
         }
         while let Some(mut batch) = state.accumulator.take_any() {
-            batch.give_up(&error, false);
+            batch.give_up(error, false);
         }
         let requests = std::mem::take(&mut self.in_flight).into_values().flatten();
         for (_, mut batch) in requests.flat_map(|request| request.batches) {
-            batch.give_up(&error, true);
+            batch.give_up(error, true);
         }
         state.flushes.clear();
     }
@@ -338,6 +389,8 @@ fn outcome_of(reply: &Reply, partition: &TopicPartition) -> Result<Option<Offset
         return Err(incomplete());
     };
     match produced.error {
+        // The leader has the batch and remembers its offsets no more.
+        ErrorCode::DuplicateSequenceNumber => Ok(None),
         ErrorCode::None => Ok((produced.base_offset != Offset::NONE).then_some(produced.base_offset)),
         code => Err(Failure {
             error: ClientError::Broker(code),

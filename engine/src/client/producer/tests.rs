@@ -25,12 +25,12 @@ fn config(settings: &[(&str, &str)]) -> ProducerConfig {
     ProducerConfig::from_properties(&given).expect("settings of a test")
 }
 
-fn start(cluster: &TestCluster, settings: &[(&str, &str)]) -> Producer<TestPlatform> {
+pub(super) fn start(cluster: &TestCluster, settings: &[(&str, &str)]) -> Producer<TestPlatform> {
     let (platform, bootstrap) = (cluster.platform.clone(), cluster.bootstrap());
     Producer::start(platform, bootstrap, "test", config(settings), Rng::from_seed(1))
 }
 
-fn record(value: &str) -> ProducerRecord {
+pub(super) fn record(value: &str) -> ProducerRecord {
     ProducerRecord {
         topic: TopicName::new(TOPIC),
         partition: None,
@@ -48,7 +48,7 @@ fn codes<const COUNT: usize>(
     move |request| produced(request, codes.next().unwrap_or(ErrorCode::None))
 }
 
-fn millis(count: u64) -> Duration {
+pub(super) fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
@@ -151,7 +151,13 @@ fn without_acks_a_record_is_done_once_written() {
 fn no_more_requests_than_allowed_are_in_flight() {
     let cluster = TestCluster::new(&[1]);
     cluster.broker(1, |_| Answer::Silence);
-    let settings = [("max.in.flight.requests.per.connection", "2"), ("batch.size", "0"), ("linger.ms", "0")];
+    let settings = [
+        ("max.in.flight.requests.per.connection", "2"),
+        ("batch.size", "0"),
+        ("linger.ms", "0"),
+        // An idempotent producer has one batch under way until the first is acknowledged.
+        ("enable.idempotence", "false"),
+    ];
     let producer = start(&cluster, &settings);
     let platform = cluster.platform.clone();
     cluster.platform.run(async move {
@@ -179,7 +185,7 @@ fn one_request_in_flight_keeps_the_order_across_retries() {
     assert_eq!(sent, ["a", "a", "a", "b", "c"]);
 }
 
-fn value_of(request: &crate::message::ProduceRequest) -> Bytes {
+pub(super) fn value_of(request: &crate::message::ProduceRequest) -> Bytes {
     let records = request.partitions[0].records.clone().expect("records");
     let batch = crate::record::RecordBatch::parse(records).expect("a batch");
     let first = batch.records().expect("readable").next().expect("one record").expect("readable");

@@ -23,14 +23,18 @@ use super::network::TcpNetwork;
 use super::{LocalSpawner, RealPlatform};
 use crate::broker::{Broker, BrokerSettings};
 use crate::controller::{Controller, ControllerSettings};
-use crate::driver::{BootError, Observer, start_broker, start_controller};
+use crate::driver::{BootError, Observer, ShutdownSignal, start_broker, start_controller};
 use crate::event::Event;
 use crate::id::{Endpoint, NodeId};
 use crate::storage::DiskError;
-use crate::time::Now;
+use crate::time::{Duration, Now};
 
 /// Most threads that wait for the device at the same time, for one process.
 const BLOCKING_THREADS_MAX: usize = 4;
+
+/// How long a node that is told to stop may wait for others to take over what it leads (Kafka's
+/// `controlled.shutdown.max.retries` of 3, 5 s apart).
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Hears what a machine notes, and the words of its disk about errors. Called on the process's thread.
 pub type Hear = Arc<dyn Fn(&str, Result<&Event, &str>) + Send + Sync>;
@@ -152,13 +156,18 @@ fn run(runtime: Runtime, settings: ProcessSettings, hear: &Hear, tell: &Tell, st
     let tasks = LocalSet::new();
     let end = runtime.block_on(tasks.run_until(async {
         let spawner = LocalSpawner::default();
+        let shutdown = ShutdownSignal::new();
         let mut stopped = pin!(stop.notified().fuse());
         let mut panicked = pin!(spawner.panicked().fuse());
-        let mut serving = pin!(serve(settings, &disk, &spawner, hear, tell).fuse());
-        select_biased! {
-            () = stopped => ProcessEnd::Stopped,
-            () = panicked => ProcessEnd::Panicked,
-            outcome = serving => outcome.map_or_else(ProcessEnd::Failed, |()| ProcessEnd::Stopped),
+        let mut serving = pin!(serve(settings, &disk, &spawner, &shutdown, hear, tell).fuse());
+        loop {
+            select_biased! {
+                () = panicked => return ProcessEnd::Panicked,
+                outcome = serving => {
+                    return outcome.map_or_else(ProcessEnd::Failed, |()| ProcessEnd::Stopped);
+                }
+                () = stopped => shutdown.request(SHUTDOWN_PATIENCE),
+            }
         }
     }));
     // Tasks first, then the operations that other threads are still at: after that nobody writes.
@@ -170,11 +179,12 @@ fn run(runtime: Runtime, settings: ProcessSettings, hear: &Hear, tell: &Tell, st
     }
 }
 
-/// Serves for ever.
+/// Serves until `shutdown` was requested and the machine has stopped.
 async fn serve(
     settings: ProcessSettings,
     disk: &FileDisk,
     spawner: &LocalSpawner,
+    shutdown: &ShutdownSignal,
     hear: &Hear,
     tell: &Tell,
 ) -> Result<(), BootError> {
@@ -190,9 +200,11 @@ async fn serve(
         RealPlatform::new(network, disk.clone(), spawner.clone())
     };
     match role {
-        Role::Broker { settings, .. } => start_broker(platform(&settings.endpoint), settings, witness).await,
+        Role::Broker { settings, .. } => {
+            start_broker(platform(&settings.endpoint), settings, witness, shutdown).await
+        }
         Role::Controller { settings, endpoint } => {
-            start_controller(platform(&endpoint), settings, endpoint, witness).await
+            start_controller(platform(&endpoint), settings, endpoint, witness, shutdown).await
         }
     }
 }

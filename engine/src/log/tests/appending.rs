@@ -37,8 +37,10 @@ fn a_batch_that_does_not_fit_begins_a_segment_named_after_its_offset() {
         "00000000000000000000.timeindex",
         "00000000000000000004.index",
         "00000000000000000004.log",
+        "00000000000000000004.snapshot",
         "00000000000000000004.timeindex",
         "00000000000000000008.log",
+        "00000000000000000008.snapshot",
         "leader-epoch-checkpoint",
     ];
     assert_eq!(names, expected);

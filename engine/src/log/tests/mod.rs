@@ -2,6 +2,7 @@
 
 mod appending;
 mod model;
+mod producers;
 mod reading;
 mod recovery;
 mod retention;

@@ -17,6 +17,7 @@ fn a_cut_removes_records_epochs_and_later_segments() {
         "00000000000000000000.log",
         "00000000000000000000.timeindex",
         "00000000000000000004.log",
+        "00000000000000000004.snapshot",
         EPOCH_CHECKPOINT,
     ];
     assert_eq!(names, expected);

@@ -19,7 +19,7 @@ pub(super) struct UnsyncedDisk {
 
 impl UnsyncedDisk {
     pub(super) fn perform(&mut self, op: DiskOp) -> DiskOutcome {
-        let file = op.file().clone();
+        let file = op.file().cloned().expect("a voter removes no directory");
         let syncs = matches!(op, DiskOp::Replace { .. } | DiskOp::Sync { .. });
         let deletes = matches!(op, DiskOp::Delete { .. });
         let outcome = self.written.perform(op);

@@ -20,8 +20,11 @@ use crate::wire::shape::{BOOL, INT16, INT32, INT32_ARRAY, Kind, Shape, UUID, fie
 
 /// The first version that carries topic ids (KIP-516).
 const TOPIC_IDS: i16 = 10;
-/// The first version in which a topic may have an id and no name.
-const NULL_NAMES: i16 = 12;
+/// The first version in which a request may name a topic by its id alone. (Apache Kafka's brokers mishandle that
+/// before version 12; clients of ours ask by name.)
+const NULL_NAMES_ASKED: i16 = 10;
+/// The first version in which an answer may have an id and no name.
+const NULL_NAMES_ANSWERED: i16 = 12;
 
 const REQUEST: Shape = &[
     field(Kind::Structs(REQUEST_TOPIC)),
@@ -67,7 +70,7 @@ impl Translate for MetadataRequest {
         let topic = |topic: &TopicRef| {
             let mut wire = MetadataRequestTopic::default().with_name(match &topic.name {
                 Some(name) => Some(wire_name(name)),
-                None if version >= NULL_NAMES => None,
+                None if version >= NULL_NAMES_ASKED => None,
                 None => Some(wire_name(&TopicName::new(""))),
             });
             if version >= TOPIC_IDS {
@@ -153,7 +156,7 @@ fn wire_topic(topic: &MetadataTopic, version: i16) -> MetadataResponseTopic {
         .with_error_code(topic.error.code())
         .with_is_internal(topic.name.as_ref().is_some_and(TopicName::is_internal))
         .with_name(match &topic.name {
-            None if version >= NULL_NAMES => None,
+            None if version >= NULL_NAMES_ANSWERED => None,
             _ => Some(string(name).into()),
         })
         .with_partitions(topic.partitions.iter().map(partition).collect());

@@ -27,7 +27,7 @@ pub(super) fn carried_request(mut request: Request, version: i16) -> Request {
             metadata.allow_auto_topic_creation |= version < 4;
             for topic in metadata.topics.iter_mut().flatten() {
                 topic.id = if version < 10 { TopicId::ZERO } else { topic.id };
-                topic.name = carried_name(topic.name.take(), version);
+                topic.name = carried_name(topic.name.take(), version >= 10);
             }
         }
         Request::ApiVersions(versions) if version < 3 => {
@@ -193,7 +193,7 @@ fn carried_metadata(metadata: &mut MetadataResponse, version: i16) {
     }
     for topic in &mut metadata.topics {
         topic.id = if version < 10 { TopicId::ZERO } else { topic.id };
-        topic.name = carried_name(topic.name.take(), version);
+        topic.name = carried_name(topic.name.take(), version >= 12);
         for partition in &mut topic.partitions {
             if version < 5 {
                 partition.offline.clear();
@@ -232,7 +232,8 @@ fn carried_topic(name: Option<TopicName>, id: TopicId, version: i16) -> (Option<
     if version < 13 { (name.or_else(|| Some(TopicName::new(""))), TopicId::ZERO) } else { (None, id) }
 }
 
-/// Metadata can leave out a name from version 12 on.
-fn carried_name(name: Option<TopicName>, version: i16) -> Option<TopicName> {
-    if version < 12 { name.or_else(|| Some(TopicName::new(""))) } else { name }
+/// A name where the version may leave it out, or an empty one where it may not: Metadata's requests may from version 10
+/// on, its answers from version 12 on.
+fn carried_name(name: Option<TopicName>, may_be_absent: bool) -> Option<TopicName> {
+    if may_be_absent { name } else { name.or_else(|| Some(TopicName::new(""))) }
 }

@@ -4,17 +4,23 @@
 //! `UPDATE_EXPECT=1` to write the answers anew, then read the diff like code.
 //!
 //! Commands: `start N|controller`, `crash N`, `cut A B`, `heal`, `create orders replicas=1,2,3 [key=value ...]`,
-//! `metadata N TOPIC`, `produce N acks=all|1|0 VALUE...`, `settle`, `advance DURATION`, `quietly COMMAND`, `same-log A B`.
+//! Commands: `start N|controller`, `crash N`, `cut A B`, `heal`, `create orders replicas=1,2,3 [key=value ...]`,
+//! `metadata N TOPIC`, `produce N acks=all|1|0 VALUE...`, `init-producer-id N`, `produce-as N ID/EPOCH/SEQUENCE VALUE...`,
+//! `settle`, `advance DURATION`, `quietly COMMAND`, `same-log A B`, `stop N`, `power-loss N keep=BYTES`, and what
+//! [`crate::admin`] knows.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use expect_test::{ExpectFile, expect_file};
-use tribunal_engine::id::{NodeId, PartitionIndex, TopicId, TopicName};
-use tribunal_engine::message::{CreateTopicsRequest, MetadataRequest, NewTopic, TopicRef};
+use tribunal_engine::id::{NodeId, PartitionIndex, ProducerId, TopicId, TopicName};
+use tribunal_engine::message::{
+    CreateTopicsRequest, InitProducerIdRequest, MetadataRequest, NewTopic, TopicRef,
+};
 use tribunal_engine::time::Duration;
 use tribunal_engine::variant::ProtocolVariant;
 
+use crate::admin;
 use crate::mini_cluster::{CONTROLLER, MiniCluster};
 
 fn run(name: &str, golden: &ExpectFile, variant: &str, controllers: i32) {
@@ -58,6 +64,7 @@ pub(crate) fn obey(cluster: &mut MiniCluster, command: &str) {
         }
         ["start", id] => cluster.start(node(id)),
         ["crash", id] => cluster.crash(node(id)),
+        ["stop", id] => cluster.stop(node(id)),
         ["cut", one, other] => cluster.cut(node(one), node(other)),
         ["heal"] => cluster.heal(),
         ["settle"] => cluster.settle(),
@@ -80,13 +87,42 @@ pub(crate) fn obey(cluster: &mut MiniCluster, command: &str) {
             };
             cluster.produce(node(id), acks, values);
         }
+        ["init-producer-id", id] => {
+            let request = InitProducerIdRequest {
+                transactional_id: None,
+                transaction_timeout_ms: i32::MAX,
+                producer_id: ProducerId::NONE,
+                producer_epoch: -1,
+            };
+            cluster.request(node(id), request.into());
+        }
+        ["produce-as", id, producer, values @ ..] => {
+            cluster.produce_as(node(id), numbers(producer), -1, values);
+        }
         ["same-log", one, other] => {
             let same = cluster.log_bytes(node(one)) == cluster.log_bytes(node(other));
             writeln!(cluster.transcript, "  {}", if same { "yes" } else { "no" })
                 .expect("a string takes everything");
         }
-        _ => panic!("unknown command {command}"),
+        ["power-loss", id, kept] => {
+            let kept = kept.strip_prefix("keep=").and_then(|kept| kept.strip_suffix('B'));
+            let kept = kept.and_then(|kept| kept.parse().ok()).expect("keep=74B");
+            cluster.power_loss(node(id), kept);
+        }
+        words => match admin::request(words) {
+            Some(request) => cluster.request(1, request),
+            None => panic!("unknown command {command}"),
+        },
     }
+}
+
+/// `ID/EPOCH/SEQUENCE` of an idempotent producer.
+fn numbers(text: &str) -> (i64, i16, i32) {
+    let mut numbers = text.split('/');
+    let mut next = || numbers.next().expect("ID/EPOCH/SEQUENCE");
+    let (id, epoch, sequence) = (next(), next(), next());
+    let number = "a number";
+    (id.parse().expect(number), epoch.parse().expect(number), sequence.parse().expect(number))
 }
 
 fn create(cluster: &mut MiniCluster, name: &str, replicas: &str, configs: &[&str]) {
@@ -122,9 +158,24 @@ dialogues! {
     a_follower_that_lags_leaves_the_isr_and_comes_back "isr_shrink_and_expand.txt" "safe" 1;
     a_failover_truncates_what_the_old_leader_alone_had "leader_failover_truncates.txt" "safe" 1;
     acks_all_is_refused_below_min_insync_replicas "below_min_isr.txt" "safe" 1;
+    a_broker_that_stops_in_good_order_gives_up_its_leaderships_first "controlled_shutdown.txt" "safe" 1;
+    a_broker_on_its_way_out_joins_no_isr "shutting_down_joins_no_isr.txt" "safe" 1;
+    leaderships_go_back_to_the_preferred_replica "preferred_leader_comes_back.txt" "safe" 1;
+    with_eligible_leaders_one_power_loss_costs_no_committed_record "elr_kept.txt" "safe" 1;
+    planted_bug_without_eligible_leaders_the_last_replica_standing_loses_a_record "elr_off.txt" "no-eligible-leader-replicas" 1;
+    who_stopped_cleanly_is_still_eligible "elr_clean_stop.txt" "safe" 1;
+    who_stopped_uncleanly_is_not_eligible "elr_unclean_stop.txt" "safe" 1;
+    a_partition_moves_to_another_broker_and_the_old_log_goes "reassign.txt" "safe" 1;
+    a_cancelled_reassignment_takes_back_what_it_added "reassign_cancel.txt" "safe" 1;
+    an_operator_elects_leaders "elect_leaders.txt" "safe" 1;
+    a_deleted_topic_takes_its_logs_along_and_its_name_is_free_again "delete_topic.txt" "safe" 1;
+    settings_change_while_the_cluster_runs "alter_configs.txt" "safe" 1;
+    what_cannot_be_done_is_refused_with_the_codes_of_kafka "admin_refusals.txt" "safe" 1;
     a_topic_appears_when_it_is_named "auto_create.txt" "safe" 1;
     three_controllers_elect_one_and_a_broker_finds_it "quorum_election.txt" "safe" 3;
     a_controller_that_was_cut_off_does_not_depose_the_leader "quorum_pre_vote.txt" "safe" 3;
     a_leader_without_a_majority_resigns_and_what_it_alone_had_is_cut "quorum_check_quorum.txt" "safe" 3;
+    a_leader_tells_retries_from_gaps_and_so_does_the_next_one "idempotent_producer.txt" "safe" 1;
+    planted_bug_a_new_leader_takes_a_retry_for_a_new_batch "producer_state_not_rebuilt.txt" "producer-state-not-rebuilt" 1;
     planted_bug_truncation_to_the_high_watermark_loses_a_record "truncate_to_high_watermark.txt" "truncate-to-high-watermark" 1;
 }

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use tribunal_engine::config::{BrokerConfig, Properties, TopicConfig};
-use tribunal_engine::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
+use tribunal_engine::epoch::{BrokerEpoch, LeaderEpoch};
 use tribunal_engine::error::ErrorCode;
 use tribunal_engine::id::{Endpoint, IncarnationId, NodeId, TopicId, TopicPartition};
 use tribunal_engine::log::{LogIo, LogSettings, PartitionLog};
@@ -72,14 +72,7 @@ impl Replicas {
             now: Instant::from_nanos(1_000_000_000),
             hosts: BTreeMap::new(),
             brokers: MetadataImage::default(),
-            committed: PartitionImage {
-                replicas: Vec::new(),
-                isr: Vec::new(),
-                leader: None,
-                leader_epoch: LeaderEpoch(0),
-                partition_epoch: PartitionEpoch(0),
-                recovering: false,
-            },
+            committed: PartitionImage::new(Vec::new(), Vec::new(), None),
             config: config.topic_defaults,
             answers: BTreeMap::new(),
             sent: Vec::new(),

@@ -67,6 +67,17 @@ pub struct DiskScope {
 }
 
 impl DiskScope {
+    fn covers_op(&self, op: &DiskOp) -> bool {
+        match op.file() {
+            Some(file) => self.covers(file),
+            // A whole directory goes: it has no name that could end like anything.
+            None => {
+                let directory = self.directory.as_ref();
+                self.endings.is_empty() && directory.is_none_or(|directory| directory == op.directory())
+            }
+        }
+    }
+
     pub(super) fn covers(&self, file: &FileName) -> bool {
         let named = self.endings.is_empty() || self.endings.iter().any(|end| file.name.ends_with(end));
         named && self.directory.as_ref().is_none_or(|directory| *directory == file.directory)
@@ -138,13 +149,13 @@ impl Faults {
         self.struck
     }
 
-    /// Whether a stall covers `file`; `waker` is woken when one ends. The first question about an operation counts
+    /// Whether a stall covers `op`; `waker` is woken when one ends. The first question about an operation counts
     /// as a strike.
-    pub(super) fn stalls(&mut self, file: &FileName, waker: &Waker, first: bool) -> bool {
+    pub(super) fn stalls(&mut self, op: &DiskOp, waker: &Waker, first: bool) -> bool {
         if self.active.is_empty() {
             return false;
         }
-        let stalls = |active: &&mut Active| active.fault == DiskFault::Stall && active.scope.covers(file);
+        let stalls = |active: &&mut Active| active.fault == DiskFault::Stall && active.scope.covers_op(op);
         let Some(active) = self.active.iter_mut().find(stalls) else { return false };
         if first {
             active.struck += 1;
@@ -160,7 +171,7 @@ impl Faults {
             return None;
         }
         let mut extra = None;
-        for active in self.active.iter_mut().filter(|active| active.scope.covers(op.file())) {
+        for active in self.active.iter_mut().filter(|active| active.scope.covers_op(op)) {
             if let DiskFault::Slow { extra: latency } = active.fault {
                 active.struck += 1;
                 self.struck += 1;
@@ -176,7 +187,7 @@ impl Faults {
             return Fate::Normal;
         }
         let rng = &mut self.rng;
-        for active in self.active.iter_mut().filter(|active| active.scope.covers(op.file())) {
+        for active in self.active.iter_mut().filter(|active| active.scope.covers_op(op)) {
             let fate = match (&mut active.fault, op) {
                 (DiskFault::Full { free }, DiskOp::Append { .. } | DiskOp::Replace { .. }) => {
                     let wanted = op.bytes();

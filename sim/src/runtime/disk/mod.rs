@@ -227,6 +227,7 @@ impl DiskState {
                 let gone = self.files.remove(&file).map_or(0, |content| content.length());
                 self.faults.freed(&file, gone);
             }
+            (DiskOp::RemoveDirectory { directory }, _) => self.remove_directory(&directory),
             (DiskOp::Rename { file, to }, _) => {
                 let mut moved = self.files.remove(&file).ok_or(DiskError::NotFound)?;
                 moved.named = true;
@@ -236,6 +237,15 @@ impl DiskState {
             }
         }
         Ok(DiskDone::Done)
+    }
+
+    fn remove_directory(&mut self, directory: &str) {
+        let files: Vec<FileName> =
+            self.files.keys().filter(|name| &*name.directory == directory).cloned().collect();
+        for file in files {
+            let length = self.files.remove(&file).map_or(0, |content| content.length());
+            self.faults.freed(&file, length);
+        }
     }
 
     /// Takes what was not synced, as `model` says. The device forgets its queue.
@@ -300,14 +310,14 @@ impl Disk for SimDisk {
     async fn execute(&self, op: DiskOp) -> DiskOutcome {
         let mut first = true;
         future::poll_fn(|context| {
-            let stalls = self.state.borrow_mut().faults.stalls(op.file(), context.waker(), first);
+            let stalls = self.state.borrow_mut().faults.stalls(&op, context.waker(), first);
             first = false;
             if stalls { Poll::Pending } else { Poll::Ready(()) }
         })
         .await;
         let (done, sync_end) = {
             let mut state = self.state.borrow_mut();
-            (state.begin(self.runtime.now_nanos(), &op), state.length(op.file()))
+            (state.begin(self.runtime.now_nanos(), &op), op.file().map_or(0, |file| state.length(file)))
         };
         self.reach(done).await;
         let kind = match &op {
@@ -317,6 +327,7 @@ impl Disk for SimDisk {
             DiskOp::Replace { .. } => 4,
             DiskOp::Sync { .. } => 5,
             DiskOp::Delete { .. } => 6,
+            DiskOp::RemoveDirectory { .. } => 0,
             DiskOp::Rename { .. } => 7,
         };
         self.runtime.trace.borrow_mut().event(

@@ -120,8 +120,7 @@ fn producer(
     let keys = keys(sink, section);
     let value_size = value_size(sink, section);
     let given = Given::read(sink, section, Scope::Producer);
-    idempotence(sink, section);
-    settings.extend(given.table(sink, section, Scope::Producer));
+    let mut table = given.table(sink, section, Scope::Producer);
     let config = match ProducerConfig::from_properties(&given.properties) {
         Ok(config) => Some(config),
         Err(errors) => {
@@ -129,6 +128,13 @@ fn producer(
             None
         }
     };
+    if let Some(config) = &config {
+        // Other settings may rule it out: what is shown is what the producer does.
+        for setting in table.iter_mut().filter(|setting| setting.name == "enable.idempotence") {
+            setting.value = config.enable_idempotence.to_string();
+        }
+    }
+    settings.extend(table);
     Some(ProducerPlan {
         name: entry.key.clone(),
         topic: topic?,
@@ -181,22 +187,6 @@ fn value_size(sink: &mut Sink<'_>, section: &Section<'_>) -> Option<SizeRange> {
         return None;
     }
     Some(SizeRange { min, max })
-}
-
-/// Notes `enable.idempotence = true` with acks other than all, which Kafka's producer refuses.
-fn idempotence(sink: &mut Sink<'_>, section: &Section<'_>) {
-    let Some(table) = section.node("config").and_then(Node::table) else { return };
-    let value = |name: &str| table.get(name).and_then(|entry| Some((entry.node.scalar()?, entry.node.span)));
-    let (Some((on, span)), Some((acks, _))) = (value("enable.idempotence"), value("acks")) else { return };
-    if on == "true" && (acks == "0" || acks == "1") {
-        let message = format!("enable.idempotence = true needs acks = all, here it is {acks}");
-        let problem = TextProblem::new(codes::IDEMPOTENCE_NEEDS_ACKS_ALL, 0..0, message)
-            .label("Kafka refuses this pair");
-        sink.push(
-            span,
-            problem.help("Kafka's producer throws a ConfigException; set acks = all or turn it off"),
-        );
-    }
 }
 
 fn consumer(

@@ -150,6 +150,13 @@ impl FileDisk {
         }
     }
 
+    fn remove_directory(&self, directory: &Arc<str>) -> io::Result<()> {
+        for (name, _) in files(&self.0.root.join(&**directory))? {
+            self.delete(&FileName::new(directory, &name))?;
+        }
+        Ok(())
+    }
+
     /// A directory ends with its last file; the root stays.
     fn remove_if_empty(&self, directory: &str) -> io::Result<()> {
         if directory.is_empty() {
@@ -239,6 +246,10 @@ impl Disk for FileDisk {
                 done(self.told("truncate", &file, self.truncate(&file, length)))
             }
             DiskOp::Delete { file } => done(self.told("delete", &file, self.delete(&file))),
+            DiskOp::RemoveDirectory { directory } => {
+                let name = FileName::new(&directory, "");
+                done(self.told("remove", &name, self.remove_directory(&directory)))
+            }
             DiskOp::Sync { file } => {
                 let outcome = self.sync(&file).await;
                 done(self.told("sync", &file, outcome))
