@@ -37,6 +37,15 @@ pub enum TruncationReason {
     ToHighWatermark,
 }
 
+impl fmt::Display for TruncationReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TruncationReason::DivergingEpoch { epoch, end } => write!(f, "diverging epoch={epoch} end={end}"),
+            TruncationReason::ToHighWatermark => f.write_str("to-high-watermark"),
+        }
+    }
+}
+
 /// Why a partition got the leader it has.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ElectionReason {
@@ -198,13 +207,7 @@ impl fmt::Display for Event {
                 write!(f, "append {partition} @{base}..{last} epoch={epoch} crc={crc:08x} as={role}")
             }
             Event::Truncated { partition, from, to, reason } => {
-                write!(f, "truncate {partition} {from}->{to} ")?;
-                match reason {
-                    TruncationReason::DivergingEpoch { epoch, end } => {
-                        write!(f, "diverging epoch={epoch} end={end}")
-                    }
-                    TruncationReason::ToHighWatermark => f.write_str("to-high-watermark"),
-                }
+                write!(f, "truncate {partition} {from}->{to} {reason}")
             }
             Event::HighWatermark { partition, high_watermark } => {
                 write!(f, "hw {partition} {high_watermark}")

@@ -415,6 +415,8 @@ impl ClusterView {
                     committed.isr.clone_from(isr);
                 }
             }
+            // A controller's word about who may lead; no replica has changed.
+            Event::EligibleLeadersChanged { .. } => {}
             Event::Acknowledged { base, last, epoch, acks, isr, .. } => {
                 let (base, last, epoch, acks, isr) = (*base, *last, *epoch, *acks, isr.clone());
                 partition.acknowledgements.push(Acknowledgement {

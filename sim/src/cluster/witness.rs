@@ -62,6 +62,8 @@ impl Witness {
             }
             Event::LeaderElected { .. }
             | Event::IsrChanged { .. }
+            | Event::EligibleLeadersChanged { .. }
+            | Event::BrokerShuttingDown { .. }
             | Event::BrokerRegistered { .. }
             | Event::BrokerFenced { .. }
             | Event::BrokerUnfenced { .. } => self.repeats.get(),

@@ -62,7 +62,7 @@ impl ClusterPlan {
         }
         let config = settings::broker_config(&properties)?;
         // A majority of an even number is no smaller than of one more.
-        let room = if brokers % 2 == 0 { brokers - 1 } else { brokers };
+        let room = if brokers.is_multiple_of(2) { brokers - 1 } else { brokers };
         Ok(ClusterPlan { brokers, controllers: controllers.min(room), first_port, config })
     }
 
