@@ -201,7 +201,13 @@ pub(super) const KEYS: &[Key] = &[
         "300000",
         "How often a broker looks for segments to delete.",
     ),
-    key(Broker, "log.cleaner.enable", Kind::Boolean, "true", "Compact the logs whose `cleanup.policy` says so."),
+    key(
+        Broker,
+        "log.cleaner.enable",
+        Kind::Boolean,
+        "true",
+        "Compact the logs whose `cleanup.policy` says so.",
+    ),
     key(
         Broker,
         "log.cleaner.backoff.ms",

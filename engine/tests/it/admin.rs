@@ -4,9 +4,9 @@ use tribunal_engine::error::ErrorCode;
 use tribunal_engine::id::{NodeId, TopicId, TopicName, TopicPartition};
 use tribunal_engine::message::{
     AlterPartitionReassignmentsRequest, AlteredConfigs, ConfigChange, ConfigChanges, ConfigOperation,
-    ConfigResource, ConfigResourceType, CreatePartitionsRequest, DeleteRecordsRequest, DeleteTopicsRequest, ElectLeadersRequest,
-    IncrementalAlterConfigsRequest, ListPartitionReassignmentsRequest, MorePartitions, PartitionOutcome,
-    Reassignment, RecordsToDelete, Request, Response, TopicRef,
+    ConfigResource, ConfigResourceType, CreatePartitionsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
+    ElectLeadersRequest, IncrementalAlterConfigsRequest, ListPartitionReassignmentsRequest, MorePartitions,
+    PartitionOutcome, Reassignment, RecordsToDelete, Request, Response, TopicRef,
 };
 use tribunal_engine::offset::Offset;
 use tribunal_engine::time::Duration;
@@ -107,9 +107,10 @@ pub(crate) fn describe(response: &Response) -> String {
         }
         Response::DeleteRecords(response) => list(
             "records deleted",
-            response.partitions.iter().map(|one| {
-                format!("{} {} low watermark {}", one.partition, one.error, one.low_watermark)
-            }),
+            response
+                .partitions
+                .iter()
+                .map(|one| format!("{} {} low watermark {}", one.partition, one.error, one.low_watermark)),
         ),
         Response::CreatePartitions(response) => {
             let topics = response.topics.iter();

@@ -97,7 +97,7 @@ impl<'t> Given<'t> {
                 continue;
             }
             let Some(value) = entry.node.scalar() else {
-                sink.wrong_type(&entry.node, &entry.key, "a text, a whole number, true or false");
+                sink.wrong_type(&entry.node, &entry.key, "a text, a number, true or false");
                 continue;
             };
             match key.parse(&value) {
