@@ -15,6 +15,7 @@
 //! | | acks=all, the same with copies that were cut because bits had rotted | allowed: `disk-corrupt` |
 //! | | acks=all, a full, slow, stalled or unreadable disk | broken: an error is told before anything is acknowledged |
 //! | | acks=all otherwise | broken |
+//! | | a compacted topic, and a later record of its key is there | not lost: `cleanup.policy=compact` keeps the last of each key |
 //! | order reversed | idempotence, one session of the producer | broken, but after an unclean election or a loss with the power as above |
 //! | | idempotence, two sessions | allowed: `enable.idempotence=true` |
 //! | | acks=0 | allowed |
