@@ -150,8 +150,8 @@ pub enum Event {
     MetadataCommitted { batch: BatchId },
     /// A log failed at the disk; the replica is offline.
     StorageFailed { partition: TopicPartition },
-    /// A connection was closed by us.
-    ConnectionClosed { reason: String },
+    /// A connection was closed by us. The client is what it calls itself, if it has said so.
+    ConnectionClosed { client_id: Option<String>, reason: String },
 }
 
 struct Isr<'a>(&'a [NodeId]);
@@ -259,7 +259,11 @@ impl fmt::Display for Event {
                 write!(f, "committed metadata @{base}..{last} epoch={epoch} crc={crc:08x}")
             }
             Event::StorageFailed { partition } => write!(f, "storage-failed {partition}"),
-            Event::ConnectionClosed { reason } => write!(f, "closed {reason}"),
+            Event::ConnectionClosed { client_id: None, reason } => write!(f, "closed {reason}"),
+            // Quoted with escapes: it is what a stranger sent.
+            Event::ConnectionClosed { client_id: Some(client), reason } => {
+                write!(f, "closed client={client:?} {reason}")
+            }
         }
     }
 }
