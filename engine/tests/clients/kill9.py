@@ -3,7 +3,8 @@
     python3 kill9.py TRIBUNAL [--rounds N] [--controllers 1|3] [--combined]
 
 Idempotent producers write with acks=all to a topic with min.insync.replicas=2 while every broker and every controller
-is killed and started again, one after the other, once a round. In the end every record that was acknowledged is read
+is killed and started again, one after the other, once a round; the others go on to acknowledge records and to decide
+about topics. In the end every record that was acknowledged is read
 back, once, in the order in which its producer sent it. With --combined each broker's process is a controller, too, and
 dies as both. The full test is ten rounds; CI runs fewer.
 """
@@ -110,6 +111,8 @@ class Load(threading.Thread):
                 "retry.backoff.ms": 50,
                 "reconnect.backoff.ms": 50,
                 "reconnect.backoff.max.ms": 500,
+                # Refused connections are what this is about.
+                "log_level": 2,
             }
         )
         self.acknowledged = []
@@ -170,6 +173,7 @@ class Cluster:
         self.all = [Node(tribunal, folder, node, listeners, voters) for node, listeners in roles.items()]
         self.controllers = controllers
         self.loads = []
+        self.decisions = 0
 
     def nodes(self):
         return self.all
@@ -207,13 +211,29 @@ class Cluster:
             return False
         return len(topic.partitions) == PARTITIONS and all(len(one.isrs) == 3 for one in topic.partitions.values())
 
+    def decides(self):
+        """Waits until the controllers have committed something new."""
+        self.decisions += 1
+        name = f"decision-{self.decisions}"
+
+        def created():
+            try:
+                self.admin.create_topics([NewTopic(name, 1, 1)])[name].result(10)
+            except KafkaException as error:
+                return error.args[0].name() == "TOPIC_ALREADY_EXISTS"
+            return True
+
+        until(created, RECOVERY_SECONDS)
+
     def kill_and_restart(self, node):
         node.kill()
         # The others go on without it; or wait for it, if it is the only controller.
         if "controller" not in node.roles or self.controllers > 1:
+            self.decides()
             self.progress()
         node.start()
         node.wait_until_ready()
+        self.decides()
         until(self.in_sync, RECOVERY_SECONDS)
         self.progress()
 

@@ -72,7 +72,7 @@ impl NodePlan {
             is_broker.then(|| reader.broker(of(&listeners, false), of(&advertised, false))).flatten();
         let controller =
             is_controller.then(|| reader.controller(node, of(&listeners, true), &voters)).flatten();
-        if let Some(given) = roles.filter(|_| is_broker && !is_controller) {
+        if let Some(given) = roles.filter(|given| given.value.trim() == "broker") {
             reader.is_no_voter(node, &given, &voters);
         }
         let directory = reader.directory(data, properties.take("log.dirs"), properties.take("log.dir"));
