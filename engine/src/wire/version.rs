@@ -107,7 +107,7 @@ fn served_by(key: ApiKey) -> &'static [Listener] {
         ApiKey::OffsetDelete => NOBODY,
         ApiKey::CreateTopics => BOTH,
         ApiKey::DeleteTopics => BOTH,
-        ApiKey::DeleteRecords => NOBODY,
+        ApiKey::DeleteRecords => BROKER,
         ApiKey::InitProducerId => BROKER,
         ApiKey::OffsetForLeaderEpoch => BROKER,
         ApiKey::DescribeConfigs => BROKER,
