@@ -166,6 +166,19 @@ impl fmt::Display for Isr<'_> {
     }
 }
 
+struct Closed<'a>(Option<&'a str>, &'a str);
+
+impl fmt::Display for Closed<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Closed(client, reason) = self;
+        // Quoted with escapes: it is what a stranger sent.
+        match client {
+            Some(client) => write!(formatter, "closed client={client:?} {reason}"),
+            None => write!(formatter, "closed {reason}"),
+        }
+    }
+}
+
 struct Leader(Option<NodeId>);
 
 impl fmt::Display for Leader {
@@ -259,11 +272,7 @@ impl fmt::Display for Event {
                 write!(f, "committed metadata @{base}..{last} epoch={epoch} crc={crc:08x}")
             }
             Event::StorageFailed { partition } => write!(f, "storage-failed {partition}"),
-            Event::ConnectionClosed { client_id: None, reason } => write!(f, "closed {reason}"),
-            // Quoted with escapes: it is what a stranger sent.
-            Event::ConnectionClosed { client_id: Some(client), reason } => {
-                write!(f, "closed client={client:?} {reason}")
-            }
+            Event::ConnectionClosed { client_id, reason } => Closed(client_id.as_deref(), reason).fmt(f),
         }
     }
 }
