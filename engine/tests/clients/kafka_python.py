@@ -95,14 +95,14 @@ class Client:
 
     def move(self):
         partition = TopicPartition("kp-topics", 0)
-        replicas = lambda: self.admin.describe_topics(["kp-topics"])[0]["partitions"][0]["replicas"]
+        replicas = lambda: self.admin.describe_topics(["kp-topics"])[0]["partitions"][0]["replica_nodes"]
         self.admin.alter_partition_reassignments({partition: [3, 1]})
         until(lambda: replicas() == [3, 1] and not self.admin.list_partition_reassignments())
 
     def elect(self):
         partition = lambda: self.admin.describe_topics(["kp-topics"])[0]["partitions"][0]
         self.admin.elect_leaders(0, {"kp-topics": [0]})
-        until(lambda: partition()["leader"] == partition()["replicas"][0])
+        until(lambda: partition()["leader_id"] == partition()["replica_nodes"][0])
 
     def producers(self, topic):
         partition = TopicPartition(topic, 0)
