@@ -148,6 +148,10 @@ pub enum Event {
     QuorumRoleChanged { role: QuorumRole, epoch: LeaderEpoch, leader: Option<NodeId> },
     /// A voter of the metadata quorum learnt that a batch of the metadata log is committed.
     MetadataCommitted { batch: BatchId },
+    /// A voter of the metadata quorum has written a snapshot of what is committed before `end`.
+    MetadataSnapshotWritten { end: Offset, epoch: LeaderEpoch },
+    /// A voter or a broker took the active controller's snapshot instead of the metadata log before `end`.
+    MetadataSnapshotLoaded { end: Offset, epoch: LeaderEpoch },
     /// A log failed at the disk; the replica is offline.
     StorageFailed { partition: TopicPartition },
     /// A connection was closed by us.
@@ -257,6 +261,12 @@ impl fmt::Display for Event {
             Event::MetadataCommitted { batch } => {
                 let BatchId { base, last, epoch, crc } = batch;
                 write!(f, "committed metadata @{base}..{last} epoch={epoch} crc={crc:08x}")
+            }
+            Event::MetadataSnapshotWritten { end, epoch } => {
+                write!(f, "snapshot written end={end} epoch={epoch}")
+            }
+            Event::MetadataSnapshotLoaded { end, epoch } => {
+                write!(f, "snapshot loaded end={end} epoch={epoch}")
             }
             Event::StorageFailed { partition } => write!(f, "storage-failed {partition}"),
             Event::ConnectionClosed { reason } => write!(f, "closed {reason}"),

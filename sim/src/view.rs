@@ -500,6 +500,8 @@ pub fn partition_of(event: &Event) -> Option<&TopicPartition> {
         | Event::BrokerUnfenced { .. }
         | Event::QuorumRoleChanged { .. }
         | Event::MetadataCommitted { .. }
+        | Event::MetadataSnapshotWritten { .. }
+        | Event::MetadataSnapshotLoaded { .. }
         | Event::BrokerShuttingDown { .. }
         | Event::ShutdownBegan { .. }
         | Event::ShutdownGranted { .. }

@@ -3,19 +3,24 @@
 //! [`Voters`] is a handful of voters whose messages and disk operations lie in queues until the test delivers,
 //! performs or loses them. It remembers what no voter can know: who led in which epoch, and what was committed.
 //! Two leaders in an epoch, or two batches committed at one offset, end the test.
+//!
+//! In place of a controller's image each voter has a [`State`]: what it was handed out adds up to a number that only the
+//! same records in the same order add up to, snapshots or not.
 
 mod behaviour;
 mod disk;
 mod property;
+mod restart;
+mod snapshots;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use self::disk::UnsyncedDisk;
-use super::{Quorum, QuorumSettings};
-use crate::config::{BrokerConfig, Properties};
-use crate::epoch::LeaderEpoch;
+use super::{Committed, Quorum, QuorumSettings};
+use crate::config::{BrokerConfig, Properties, QuorumConfig};
+use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::event::{BatchId, Event, QuorumRole};
-use crate::id::{ConnectionId, CorrelationId, Endpoint, NodeId};
+use crate::id::{ConnectionId, CorrelationId, Endpoint, NodeId, ProducerId};
 use crate::machine::{CallError, CallToken, Effect, Effects, RequestContext};
 use crate::message::{Request, Response};
 use crate::metadata::MetadataRecord;
@@ -51,12 +56,41 @@ struct Voter {
     ops: VecDeque<(DiskToken, DiskOp)>,
     boot: u64,
     committed: Offset,
+    state: State,
+}
+
+/// What a voter has been handed out adds up to.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+struct State(i64);
+
+impl State {
+    fn replay(&mut self, offset: Offset, record: &MetadataRecord) {
+        let bytes = record.encode();
+        let all = bytes.iter().copied().chain(offset.0.to_be_bytes());
+        // FNV-1a, kept positive.
+        let sum = all.fold(self.0, |sum, byte| (sum ^ i64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        self.0 = sum & i64::MAX;
+    }
+
+    fn records(self) -> Vec<MetadataRecord> {
+        let next_producer_id = ProducerId(self.0);
+        let (broker, broker_epoch) = (NodeId::NONE, BrokerEpoch::NONE);
+        vec![MetadataRecord::ProducerIds { broker, broker_epoch, next_producer_id }]
+    }
+
+    fn of_snapshot(records: &[MetadataRecord]) -> State {
+        match records {
+            [MetadataRecord::ProducerIds { next_producer_id, .. }] => State(next_producer_id.0),
+            other => panic!("not a snapshot of ours: {other:?}"),
+        }
+    }
 }
 
 /// Voters, their messages, and what was promised so far.
 struct Voters {
     now: Instant,
     variant: ProtocolVariant,
+    config: QuorumConfig,
     voters: BTreeMap<NodeId, Voter>,
     messages: VecDeque<Message>,
     calls: BTreeMap<u64, OpenCall>,
@@ -65,6 +99,11 @@ struct Voters {
     cut: Vec<(NodeId, NodeId)>,
     leaders: BTreeMap<LeaderEpoch, (NodeId, u64)>,
     committed: BTreeMap<Offset, BatchId>,
+    /// What everything before an offset adds up to.
+    states: BTreeMap<Offset, State>,
+    /// Snapshots that were written, and that were taken in place of a log.
+    written: u64,
+    loaded: u64,
     appended: u64,
     /// The first thing that must never happen and did.
     violation: Option<String>,
@@ -72,16 +111,26 @@ struct Voters {
 
 impl Voters {
     fn new(count: i32, variant: ProtocolVariant) -> Voters {
+        Voters::with_config(count, variant, Voters::default_config())
+    }
+
+    fn default_config() -> QuorumConfig {
+        BrokerConfig::from_properties(&Properties::new()).expect("defaults").quorum
+    }
+
+    fn with_config(count: i32, variant: ProtocolVariant, config: QuorumConfig) -> Voters {
         let voter = || Voter {
             quorum: None,
             disk: UnsyncedDisk::default(),
             ops: VecDeque::new(),
             boot: 0,
             committed: Offset::ZERO,
+            state: State::default(),
         };
         let mut voters = Voters {
             now: Instant::from_nanos(1),
             variant,
+            config,
             voters: (FIRST..FIRST + count).map(|id| (NodeId(id), voter())).collect(),
             messages: VecDeque::new(),
             calls: BTreeMap::new(),
@@ -89,6 +138,9 @@ impl Voters {
             cut: Vec::new(),
             leaders: BTreeMap::new(),
             committed: BTreeMap::new(),
+            states: BTreeMap::new(),
+            written: 0,
+            loaded: 0,
             appended: 0,
             violation: None,
         };
@@ -104,7 +156,7 @@ impl Voters {
 
     fn start(&mut self, id: NodeId) {
         let ids = self.ids();
-        let variant = self.variant;
+        let (variant, config) = (self.variant, self.config);
         let Some(voter) = self.voters.get_mut(&id) else { return };
         if voter.quorum.is_some() {
             return;
@@ -114,12 +166,13 @@ impl Voters {
             node: id,
             cluster_id: "test".to_owned(),
             voters: ids.iter().map(|id| (*id, Endpoint::new(&format!("voter-{id}"), 9093))).collect(),
-            config: BrokerConfig::from_properties(&Properties::new()).expect("defaults").quorum,
+            config,
             variant,
             rng: Rng::from_seed(u64::from(id.0.unsigned_abs())).fork(&voter.boot.to_string()),
         };
         voter.quorum = Some(voter.disk.recover(settings));
         voter.committed = Offset::ZERO;
+        voter.state = State::default();
         self.step(id, Quorum::start);
     }
 
@@ -273,10 +326,30 @@ impl Voters {
     fn step(&mut self, id: NodeId, act: impl FnOnce(&mut Quorum, Now, &mut Effects)) {
         let now = Now { mono: self.now, wall: Timestamp(0) };
         let mut effects = Effects::default();
-        let Some(quorum) = self.voters.get_mut(&id).and_then(|voter| voter.quorum.as_mut()) else { return };
+        let Some(voter) = self.voters.get_mut(&id) else { return };
+        let Some(quorum) = voter.quorum.as_mut() else { return };
         act(quorum, now, &mut effects);
         quorum.tick(now, &mut effects);
-        while quorum.take_committed(&mut effects).is_some() {}
+        while let Some(committed) = quorum.take_committed(&mut effects) {
+            let end = match committed {
+                Committed::Snapshot { id, records } => {
+                    voter.state = State::of_snapshot(&records);
+                    voter.committed = voter.committed.max(id.end_offset);
+                    id.end_offset
+                }
+                Committed::Batch { batch, records } => {
+                    records.iter().for_each(|(offset, record)| voter.state.replay(*offset, record));
+                    batch.last.next()
+                }
+            };
+            let first = *self.states.entry(end).or_insert(voter.state);
+            if first != voter.state && self.violation.is_none() {
+                self.violation = Some(format!("{id} has another image at {end}"));
+            }
+        }
+        if quorum.wants_snapshot(now) {
+            quorum.write_snapshot(now, voter.state.records(), &mut effects);
+        }
         quorum.invariants();
         for effect in effects.drain().collect::<Vec<_>>() {
             self.take(id, effect);
@@ -308,6 +381,11 @@ impl Voters {
 
     fn hear(&mut self, id: NodeId, event: &Event) {
         let boot = self.voters[&id].boot;
+        match event {
+            Event::MetadataSnapshotWritten { .. } => self.written += 1,
+            Event::MetadataSnapshotLoaded { .. } => self.loaded += 1,
+            _ => {}
+        }
         let problem = match event {
             Event::QuorumRoleChanged { role: QuorumRole::Leader, epoch, .. } => {
                 let first = *self.leaders.entry(*epoch).or_insert((id, boot));

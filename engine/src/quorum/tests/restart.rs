@@ -1,0 +1,1 @@
+//! What a quorum must not forget.

@@ -1,0 +1,1 @@
+//! Snapshots of the metadata log: one behaviour a test.
