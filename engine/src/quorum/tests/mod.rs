@@ -15,7 +15,7 @@ mod snapshots;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use self::disk::UnsyncedDisk;
+use self::disk::{UnsyncedDisk, block_on};
 use super::{Committed, Quorum, QuorumSettings};
 use crate::config::{BrokerConfig, Properties, QuorumConfig};
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
@@ -105,6 +105,8 @@ struct Voters {
     written: u64,
     loaded: u64,
     appended: u64,
+    /// Answers to requests that a test made by hand.
+    answers: Vec<Effect>,
     /// The first thing that must never happen and did.
     violation: Option<String>,
 }
@@ -142,6 +144,7 @@ impl Voters {
             written: 0,
             loaded: 0,
             appended: 0,
+            answers: Vec::new(),
             violation: None,
         };
         for id in voters.ids() {
@@ -154,22 +157,26 @@ impl Voters {
         self.voters.keys().copied().collect()
     }
 
+    fn settings(&self, id: NodeId) -> QuorumSettings {
+        let endpoint = |id: &NodeId| (*id, Endpoint::new(&format!("voter-{id}"), 9093));
+        QuorumSettings {
+            node: id,
+            cluster_id: "test".to_owned(),
+            voters: self.voters.keys().map(endpoint).collect(),
+            config: self.config,
+            variant: self.variant,
+            rng: Rng::from_seed(u64::from(id.0.unsigned_abs())),
+        }
+    }
+
     fn start(&mut self, id: NodeId) {
-        let ids = self.ids();
-        let (variant, config) = (self.variant, self.config);
+        let mut settings = self.settings(id);
         let Some(voter) = self.voters.get_mut(&id) else { return };
         if voter.quorum.is_some() {
             return;
         }
         voter.boot += 1;
-        let settings = QuorumSettings {
-            node: id,
-            cluster_id: "test".to_owned(),
-            voters: ids.iter().map(|id| (*id, Endpoint::new(&format!("voter-{id}"), 9093))).collect(),
-            config,
-            variant,
-            rng: Rng::from_seed(u64::from(id.0.unsigned_abs())).fork(&voter.boot.to_string()),
-        };
+        settings.rng = settings.rng.fork(&voter.boot.to_string());
         voter.quorum = Some(voter.disk.recover(settings));
         voter.committed = Offset::ZERO;
         voter.state = State::default();
@@ -270,6 +277,15 @@ impl Voters {
         }
     }
 
+    /// One message, and one disk operation of each voter; if there is none, time passes.
+    fn run_step(&mut self, duration: Duration) {
+        let delivered = self.deliver(0);
+        let performed = self.ids().into_iter().filter(|id| self.perform(*id)).count() > 0;
+        if !delivered && !performed {
+            self.wait(duration);
+        }
+    }
+
     /// Everything works for a while: messages and disk operations go through in order.
     fn run(&mut self, duration: Duration) {
         let end = self.now.after(duration);
@@ -324,7 +340,8 @@ impl Voters {
     }
 
     fn step(&mut self, id: NodeId, act: impl FnOnce(&mut Quorum, Now, &mut Effects)) {
-        let now = Now { mono: self.now, wall: Timestamp(0) };
+        let wall = Timestamp(i64::try_from(self.now.as_nanos() / 1_000_000).expect("some years"));
+        let now = Now { mono: self.now, wall };
         let mut effects = Effects::default();
         let Some(voter) = self.voters.get_mut(&id) else { return };
         let Some(quorum) = voter.quorum.as_mut() else { return };
@@ -364,6 +381,12 @@ impl Voters {
                 let deadline = self.now.after(timeout);
                 self.calls.insert(key, OpenCall { from: id, to, boot, token, deadline });
                 self.messages.push_back(Message::Request { to, key, request });
+            }
+            effect @ Effect::Respond {
+                context: RequestContext { connection: ConnectionId(u64::MAX), .. },
+                ..
+            } => {
+                self.answers.push(effect);
             }
             Effect::Respond { context, response: Some(response) } => {
                 self.messages.push_back(Message::Response { key: context.connection.0, response });
