@@ -255,6 +255,20 @@ impl fmt::Display for Event {
             Event::RecoveryCut { partition, at, bytes, reason } => {
                 write!(f, "recovery-cut {partition} at={at} {bytes}B {reason}")
             }
+            Event::QuorumRoleChanged { .. }
+            | Event::MetadataCommitted { .. }
+            | Event::MetadataSnapshotWritten { .. }
+            | Event::MetadataSnapshotLoaded { .. } => self.fmt_quorum(f),
+            Event::StorageFailed { partition } => write!(f, "storage-failed {partition}"),
+            Event::ConnectionClosed { reason } => write!(f, "closed {reason}"),
+        }
+    }
+}
+
+impl Event {
+    /// What the metadata quorum tells.
+    fn fmt_quorum(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Event::QuorumRoleChanged { role, epoch, leader } => {
                 write!(f, "quorum {role} epoch={epoch} leader={}", Leader(*leader))
             }
@@ -268,8 +282,7 @@ impl fmt::Display for Event {
             Event::MetadataSnapshotLoaded { end, epoch } => {
                 write!(f, "snapshot loaded end={end} epoch={epoch}")
             }
-            Event::StorageFailed { partition } => write!(f, "storage-failed {partition}"),
-            Event::ConnectionClosed { reason } => write!(f, "closed {reason}"),
+            other => write!(f, "{other:?}"),
         }
     }
 }

@@ -313,21 +313,18 @@ fn a_piece_is_no_longer_than_asked_for_and_says_how_long_the_whole_is() {
 fn fetches_of_a_snapshot_are_refused_with_the_codes_of_kafka() {
     let (mut voters, leader) = led(3, config());
     fill(&mut voters, leader, 2);
-    let mut error = |of: NodeId, change: &dyn Fn(&mut FetchSnapshotRequest)| {
-        ask(&mut voters, of, |request| change(request)).map(|answer| answer.error)
+    let follower = follower(&voters, leader);
+    let mut refused = |of: NodeId, expected: ErrorCode, change: fn(&mut FetchSnapshotRequest)| {
+        let answer = ask(&mut voters, of, change);
+        assert_eq!(answer.map(|answer| answer.error), Some(expected));
     };
-    let other = SnapshotId { end_offset: Offset(1), epoch: LeaderEpoch(1) };
-    let follower = NodeId(if leader == NodeId(100) { 101 } else { 100 });
-    let cases: [(NodeId, &dyn Fn(&mut FetchSnapshotRequest), ErrorCode); 7] = [
-        (leader, &|request| request.snapshot = other, ErrorCode::SnapshotNotFound),
-        (leader, &|request| request.position = 1 << 20, ErrorCode::PositionOutOfRange),
-        (leader, &|request| request.position = -1, ErrorCode::PositionOutOfRange),
-        (leader, &|request| request.current_leader_epoch = LeaderEpoch(0), ErrorCode::FencedLeaderEpoch),
-        (leader, &|request| request.current_leader_epoch = LeaderEpoch(9), ErrorCode::UnknownLeaderEpoch),
-        (leader, &|request| request.cluster_id = Some("x".to_owned()), ErrorCode::InconsistentClusterId),
-        (follower, &|_| (), ErrorCode::NotLeaderOrFollower),
-    ];
-    for (of, change, expected) in cases {
-        assert_eq!(error(of, change), Some(expected));
-    }
+    refused(leader, ErrorCode::SnapshotNotFound, |request| {
+        request.snapshot = SnapshotId { end_offset: Offset(1), epoch: LeaderEpoch(1) };
+    });
+    refused(leader, ErrorCode::PositionOutOfRange, |request| request.position = 1 << 20);
+    refused(leader, ErrorCode::PositionOutOfRange, |request| request.position = -1);
+    refused(leader, ErrorCode::FencedLeaderEpoch, |request| request.current_leader_epoch = LeaderEpoch(0));
+    refused(leader, ErrorCode::UnknownLeaderEpoch, |request| request.current_leader_epoch = LeaderEpoch(9));
+    refused(leader, ErrorCode::InconsistentClusterId, |request| request.cluster_id = Some("x".to_owned()));
+    refused(follower, ErrorCode::NotLeaderOrFollower, |_| ());
 }
