@@ -1,7 +1,7 @@
 //! A broker: replicas, the requests about them, and what it says to the controller.
 //!
 //! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`,
-//! `producer_ids`, in `query` those that admin clients ask, and in `forward` what only the controller can do; so has
+//! `delete_records`, `producer_ids`, in `query` those that admin clients ask, and in `forward` what only the controller can do; so has
 //! each conversation of the broker's own: `lifecycle` (registration, heartbeats), `maintenance` (retention, flushes),
 //! `metadata_fetch` (the controller's log), `replication` (fetching from leaders), `isr` (AlterPartition), `shutdown`
 //! (stopping). Replies that wait are kept by `parked` and released by what they wait for: the shell makes no protocol
@@ -13,6 +13,7 @@
 
 mod auto_create;
 mod controllers;
+mod delete_records;
 mod fetch;
 mod forward;
 mod isr;
@@ -112,6 +113,7 @@ pub struct Broker {
     isr: isr::IsrChecks,
     maintenance: maintenance::Maintenance,
     produces: produce::ParkedProduces,
+    deletions: delete_records::ParkedDeletions,
     producer_ids: producer_ids::ProducerIds,
     fetches: fetch::Fetches,
     lookups: offsets::Lookups,
@@ -140,6 +142,7 @@ impl Broker {
             isr: isr::IsrChecks::default(),
             maintenance: maintenance::Maintenance::default(),
             produces: produce::ParkedProduces::default(),
+            deletions: delete_records::ParkedDeletions::default(),
             producer_ids: producer_ids::ProducerIds::default(),
             fetches,
             lookups: offsets::Lookups::default(),
@@ -182,6 +185,7 @@ impl Broker {
             }
             Request::Produce(request) => self.on_produce(now, context, request, effects),
             Request::Fetch(request) => self.on_fetch(now, context, request, effects),
+            Request::DeleteRecords(request) => self.on_delete_records(now, context, request, effects),
             Request::ListOffsets(request) => self.on_list_offsets(context, &request, effects),
             Request::OffsetForLeaderEpoch(request) => {
                 effects.respond(&context, self.offsets_for_epochs(&request).into());
@@ -338,6 +342,7 @@ impl Broker {
             self.release_produces(partition, effects);
             self.release_fetches(now, partition, effects);
         }
+        self.release_deletions(partition, effects);
         self.propose_isr(now, partition, effects);
         self.fetch_on(now, partition, effects);
     }
@@ -416,6 +421,7 @@ impl Machine for Broker {
             Input::Disk { token, outcome } => self.on_disk(now, token, outcome, effects),
             Input::Closed { connection } => {
                 self.produces.forget(connection);
+                self.deletions.forget(connection);
                 self.producer_ids.forget(connection);
                 self.fetches.forget(connection);
             }
@@ -428,6 +434,7 @@ impl Machine for Broker {
         self.check_isr(now, effects);
         self.resume_replication(now, effects);
         self.expire_produces(now, effects);
+        self.expire_deletions(now, effects);
         self.expire_producers(now);
         self.expire_fetches(now, effects);
         self.maintain(now, effects);
@@ -444,6 +451,7 @@ impl Machine for Broker {
             self.maintenance.next_wakeup(),
             self.replication.next_wakeup(),
             self.produces.next_deadline(),
+            self.deletions.next_deadline(),
             self.producer_ids.next_wakeup(),
             self.fetches.next_deadline(),
             self.shutdown.next_wakeup(),
@@ -462,6 +470,7 @@ impl Machine for Broker {
             replica.invariants();
         }
         self.produces.invariants();
+        self.deletions.invariants();
         self.fetches.invariants();
     }
 }

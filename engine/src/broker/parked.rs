@@ -84,6 +84,11 @@ impl<T> Parked<T> {
         self.by_partition.range(first..=last).map(|(_, id)| *id).collect()
     }
 
+    /// True if nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Takes an entry out.
     pub(super) fn take(&mut self, id: ParkId) -> Option<T> {
         let Entry { content, partitions, deadline, .. } = self.entries.remove(&id)?;

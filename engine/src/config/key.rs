@@ -43,6 +43,8 @@ pub enum Kind {
         /// Highest legal value.
         max: i64,
     },
+    /// A decimal number from 0 to 1.
+    Ratio,
     /// One of these words.
     Word(&'static [&'static str]),
     /// Any text.
@@ -97,6 +99,10 @@ impl Key {
                 Ok(number) if (min..=max).contains(&number) => Value::Integer(number),
                 Ok(_) => return Err(format!("expected a number from {min} to {max}")),
                 Err(_) => return Err(format!("expected a whole number from {min} to {max}")),
+            },
+            Kind::Ratio => match text.parse::<f64>() {
+                Ok(number) if (0.0..=1.0).contains(&number) => Value::Ratio(number),
+                _ => return Err("expected a number from 0 to 1".to_owned()),
             },
             Kind::Text => Value::Word(text.to_owned()),
             Kind::Word(words) => match words.iter().find(|word| **word == text) {

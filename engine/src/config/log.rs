@@ -44,6 +44,14 @@ pub struct LogConfig {
     pub retention_millis: i64,
     /// `retention.bytes`: the oldest segments are deleted while the rest has so many bytes; -1 is never.
     pub retention_bytes: i64,
+    /// `min.cleanable.dirty.ratio`, in millionths: a log is compacted when more than this part of it was not yet.
+    pub min_cleanable_dirty_millionths: u32,
+    /// `min.compaction.lag.ms`: records stay whole for so long.
+    pub min_compaction_lag_millis: i64,
+    /// `max.compaction.lag.ms`: after so long a record is compacted whatever the dirty ratio is.
+    pub max_compaction_lag_millis: i64,
+    /// `delete.retention.ms`: a tombstone stays for so long after it was first compacted (KIP-534).
+    pub delete_retention_millis: i64,
     /// `message.timestamp.type`.
     pub timestamp_type: TimestampType,
     /// `message.timestamp.before.max.ms`: how far a timestamp may lie before the leader's clock.
@@ -73,6 +81,10 @@ impl LogConfig {
             cleanup: cleanup(&lookup.word("log.cleanup.policy")),
             retention_millis: lookup.integer("log.retention.ms"),
             retention_bytes: lookup.integer("log.retention.bytes"),
+            min_cleanable_dirty_millionths: lookup.millionths("log.cleaner.min.cleanable.ratio"),
+            min_compaction_lag_millis: lookup.integer("log.cleaner.min.compaction.lag.ms"),
+            max_compaction_lag_millis: lookup.integer("log.cleaner.max.compaction.lag.ms"),
+            delete_retention_millis: lookup.integer("log.cleaner.delete.retention.ms"),
             timestamp_type: timestamp_type(&lookup.word("log.message.timestamp.type")),
             timestamp_before_max_millis: lookup.integer("log.message.timestamp.before.max.ms"),
             timestamp_after_max_millis: lookup.integer("log.message.timestamp.after.max.ms"),
@@ -90,6 +102,10 @@ impl LogConfig {
             "cleanup.policy" => self.cleanup = cleanup(&lookup.word(name)),
             "retention.ms" => self.retention_millis = lookup.integer(name),
             "retention.bytes" => self.retention_bytes = lookup.integer(name),
+            "min.cleanable.dirty.ratio" => self.min_cleanable_dirty_millionths = lookup.millionths(name),
+            "min.compaction.lag.ms" => self.min_compaction_lag_millis = lookup.integer(name),
+            "max.compaction.lag.ms" => self.max_compaction_lag_millis = lookup.integer(name),
+            "delete.retention.ms" => self.delete_retention_millis = lookup.integer(name),
             "message.timestamp.type" => self.timestamp_type = timestamp_type(&lookup.word(name)),
             "message.timestamp.before.max.ms" => self.timestamp_before_max_millis = lookup.integer(name),
             "message.timestamp.after.max.ms" => self.timestamp_after_max_millis = lookup.integer(name),
@@ -97,6 +113,17 @@ impl LogConfig {
             _ => return false,
         }
         true
+    }
+
+    /// How long a segment may take records: a compacted log rolls in time for `max.compaction.lag.ms`, since its
+    /// active segment is never compacted (Kafka's `LogConfig.maxSegmentMs`).
+    #[must_use]
+    pub fn segment_millis_max(&self) -> i64 {
+        if self.cleanup.compact {
+            self.segment_millis.min(self.max_compaction_lag_millis)
+        } else {
+            self.segment_millis
+        }
     }
 }
 
@@ -122,6 +149,11 @@ const FLUSH_MS_DOC: &str =
 const RETENTION_MS_DOC: &str = "A segment whose newest record is older is deleted; -1 keeps it for ever.";
 const RETENTION_BYTES_DOC: &str =
     "The oldest segments are deleted while the rest still has so many bytes; -1: never.";
+const DIRTY_DOC: &str = "A log is compacted when more than this part of it was not yet.";
+const MIN_LAG_DOC: &str = "A record is not compacted before it is so old.";
+const MAX_LAG_DOC: &str = "A record so old is compacted whatever part of the log was not yet.";
+const DELETE_RETENTION_DOC: &str =
+    "A tombstone stays so long after it was first compacted; a reader slower than that may miss it.";
 const TYPE_DOC: &str = "Whether timestamps are the producer's or those of the append.";
 const BEFORE_DOC: &str = "A record whose timestamp lies further before the broker's clock is refused.";
 const AFTER_DOC: &str = "A record whose timestamp lies further after the broker's clock is refused.";
@@ -159,7 +191,7 @@ pub(super) const KEYS: &[Key] = &[
         "60000",
         "How often a broker notes up to where its logs are on disk; recovery reads on from there.",
     ),
-    dynamic(only(key(Broker, "log.cleanup.policy", CLEANUP, "delete", CLEANUP_DOC), "delete")),
+    dynamic(key(Broker, "log.cleanup.policy", CLEANUP, "delete", CLEANUP_DOC)),
     dynamic(key(Broker, "log.retention.ms", LONG_OR_NONE, "604800000", RETENTION_MS_DOC)),
     dynamic(key(Broker, "log.retention.bytes", LONG_OR_NONE, "-1", RETENTION_BYTES_DOC)),
     key(
@@ -169,6 +201,44 @@ pub(super) const KEYS: &[Key] = &[
         "300000",
         "How often a broker looks for segments to delete.",
     ),
+    key(
+        Broker,
+        "log.cleaner.enable",
+        Kind::Boolean,
+        "true",
+        "Compact the logs whose `cleanup.policy` says so.",
+    ),
+    key(
+        Broker,
+        "log.cleaner.backoff.ms",
+        LONG,
+        "15000",
+        "How long the cleaner waits when no log is to be compacted before it looks again.",
+    ),
+    dynamic(key(
+        Broker,
+        "log.cleaner.dedupe.buffer.size",
+        integer(1, LONG_MAX),
+        "134217728",
+        "Bytes for the keys of a compaction; a log with more is compacted in several goes.",
+    )),
+    dynamic(key(
+        Broker,
+        "log.cleaner.io.buffer.size",
+        integer(1, INT_MAX),
+        "524288",
+        "Bytes that a compaction reads at a time.",
+    )),
+    dynamic(key(Broker, "log.cleaner.min.cleanable.ratio", Kind::Ratio, "0.5", DIRTY_DOC)),
+    dynamic(key(Broker, "log.cleaner.min.compaction.lag.ms", LONG, "0", MIN_LAG_DOC)),
+    dynamic(key(
+        Broker,
+        "log.cleaner.max.compaction.lag.ms",
+        integer(1, LONG_MAX),
+        "9223372036854775807",
+        MAX_LAG_DOC,
+    )),
+    dynamic(key(Broker, "log.cleaner.delete.retention.ms", LONG, "86400000", DELETE_RETENTION_DOC)),
     dynamic(key(Broker, "log.message.timestamp.type", TIMESTAMP_TYPE, "CreateTime", TYPE_DOC)),
     dynamic(key(Broker, "log.message.timestamp.before.max.ms", LONG, "9223372036854775807", BEFORE_DOC)),
     dynamic(key(Broker, "log.message.timestamp.after.max.ms", LONG, "3600000", AFTER_DOC)),
@@ -183,9 +253,13 @@ pub(super) const KEYS: &[Key] = &[
     key(Topic, "index.interval.bytes", integer(0, INT_MAX), "4096", INDEX_DOC),
     key(Topic, "flush.messages", integer(1, LONG_MAX), "9223372036854775807", FLUSH_MESSAGES_DOC),
     key(Topic, "flush.ms", LONG, "9223372036854775807", FLUSH_MS_DOC),
-    only(key(Topic, "cleanup.policy", CLEANUP, "delete", CLEANUP_DOC), "delete"),
+    key(Topic, "cleanup.policy", CLEANUP, "delete", CLEANUP_DOC),
     key(Topic, "retention.ms", LONG_OR_NONE, "604800000", RETENTION_MS_DOC),
     key(Topic, "retention.bytes", LONG_OR_NONE, "-1", RETENTION_BYTES_DOC),
+    key(Topic, "min.cleanable.dirty.ratio", Kind::Ratio, "0.5", DIRTY_DOC),
+    key(Topic, "min.compaction.lag.ms", LONG, "0", MIN_LAG_DOC),
+    key(Topic, "max.compaction.lag.ms", integer(1, LONG_MAX), "9223372036854775807", MAX_LAG_DOC),
+    key(Topic, "delete.retention.ms", LONG, "86400000", DELETE_RETENTION_DOC),
     only(
         key(
             Topic,

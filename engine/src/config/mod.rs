@@ -30,6 +30,8 @@ pub enum Value {
     Boolean(bool),
     /// A whole number, in the unit the key's name says.
     Integer(i64),
+    /// A number from 0 to 1.
+    Ratio(f64),
     /// One of a fixed set of words, or any text.
     Word(String),
 }
@@ -39,6 +41,7 @@ impl fmt::Display for Value {
         match self {
             Value::Boolean(value) => value.fmt(formatter),
             Value::Integer(value) => value.fmt(formatter),
+            Value::Ratio(value) => value.fmt(formatter),
             Value::Word(value) => value.fmt(formatter),
         }
     }
@@ -84,6 +87,10 @@ pub fn broker_key_of(topic_key: &Key) -> Option<&'static Key> {
         "segment.ms" => key(Scope::Broker, "log.roll.ms"),
         "flush.ms" => key(Scope::Broker, "log.flush.interval.ms"),
         "flush.messages" => key(Scope::Broker, "log.flush.interval.messages"),
+        "min.cleanable.dirty.ratio" => key(Scope::Broker, "log.cleaner.min.cleanable.ratio"),
+        "min.compaction.lag.ms" | "max.compaction.lag.ms" | "delete.retention.ms" => {
+            key(Scope::Broker, &format!("log.cleaner.{name}"))
+        }
         _ => with_prefix().or_else(|| key(Scope::Broker, name)),
     }
 }

@@ -34,6 +34,19 @@ impl<'a> Lookup<'a> {
         }
     }
 
+    /// A ratio in millionths.
+    pub(super) fn millionths(&self, name: &str) -> u32 {
+        match self.value(name) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a ratio lies between 0 and 1"
+            )]
+            Value::Ratio(ratio) => (ratio * 1e6).round() as u32,
+            other => panic!("{name} is not a ratio but {other}"),
+        }
+    }
+
     pub(super) fn count(&self, name: &str) -> usize {
         usize::try_from(self.integer(name)).unwrap_or(usize::MAX)
     }
@@ -114,6 +127,10 @@ pub struct BrokerConfig {
     pub log_flush_scheduler_interval: Duration,
     pub log_flush_offset_checkpoint_interval: Duration,
     pub log_retention_check_interval: Duration,
+    pub log_cleaner_enable: bool,
+    pub log_cleaner_backoff: Duration,
+    pub log_cleaner_dedupe_buffer_size: usize,
+    pub log_cleaner_io_buffer_size: usize,
     /// Defaults for topics that do not set their own.
     pub topic_defaults: TopicConfig,
     /// What `server.properties` sets, as text.
@@ -172,6 +189,10 @@ impl BrokerConfig {
             log_flush_scheduler_interval: lookup.millis("log.flush.scheduler.interval.ms"),
             log_flush_offset_checkpoint_interval: lookup.millis("log.flush.offset.checkpoint.interval.ms"),
             log_retention_check_interval: lookup.millis("log.retention.check.interval.ms"),
+            log_cleaner_enable: lookup.boolean("log.cleaner.enable"),
+            log_cleaner_backoff: lookup.millis("log.cleaner.backoff.ms"),
+            log_cleaner_dedupe_buffer_size: lookup.count("log.cleaner.dedupe.buffer.size"),
+            log_cleaner_io_buffer_size: lookup.count("log.cleaner.io.buffer.size"),
             topic_defaults: TopicConfig {
                 min_insync_replicas: lookup.count("min.insync.replicas"),
                 unclean_leader_election_enable: lookup.boolean("unclean.leader.election.enable"),

@@ -206,6 +206,18 @@ impl Replica {
         self.config.min_insync_replicas.min(leader.replicas.len())
     }
 
+    /// The smallest log start offset of all live replicas, this leader's included: where records are deleted
+    /// everywhere (Kafka's `lowWatermarkIfLeader`).
+    ///
+    /// # Errors
+    /// NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR.
+    pub fn low_watermark(&self) -> Result<Offset, ErrorCode> {
+        let leader = self.leader()?;
+        let live = leader.followers.iter().filter(|(broker, _)| !leader.fenced.contains(broker));
+        let starts = live.map(|(_, progress)| progress.start);
+        Ok(starts.chain([self.log.start_offset()]).min().unwrap_or(Offset::ZERO))
+    }
+
     /// True if an acks=all write that has just been committed may be acknowledged: enough replicas are in sync
     /// even if the proposal is already applied.
     #[must_use]

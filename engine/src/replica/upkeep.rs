@@ -45,15 +45,14 @@ impl Replica {
         }
     }
 
-    /// DeleteRecords on a leader: everything before `before`, or before the high watermark (`None`, -1 on the wire), is
-    /// deleted. Returns the log start offset. Followers learn of it with their next fetch.
+    /// DeleteRecords on a leader: everything before `before` is deleted. Returns the log start offset. Followers learn of it with their next fetch.
     ///
     /// # Errors
     /// NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR; OFFSET_OUT_OF_RANGE beyond the high watermark; POLICY_VIOLATION if
     /// the topic's records are not to be deleted.
     pub fn delete_records(
         &mut self,
-        before: Option<Offset>,
+        before: Offset,
         io: &mut LogIo,
         effects: &mut Effects,
     ) -> Result<Offset, ErrorCode> {
@@ -61,7 +60,6 @@ impl Replica {
         if !self.config.log.cleanup.delete {
             return Err(ErrorCode::PolicyViolation);
         }
-        let before = before.unwrap_or(self.high_watermark);
         if before < Offset::ZERO || before > self.high_watermark || self.log.is_cutting() {
             return Err(ErrorCode::OffsetOutOfRange);
         }

@@ -4,10 +4,11 @@ use tribunal_engine::error::ErrorCode;
 use tribunal_engine::id::{NodeId, TopicId, TopicName, TopicPartition};
 use tribunal_engine::message::{
     AlterPartitionReassignmentsRequest, AlteredConfigs, ConfigChange, ConfigChanges, ConfigOperation,
-    ConfigResource, ConfigResourceType, CreatePartitionsRequest, DeleteTopicsRequest, ElectLeadersRequest,
-    IncrementalAlterConfigsRequest, ListPartitionReassignmentsRequest, MorePartitions, PartitionOutcome,
-    Reassignment, Request, Response, TopicRef,
+    ConfigResource, ConfigResourceType, CreatePartitionsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
+    ElectLeadersRequest, IncrementalAlterConfigsRequest, ListPartitionReassignmentsRequest, MorePartitions,
+    PartitionOutcome, Reassignment, RecordsToDelete, Request, Response, TopicRef,
 };
+use tribunal_engine::offset::Offset;
 use tribunal_engine::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,6 +43,13 @@ pub(crate) fn request(words: &[&str]) -> Option<Request> {
         ["config", kind, changes @ ..] => config(kind, changes),
         _ => return None,
     })
+}
+
+/// DeleteRecords of a topic's only partition: everything before an offset goes, or before the high watermark (-1).
+pub(crate) fn delete_records(topic: &str, before: &str) -> Request {
+    let before = Offset(before.parse().expect("an offset"));
+    let partitions = vec![RecordsToDelete { partition: TopicPartition::new(topic, 0), before }];
+    DeleteRecordsRequest { partitions, timeout: TIMEOUT }.into()
 }
 
 fn nodes(text: &str) -> Vec<NodeId> {
@@ -97,6 +105,13 @@ pub(crate) fn describe(response: &Response) -> String {
             let topics = response.topics.iter();
             list("deleted", topics.map(|one| with(&name(&one.name), one.error, one.error_message.as_ref())))
         }
+        Response::DeleteRecords(response) => list(
+            "records deleted",
+            response
+                .partitions
+                .iter()
+                .map(|one| format!("{} {} low watermark {}", one.partition, one.error, one.low_watermark)),
+        ),
         Response::CreatePartitions(response) => {
             let topics = response.topics.iter();
             let line = |topic: &TopicName, error, message| with(topic.as_str(), error, message);

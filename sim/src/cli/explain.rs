@@ -116,6 +116,7 @@ fn setting(key: &Key) -> String {
         Kind::Boolean => "true or false".to_owned(),
         Kind::Integer { min, max } if max >= i64::from(i32::MAX) => format!("a whole number from {min}"),
         Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
+        Kind::Ratio => "a number from 0 to 1".to_owned(),
         Kind::Word(words) => format!("one of {}", words.join(", ")),
         Kind::Text => "any text".to_owned(),
     };

@@ -227,7 +227,7 @@ impl<'t> Section<'t> {
                     sink.text(node, problem.shift(offset));
                 }
             },
-            Kind::Integer(_) | Kind::Float => {
+            Kind::Integer(_) | Kind::Float(_) => {
                 let written = sink.lines.slice(node.span).to_owned();
                 let [first, second] = readings;
                 let or = if first != second { format!(" or \"{written}{second}\"") } else { String::new() };

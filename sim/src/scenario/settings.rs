@@ -26,7 +26,6 @@ const LATER: &[&str] = &[
     "controller.quorum.fetch.timeout.ms",
     "controlled.shutdown.enable",
     "default.api.timeout.ms",
-    "delete.retention.ms",
     "enable.auto.commit",
     "exclude.internal.topics",
     "follower.fetch.delay",
@@ -40,16 +39,12 @@ const LATER: &[&str] = &[
     "heartbeat.interval.ms",
     "interceptor.classes",
     "leader.imbalance.check.interval.seconds",
-    "log.cleaner.enable",
     "log.retention.hours",
     "log.roll.hours",
-    "max.compaction.lag.ms",
     "max.connections",
     "max.connections.per.ip",
     "max.poll.interval.ms",
     "metadata.log.segment.bytes",
-    "min.cleanable.dirty.ratio",
-    "min.compaction.lag.ms",
     "num.io.threads",
     "num.network.threads",
     "num.replica.fetchers",
@@ -102,7 +97,7 @@ impl<'t> Given<'t> {
                 continue;
             }
             let Some(value) = entry.node.scalar() else {
-                sink.wrong_type(&entry.node, &entry.key, "a text, a whole number, true or false");
+                sink.wrong_type(&entry.node, &entry.key, "a text, a number, true or false");
                 continue;
             };
             match key.parse(&value) {

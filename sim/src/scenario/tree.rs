@@ -35,7 +35,8 @@ pub(crate) enum Kind {
     },
     /// `None` when it is outside of 64 bits.
     Integer(Option<i64>),
-    Float,
+    /// As it is written.
+    Float(String),
     Boolean(bool),
     Datetime,
     Array(Vec<Node>),
@@ -74,7 +75,7 @@ impl Node {
         match &self.kind {
             Kind::Text { .. } => "a text",
             Kind::Integer(_) => "a number",
-            Kind::Float => "a decimal number",
+            Kind::Float(_) => "a decimal number",
             Kind::Boolean(_) => "true or false",
             Kind::Datetime => "a date",
             Kind::Array(_) => "a list",
@@ -104,11 +105,12 @@ impl Node {
         }
     }
 
-    /// Text, whole numbers and booleans as text.
+    /// Text, numbers and booleans as text.
     pub(crate) fn scalar(&self) -> Option<String> {
         match &self.kind {
             Kind::Text { value, .. } => Some(value.clone()),
             Kind::Integer(Some(number)) => Some(number.to_string()),
+            Kind::Float(number) => Some(number.clone()),
             Kind::Boolean(value) => Some(value.to_string()),
             _ => None,
         }
@@ -194,7 +196,7 @@ fn node(value: Spanned<DeValue<'_>>, source: &str, sink: &mut Sink<'_>) -> Node 
             Kind::Text { start: text_start(&value, span, source), value: value.into_owned() }
         }
         DeValue::Integer(number) => Kind::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok()),
-        DeValue::Float(_) => Kind::Float,
+        DeValue::Float(number) => Kind::Float(number.as_str().to_owned()),
         DeValue::Boolean(value) => Kind::Boolean(value),
         DeValue::Datetime(_) => Kind::Datetime,
         DeValue::Array(values) => {

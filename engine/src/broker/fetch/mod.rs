@@ -327,6 +327,7 @@ impl Broker {
     /// This broker leads the partition no more: everybody who waits for it is told.
     pub(super) fn fail_waiting(&mut self, now: Now, partition: &TopicPartition, effects: &mut Effects) {
         self.release_produces(partition, effects);
+        self.release_deletions(partition, effects);
         self.release_fetches(now, partition, effects);
     }
 }

@@ -169,6 +169,7 @@ fn config_type(key: &Key) -> ConfigType {
         Kind::Boolean => ConfigType::Boolean,
         Kind::Integer { max, .. } if max > i64::from(i32::MAX) => ConfigType::Long,
         Kind::Integer { .. } => ConfigType::Int,
+        Kind::Ratio => ConfigType::Double,
         Kind::Word(_) if key.name.ends_with("cleanup.policy") => ConfigType::List,
         Kind::Word(_) | Kind::Text => ConfigType::String,
     }

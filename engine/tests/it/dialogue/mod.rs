@@ -4,9 +4,8 @@
 //! `UPDATE_EXPECT=1` to write the answers anew, then read the diff like code.
 //!
 //! Commands: `start N|controller`, `crash N`, `cut A B`, `heal`, `create orders replicas=1,2,3 [key=value ...]`,
-//! Commands: `start N|controller`, `crash N`, `cut A B`, `heal`, `create orders replicas=1,2,3 [key=value ...]`,
 //! `metadata N TOPIC`, `produce N acks=all|1|0 VALUE...`, `init-producer-id N`, `produce-as N ID/EPOCH/SEQUENCE VALUE...`,
-//! `settle`, `advance DURATION`, `quietly COMMAND`, `same-log A B`, `stop N`, `power-loss N keep=BYTES`, and what
+//! `delete-records N TOPIC BEFORE`, `settle`, `advance DURATION`, `quietly COMMAND`, `same-log A B`, `stop N`, `power-loss N keep=BYTES`, and what
 //! [`crate::admin`] knows.
 
 use std::collections::BTreeMap;
@@ -99,6 +98,9 @@ pub(crate) fn obey(cluster: &mut MiniCluster, command: &str) {
         ["produce-as", id, producer, values @ ..] => {
             cluster.produce_as(node(id), numbers(producer), -1, values);
         }
+        ["delete-records", id, topic, before] => {
+            cluster.request(node(id), admin::delete_records(topic, before));
+        }
         ["same-log", one, other] => {
             let same = cluster.log_bytes(node(one)) == cluster.log_bytes(node(other));
             writeln!(cluster.transcript, "  {}", if same { "yes" } else { "no" })
@@ -171,6 +173,7 @@ dialogues! {
     a_deleted_topic_takes_its_logs_along_and_its_name_is_free_again "delete_topic.txt" "safe" 1;
     settings_change_while_the_cluster_runs "alter_configs.txt" "safe" 1;
     what_cannot_be_done_is_refused_with_the_codes_of_kafka "admin_refusals.txt" "safe" 1;
+    records_are_deleted_when_every_live_replica_has_deleted_them "delete_records.txt" "safe" 1;
     a_topic_appears_when_it_is_named "auto_create.txt" "safe" 1;
     three_controllers_elect_one_and_a_broker_finds_it "quorum_election.txt" "safe" 3;
     a_controller_that_was_cut_off_does_not_depose_the_leader "quorum_pre_vote.txt" "safe" 3;

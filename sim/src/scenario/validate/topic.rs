@@ -1,6 +1,6 @@
 //! `[topic.X]`.
 
-use tribunal_engine::config::{Scope, TopicConfig};
+use tribunal_engine::config::{Scope, TopicConfig, broker_key_of, key};
 use tribunal_engine::id::TopicName;
 
 use super::super::codes;
@@ -81,11 +81,7 @@ pub(super) fn topic(
 
 /// A topic setting that is not given has the cluster's value of the broker setting behind it.
 fn inherited(setting: Setting, cluster: Option<&ClusterPlan>) -> Setting {
-    let name = match setting.name {
-        "segment.bytes" => "log.segment.bytes",
-        "max.message.bytes" => "message.max.bytes",
-        same => same,
-    };
+    let name = key(Scope::Topic, setting.name).and_then(broker_key_of).map_or(setting.name, |key| key.name);
     let value = cluster.and_then(|cluster| cluster.properties.get(name));
     match (&setting.origin, value) {
         (Origin::Default, Some(value)) => {
