@@ -150,8 +150,8 @@ pub enum Event {
     MetadataCommitted { batch: BatchId },
     /// A log failed at the disk; the replica is offline.
     StorageFailed { partition: TopicPartition },
-    /// A connection was closed by us.
-    ConnectionClosed { reason: String },
+    /// A connection was closed by us. The client is what it calls itself, if it has said so.
+    ConnectionClosed { client_id: Option<String>, reason: String },
 }
 
 struct Isr<'a>(&'a [NodeId]);
@@ -163,6 +163,19 @@ impl fmt::Display for Isr<'_> {
             write!(formatter, "{}{broker}", if index == 0 { "" } else { "," })?;
         }
         formatter.write_str("]")
+    }
+}
+
+struct Closed<'a>(Option<&'a str>, &'a str);
+
+impl fmt::Display for Closed<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Closed(client, reason) = self;
+        // Quoted with escapes: it is what a stranger sent.
+        match client {
+            Some(client) => write!(formatter, "closed client={client:?} {reason}"),
+            None => write!(formatter, "closed {reason}"),
+        }
     }
 }
 
@@ -259,7 +272,7 @@ impl fmt::Display for Event {
                 write!(f, "committed metadata @{base}..{last} epoch={epoch} crc={crc:08x}")
             }
             Event::StorageFailed { partition } => write!(f, "storage-failed {partition}"),
-            Event::ConnectionClosed { reason } => write!(f, "closed {reason}"),
+            Event::ConnectionClosed { client_id, reason } => Closed(client_id.as_deref(), reason).fmt(f),
         }
     }
 }
