@@ -12,7 +12,7 @@ use super::super::tree::Node;
 use super::super::units::show;
 use super::load::Load;
 use super::refer::{self, Names};
-use super::{action, check_name};
+use super::{action, check_name, operate};
 
 const TRIGGERS_LATER: &[&str] = &["after", "every"];
 
@@ -24,14 +24,16 @@ pub(super) fn faults(
     run: Option<&RunSettings>,
 ) -> Vec<FaultPlan> {
     let names = Names::of(cluster.as_ref(), load);
-    let mut faults = Vec::new();
+    let (mut faults, mut heads) = (Vec::new(), Vec::new());
     for entry in top.objects(sink, "fault") {
         check_name(sink, entry, "a fault");
         let Some(table) = entry.node.table() else { continue };
         let path = format!("fault.{}", entry.key);
         let section = Section { path: &path, table, head: entry.key_span };
+        heads.push((entry.key.clone(), entry.key_span));
         faults.extend(fault(sink, &section, &entry.key, &names, run));
     }
+    operate::enough_brokers_at_first(sink, &faults, &names, &heads);
     faults
 }
 
