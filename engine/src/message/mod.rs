@@ -8,6 +8,9 @@ mod cluster;
 mod configs;
 mod control;
 mod data;
+mod group_admin;
+mod group_offsets;
+mod groups;
 mod leadership;
 mod producer;
 mod quorum;
@@ -37,6 +40,20 @@ pub use data::{
     FetchTopic, FetchedPartition, FetchedTopic, ForgottenTopic, ListOffsetsPartition, ListOffsetsRequest,
     ListOffsetsResponse, ListedOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetSpec,
     PartitionEpochQuery, ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition, RecordError,
+};
+pub use group_admin::{
+    DeleteGroupsRequest, DeleteGroupsResponse, DeletedGroup, DescribeGroupsRequest, DescribeGroupsResponse,
+    DescribedGroup, DescribedMember, ListGroupsRequest, ListGroupsResponse, ListedGroup,
+};
+pub use group_offsets::{
+    FetchedOffset, FetchedOffsets, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
+    OffsetDeleteResponse, OffsetFetchGroup, OffsetFetchRequest, OffsetFetchResponse, OffsetOutcome,
+    OffsetToCommit,
+};
+pub use groups::{
+    Coordinator, FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatRequest, HeartbeatResponse,
+    JoinGroupRequest, JoinGroupResponse, JoinedMember, LeaveGroupRequest, LeaveGroupResponse, LeavingMember,
+    LeftMember, SyncGroupRequest, SyncGroupResponse,
 };
 pub use leadership::{
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, ElectLeadersRequest,
@@ -70,6 +87,15 @@ pub enum ApiKey {
     Fetch = 1,
     ListOffsets = 2,
     Metadata = 3,
+    OffsetCommit = 8,
+    OffsetFetch = 9,
+    FindCoordinator = 10,
+    JoinGroup = 11,
+    Heartbeat = 12,
+    LeaveGroup = 13,
+    SyncGroup = 14,
+    DescribeGroups = 15,
+    ListGroups = 16,
     ApiVersions = 18,
     CreateTopics = 19,
     DeleteTopics = 20,
@@ -80,10 +106,12 @@ pub enum ApiKey {
     AlterConfigs = 33,
     DescribeLogDirs = 35,
     CreatePartitions = 37,
+    DeleteGroups = 42,
     ElectLeaders = 43,
     IncrementalAlterConfigs = 44,
     AlterPartitionReassignments = 45,
     ListPartitionReassignments = 46,
+    OffsetDelete = 47,
     Vote = 52,
     BeginQuorumEpoch = 53,
     EndQuorumEpoch = 54,
@@ -102,11 +130,20 @@ pub enum ApiKey {
 
 impl ApiKey {
     /// Every key, ascending.
-    pub const ALL: [ApiKey; 32] = [
+    pub const ALL: [ApiKey; 43] = [
         ApiKey::Produce,
         ApiKey::Fetch,
         ApiKey::ListOffsets,
         ApiKey::Metadata,
+        ApiKey::OffsetCommit,
+        ApiKey::OffsetFetch,
+        ApiKey::FindCoordinator,
+        ApiKey::JoinGroup,
+        ApiKey::Heartbeat,
+        ApiKey::LeaveGroup,
+        ApiKey::SyncGroup,
+        ApiKey::DescribeGroups,
+        ApiKey::ListGroups,
         ApiKey::ApiVersions,
         ApiKey::CreateTopics,
         ApiKey::DeleteTopics,
@@ -117,10 +154,12 @@ impl ApiKey {
         ApiKey::AlterConfigs,
         ApiKey::DescribeLogDirs,
         ApiKey::CreatePartitions,
+        ApiKey::DeleteGroups,
         ApiKey::ElectLeaders,
         ApiKey::IncrementalAlterConfigs,
         ApiKey::AlterPartitionReassignments,
         ApiKey::ListPartitionReassignments,
+        ApiKey::OffsetDelete,
         ApiKey::Vote,
         ApiKey::BeginQuorumEpoch,
         ApiKey::EndQuorumEpoch,
@@ -204,6 +243,15 @@ messages! {
     Fetch: FetchRequest => FetchResponse,
     ListOffsets: ListOffsetsRequest => ListOffsetsResponse,
     Metadata: MetadataRequest => MetadataResponse,
+    OffsetCommit: OffsetCommitRequest => OffsetCommitResponse,
+    OffsetFetch: OffsetFetchRequest => OffsetFetchResponse,
+    FindCoordinator: FindCoordinatorRequest => FindCoordinatorResponse,
+    JoinGroup: JoinGroupRequest => JoinGroupResponse,
+    Heartbeat: HeartbeatRequest => HeartbeatResponse,
+    LeaveGroup: LeaveGroupRequest => LeaveGroupResponse,
+    SyncGroup: SyncGroupRequest => SyncGroupResponse,
+    DescribeGroups: DescribeGroupsRequest => DescribeGroupsResponse,
+    ListGroups: ListGroupsRequest => ListGroupsResponse,
     ApiVersions: ApiVersionsRequest => ApiVersionsResponse,
     CreateTopics: CreateTopicsRequest => CreateTopicsResponse,
     DeleteTopics: DeleteTopicsRequest => DeleteTopicsResponse,
@@ -214,10 +262,12 @@ messages! {
     AlterConfigs: AlterConfigsRequest => AlterConfigsResponse,
     DescribeLogDirs: DescribeLogDirsRequest => DescribeLogDirsResponse,
     CreatePartitions: CreatePartitionsRequest => CreatePartitionsResponse,
+    DeleteGroups: DeleteGroupsRequest => DeleteGroupsResponse,
     ElectLeaders: ElectLeadersRequest => ElectLeadersResponse,
     IncrementalAlterConfigs: IncrementalAlterConfigsRequest => IncrementalAlterConfigsResponse,
     AlterPartitionReassignments: AlterPartitionReassignmentsRequest => AlterPartitionReassignmentsResponse,
     ListPartitionReassignments: ListPartitionReassignmentsRequest => ListPartitionReassignmentsResponse,
+    OffsetDelete: OffsetDeleteRequest => OffsetDeleteResponse,
     Vote: VoteRequest => VoteResponse,
     BeginQuorumEpoch: BeginQuorumEpochRequest => BeginQuorumEpochResponse,
     EndQuorumEpoch: EndQuorumEpochRequest => EndQuorumEpochResponse,

@@ -24,6 +24,10 @@ pub enum Listener {
 /// | Fetch | 4 | 17 | 4 likewise; 13 carries topic ids, 15 the replica's epoch; the highest of Kafka 3.9 |
 /// | ListOffsets | 1 | 7 | 0 answers with many offsets; 8 is tiered storage |
 /// | Metadata | 1 | 12 | 0 cannot name the controller or ask for no topic; 13 is KIP-1102 |
+/// | OffsetCommit | 2 | 9 | the lowest of Kafka 4; 10 names topics by id |
+/// | OffsetFetch | 1 | 9 | likewise |
+/// | FindCoordinator, JoinGroup, SyncGroup, Heartbeat, LeaveGroup | 0 | 6, 9, 5, 4, 5 | all there are |
+/// | DescribeGroups, ListGroups, DeleteGroups, OffsetDelete | 0 | 5, 5, 2, 0 | the highest of Kafka 3.9 |
 /// | CreateTopics | 2 | 7 | the lowest of Kafka 4 |
 /// | OffsetForLeaderEpoch | 2 | 4 | the lowest of Kafka 4 |
 /// | DeleteTopics | 1 | 6 | all of Kafka 4 |
@@ -45,6 +49,12 @@ pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
         ApiKey::ListOffsets => 1..=7,
         ApiKey::Metadata => 1..=12,
         ApiKey::ApiVersions => 0..=4,
+        ApiKey::OffsetCommit => 2..=9,
+        ApiKey::OffsetFetch => 1..=9,
+        ApiKey::FindCoordinator => 0..=6,
+        ApiKey::JoinGroup => 0..=9,
+        ApiKey::Heartbeat => 0..=4,
+        ApiKey::LeaveGroup | ApiKey::SyncGroup | ApiKey::ListGroups | ApiKey::DescribeGroups => 0..=5,
         ApiKey::CreateTopics => 2..=7,
         ApiKey::OffsetForLeaderEpoch => 2..=4,
         ApiKey::Vote => 2..=2,
@@ -55,7 +65,7 @@ pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
         ApiKey::BrokerRegistration => 0..=4,
         ApiKey::BrokerHeartbeat => 0..=1,
         ApiKey::DeleteTopics => 1..=6,
-        ApiKey::DeleteRecords | ApiKey::AlterConfigs | ApiKey::ElectLeaders => 0..=2,
+        ApiKey::DeleteRecords | ApiKey::AlterConfigs | ApiKey::ElectLeaders | ApiKey::DeleteGroups => 0..=2,
         ApiKey::InitProducerId => 0..=4,
         ApiKey::DescribeConfigs | ApiKey::DescribeLogDirs => 1..=4,
         ApiKey::CreatePartitions => 0..=3,
@@ -66,6 +76,7 @@ pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
         | ApiKey::AllocateProducerIds
         | ApiKey::GetTelemetrySubscriptions
         | ApiKey::PushTelemetry
+        | ApiKey::OffsetDelete
         | ApiKey::DescribeTopicPartitions => 0..=0,
     }
 }
@@ -83,6 +94,17 @@ fn served_by(key: ApiKey) -> &'static [Listener] {
         ApiKey::ListOffsets => BROKER,
         ApiKey::Metadata => BROKER,
         ApiKey::ApiVersions => BOTH,
+        ApiKey::OffsetCommit => NOBODY,
+        ApiKey::OffsetFetch => NOBODY,
+        ApiKey::FindCoordinator => NOBODY,
+        ApiKey::JoinGroup => NOBODY,
+        ApiKey::Heartbeat => NOBODY,
+        ApiKey::LeaveGroup => NOBODY,
+        ApiKey::SyncGroup => NOBODY,
+        ApiKey::DescribeGroups => NOBODY,
+        ApiKey::ListGroups => NOBODY,
+        ApiKey::DeleteGroups => NOBODY,
+        ApiKey::OffsetDelete => NOBODY,
         ApiKey::CreateTopics => BOTH,
         ApiKey::DeleteTopics => BOTH,
         ApiKey::DeleteRecords => BROKER,
@@ -96,12 +118,12 @@ fn served_by(key: ApiKey) -> &'static [Listener] {
         ApiKey::IncrementalAlterConfigs => BOTH,
         ApiKey::AlterPartitionReassignments => BOTH,
         ApiKey::ListPartitionReassignments => BOTH,
-        ApiKey::Vote => NOBODY,
-        ApiKey::BeginQuorumEpoch => NOBODY,
-        ApiKey::EndQuorumEpoch => NOBODY,
-        ApiKey::DescribeQuorum => NOBODY,
+        ApiKey::Vote => CONTROLLER,
+        ApiKey::BeginQuorumEpoch => CONTROLLER,
+        ApiKey::EndQuorumEpoch => CONTROLLER,
+        ApiKey::DescribeQuorum => BOTH,
         ApiKey::AlterPartition => CONTROLLER,
-        ApiKey::FetchSnapshot => NOBODY,
+        ApiKey::FetchSnapshot => CONTROLLER,
         ApiKey::DescribeCluster => BROKER,
         ApiKey::DescribeProducers => BROKER,
         ApiKey::BrokerRegistration => CONTROLLER,
@@ -118,15 +140,18 @@ pub(super) fn is_flexible(key: ApiKey, version: i16) -> bool {
     let first = match key {
         ApiKey::Produce | ApiKey::Metadata => 9,
         ApiKey::Fetch => 12,
-        ApiKey::ListOffsets => 6,
-        ApiKey::ApiVersions => 3,
-        ApiKey::CreateTopics => 5,
-        ApiKey::OffsetForLeaderEpoch => 4,
+        ApiKey::ListOffsets | ApiKey::JoinGroup | ApiKey::OffsetFetch => 6,
+        ApiKey::OffsetCommit => 8,
+        ApiKey::OffsetDelete => i16::MAX,
+        ApiKey::ApiVersions | ApiKey::FindCoordinator | ApiKey::ListGroups => 3,
+        ApiKey::CreateTopics | ApiKey::DescribeGroups => 5,
+        ApiKey::OffsetForLeaderEpoch | ApiKey::SyncGroup | ApiKey::Heartbeat | ApiKey::LeaveGroup => 4,
         ApiKey::InitProducerId
         | ApiKey::DeleteRecords
         | ApiKey::AlterConfigs
         | ApiKey::DescribeLogDirs
         | ApiKey::CreatePartitions
+        | ApiKey::DeleteGroups
         | ApiKey::ElectLeaders => 2,
         ApiKey::DeleteTopics | ApiKey::DescribeConfigs => 4,
         ApiKey::IncrementalAlterConfigs | ApiKey::BeginQuorumEpoch | ApiKey::EndQuorumEpoch => 1,

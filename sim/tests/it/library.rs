@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tribunal_engine::event::Event;
-use tribunal_engine::time::Duration;
 use tribunal_sim::promise::{Verdict, judge};
 use tribunal_sim::run::{RunOptions, RunOutcome, run};
 use tribunal_sim::scenario::{Guarantee, Plan, load};
@@ -124,7 +124,7 @@ fn the_seeds_that_found_bugs_stay_clean() {
 fn the_compaction_scenario_compacts_every_replica_and_loses_nothing() {
     let mut plan = variant("compaction.toml", "");
     // Up to a while after the first leader is back: it copies segments that were compacted without it.
-    plan.duration = Duration::from_secs(25);
+    plan.run.duration = Duration::from_secs(25);
     plan.faults.retain(|fault| fault.name == "kill-leader");
     let outcome = run(&plan, 1, RunOptions::default());
     let compacted = outcome.view.happenings.iter().filter_map(|happening| match &happening.what {

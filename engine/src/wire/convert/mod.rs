@@ -14,10 +14,12 @@ mod broker_heartbeat;
 mod broker_registration;
 mod create_partitions;
 mod create_topics;
+mod delete_groups;
 mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_quorum;
@@ -26,18 +28,27 @@ mod elect_leaders;
 mod end_quorum_epoch;
 mod fetch;
 mod fetch_snapshot;
+mod find_coordinator;
+mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod sync_group;
 mod telemetry;
 mod vote;
 
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::messages::{BrokerId, TopicName as WireTopicName};
+use kafka_protocol::messages::{BrokerId, GroupId, TopicName as WireTopicName};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 
 use super::error::{DecodeError, malformed};
@@ -114,6 +125,15 @@ dispatch! {
     Fetch,
     ListOffsets,
     Metadata,
+    OffsetCommit,
+    OffsetFetch,
+    FindCoordinator,
+    JoinGroup,
+    Heartbeat,
+    LeaveGroup,
+    SyncGroup,
+    DescribeGroups,
+    ListGroups,
     ApiVersions,
     CreateTopics,
     DeleteTopics,
@@ -124,10 +144,12 @@ dispatch! {
     AlterConfigs,
     DescribeLogDirs,
     CreatePartitions,
+    DeleteGroups,
     ElectLeaders,
     IncrementalAlterConfigs,
     AlterPartitionReassignments,
     ListPartitionReassignments,
+    OffsetDelete,
     Vote,
     BeginQuorumEpoch,
     EndQuorumEpoch,
@@ -185,6 +207,10 @@ fn by_topic<T>(
     items
         .chunk_by(move |a, b| partition(a).topic == partition(b).topic)
         .map(move |run| (wire_name(&partition(&run[0]).topic), run))
+}
+
+fn wire_group(group: &str) -> GroupId {
+    GroupId(string(group))
 }
 
 fn config_resource(kind: i8, name: &StrBytes) -> ConfigResource {

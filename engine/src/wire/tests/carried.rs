@@ -1,6 +1,7 @@
 //! What a message keeps of itself on its way through a version: fields the version does not carry fall back to
 //! what an older peer means.
 
+use super::carried_groups;
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::id::{NodeId, ProducerId, TopicId, TopicName};
@@ -13,6 +14,7 @@ use crate::time::Timestamp;
 
 /// The part of a request that a version carries.
 pub(super) fn carried_request(mut request: Request, version: i16) -> Request {
+    carried_groups::carried_request(&mut request, version);
     match &mut request {
         Request::Fetch(fetch) => carried_fetch_request(fetch, version),
         Request::ListOffsets(list) => {
@@ -64,6 +66,7 @@ pub(super) fn carried_request(mut request: Request, version: i16) -> Request {
 
 /// The part of a response that a version carries.
 pub(super) fn carried_response(mut response: Response, version: i16) -> Response {
+    carried_groups::carried_response(&mut response, version);
     match &mut response {
         Response::Produce(produce) => carried_produced(produce, version),
         Response::Fetch(fetch) => carried_fetched(fetch, version),

@@ -1,6 +1,7 @@
 //! Tests of the wire as a whole.
 
 mod carried;
+mod carried_groups;
 mod foreign;
 mod generate;
 mod generate_quorum;

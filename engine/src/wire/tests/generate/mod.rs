@@ -3,6 +3,7 @@
 //! Values are those that can be told apart on the wire: whole milliseconds, no timestamp that means "latest".
 
 mod admin;
+mod groups;
 
 use bytes::Bytes;
 use proptest::collection::{btree_map, vec};
@@ -104,6 +105,17 @@ pub(super) fn request(key: ApiKey) -> BoxedStrategy<Request> {
         ApiKey::AlterPartition => alter_partition_request().prop_map(Request::from).boxed(),
         ApiKey::BrokerRegistration => registration_request().prop_map(Request::from).boxed(),
         ApiKey::BrokerHeartbeat => heartbeat_request().prop_map(Request::from).boxed(),
+        ApiKey::FindCoordinator => groups::find_request().prop_map(Request::from).boxed(),
+        ApiKey::JoinGroup => groups::join_request().prop_map(Request::from).boxed(),
+        ApiKey::SyncGroup => groups::sync_request().prop_map(Request::from).boxed(),
+        ApiKey::Heartbeat => groups::heartbeat_request().prop_map(Request::from).boxed(),
+        ApiKey::LeaveGroup => groups::leave_request().prop_map(Request::from).boxed(),
+        ApiKey::OffsetCommit => groups::commit_request().prop_map(Request::from).boxed(),
+        ApiKey::OffsetFetch => groups::fetch_request().prop_map(Request::from).boxed(),
+        ApiKey::OffsetDelete => groups::delete_offsets_request().prop_map(Request::from).boxed(),
+        ApiKey::ListGroups => groups::list_request().prop_map(Request::from).boxed(),
+        ApiKey::DescribeGroups => groups::describe_request().prop_map(Request::from).boxed(),
+        ApiKey::DeleteGroups => groups::delete_request().prop_map(Request::from).boxed(),
         ApiKey::DeleteTopics => admin::delete_topics_request().prop_map(Request::from).boxed(),
         ApiKey::DeleteRecords => admin::delete_records_request().prop_map(Request::from).boxed(),
         ApiKey::InitProducerId => admin::init_producer_id_request().prop_map(Request::from).boxed(),
@@ -142,6 +154,17 @@ pub(super) fn response(key: ApiKey) -> BoxedStrategy<Response> {
         ApiKey::AlterPartition => alter_partition_response().prop_map(Response::from).boxed(),
         ApiKey::BrokerRegistration => registration_response().prop_map(Response::from).boxed(),
         ApiKey::BrokerHeartbeat => heartbeat_response().prop_map(Response::from).boxed(),
+        ApiKey::FindCoordinator => groups::find_response().prop_map(Response::from).boxed(),
+        ApiKey::JoinGroup => groups::join_response().prop_map(Response::from).boxed(),
+        ApiKey::SyncGroup => groups::sync_response().prop_map(Response::from).boxed(),
+        ApiKey::Heartbeat => groups::heartbeat_response().prop_map(Response::from).boxed(),
+        ApiKey::LeaveGroup => groups::leave_response().prop_map(Response::from).boxed(),
+        ApiKey::OffsetCommit => groups::commit_response().prop_map(Response::from).boxed(),
+        ApiKey::OffsetFetch => groups::fetch_response().prop_map(Response::from).boxed(),
+        ApiKey::OffsetDelete => groups::delete_offsets_response().prop_map(Response::from).boxed(),
+        ApiKey::ListGroups => groups::list_response().prop_map(Response::from).boxed(),
+        ApiKey::DescribeGroups => groups::describe_response().prop_map(Response::from).boxed(),
+        ApiKey::DeleteGroups => groups::delete_response().prop_map(Response::from).boxed(),
         ApiKey::DeleteTopics => admin::delete_topics_response().prop_map(Response::from).boxed(),
         ApiKey::DeleteRecords => admin::delete_records_response().prop_map(Response::from).boxed(),
         ApiKey::InitProducerId => admin::init_producer_id_response().prop_map(Response::from).boxed(),
