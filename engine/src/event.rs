@@ -148,6 +148,10 @@ pub enum Event {
     QuorumRoleChanged { role: QuorumRole, epoch: LeaderEpoch, leader: Option<NodeId> },
     /// A voter of the metadata quorum learnt that a batch of the metadata log is committed.
     MetadataCommitted { batch: BatchId },
+    /// A voter of the metadata quorum has written a snapshot of what is committed before `end`.
+    MetadataSnapshotWritten { end: Offset, epoch: LeaderEpoch },
+    /// A voter or a broker took the active controller's snapshot instead of the metadata log before `end`.
+    MetadataSnapshotLoaded { end: Offset, epoch: LeaderEpoch },
     /// A log failed at the disk; the replica is offline.
     StorageFailed { partition: TopicPartition },
     /// A connection was closed by us. The client is what it calls itself, if it has said so.
@@ -264,6 +268,20 @@ impl fmt::Display for Event {
             Event::RecoveryCut { partition, at, bytes, reason } => {
                 write!(f, "recovery-cut {partition} at={at} {bytes}B {reason}")
             }
+            Event::QuorumRoleChanged { .. }
+            | Event::MetadataCommitted { .. }
+            | Event::MetadataSnapshotWritten { .. }
+            | Event::MetadataSnapshotLoaded { .. } => self.fmt_quorum(f),
+            Event::StorageFailed { partition } => write!(f, "storage-failed {partition}"),
+            Event::ConnectionClosed { client_id, reason } => Closed(client_id.as_deref(), reason).fmt(f),
+        }
+    }
+}
+
+impl Event {
+    /// What the metadata quorum tells.
+    fn fmt_quorum(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Event::QuorumRoleChanged { role, epoch, leader } => {
                 write!(f, "quorum {role} epoch={epoch} leader={}", Leader(*leader))
             }
@@ -271,8 +289,13 @@ impl fmt::Display for Event {
                 let BatchId { base, last, epoch, crc } = batch;
                 write!(f, "committed metadata @{base}..{last} epoch={epoch} crc={crc:08x}")
             }
-            Event::StorageFailed { partition } => write!(f, "storage-failed {partition}"),
-            Event::ConnectionClosed { client_id, reason } => Closed(client_id.as_deref(), reason).fmt(f),
+            Event::MetadataSnapshotWritten { end, epoch } => {
+                write!(f, "snapshot written end={end} epoch={epoch}")
+            }
+            Event::MetadataSnapshotLoaded { end, epoch } => {
+                write!(f, "snapshot loaded end={end} epoch={epoch}")
+            }
+            other => write!(f, "{other:?}"),
         }
     }
 }

@@ -8,6 +8,7 @@ mod client_keys;
 pub mod key;
 pub mod keys;
 mod log;
+mod metadata_log;
 mod typed;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::fmt;
 pub use key::{Key, Kind, Scope};
 pub use keys::KEYS;
 pub use log::{CleanupPolicy, LogConfig, TimestampType};
+pub use metadata_log::MetadataLogConfig;
 pub use typed::{
     BrokerConfig, ConsumerConfig, OffsetReset, Partitioner, ProducerConfig, QuorumConfig, TopicConfig,
 };

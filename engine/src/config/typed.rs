@@ -2,6 +2,7 @@
 
 use super::keys::RACK_AWARE_SELECTOR;
 use super::log::LogConfig;
+use super::metadata_log::MetadataLogConfig;
 use super::{ConfigError, Properties, Scope, Value, check, key};
 use crate::message::Acks;
 use crate::record::Compression;
@@ -55,7 +56,7 @@ impl<'a> Lookup<'a> {
         i32::try_from(self.integer(name)).unwrap_or(i32::MAX)
     }
 
-    fn millis(&self, name: &str) -> Duration {
+    pub(super) fn millis(&self, name: &str) -> Duration {
         Duration::from_millis(u64::try_from(self.integer(name)).unwrap_or(0))
     }
 
@@ -72,7 +73,7 @@ impl<'a> Lookup<'a> {
     }
 }
 
-/// Settings of the metadata quorum (`controller.quorum.*`).
+/// Settings of the metadata quorum (`controller.quorum.*`, `metadata.*`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct QuorumConfig {
     /// `controller.quorum.election.timeout.ms`.
@@ -83,6 +84,8 @@ pub struct QuorumConfig {
     pub fetch_timeout: Duration,
     /// `controller.quorum.request.timeout.ms`.
     pub request_timeout: Duration,
+    /// The metadata log and its snapshots.
+    pub log: MetadataLogConfig,
 }
 
 impl QuorumConfig {
@@ -92,6 +95,7 @@ impl QuorumConfig {
             backoff_max: lookup.millis("controller.quorum.election.backoff.max.ms"),
             fetch_timeout: lookup.millis("controller.quorum.fetch.timeout.ms"),
             request_timeout: lookup.millis("controller.quorum.request.timeout.ms"),
+            log: MetadataLogConfig::read(lookup),
         }
     }
 }

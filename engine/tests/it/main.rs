@@ -6,5 +6,6 @@ mod dialogue;
 mod mini_cluster;
 mod museum;
 mod quirks;
+mod quorum;
 mod reading;
 mod tidy;
