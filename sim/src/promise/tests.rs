@@ -294,7 +294,7 @@ fn bytes_missing_after_a_plain_crash_excuse_nothing() {
     acked_on(&mut sample, Acks::All, &[1], &[1]);
     sample.process(1, What::Crashed);
     let partition = sample.partition.clone();
-    sample.event(1, tribunal_engine::event::Event::Recovered { partition, end: Offset(0) });
+    sample.event(1, Event::Recovered { partition, end: Offset(0) });
     assert_eq!(verdict(&sample, Guarantee::NoAckedRecordLost), Verdict::Broken);
 }
 
