@@ -148,10 +148,14 @@ pub enum Event {
     QuorumRoleChanged { role: QuorumRole, epoch: LeaderEpoch, leader: Option<NodeId> },
     /// A voter of the metadata quorum learnt that a batch of the metadata log is committed.
     MetadataCommitted { batch: BatchId },
+    /// A voter of the metadata quorum has written a snapshot of what is committed before `end`.
+    MetadataSnapshotWritten { end: Offset, epoch: LeaderEpoch },
+    /// A voter or a broker took the active controller's snapshot instead of the metadata log before `end`.
+    MetadataSnapshotLoaded { end: Offset, epoch: LeaderEpoch },
     /// A log failed at the disk; the replica is offline.
     StorageFailed { partition: TopicPartition },
-    /// A connection was closed by us.
-    ConnectionClosed { reason: String },
+    /// A connection was closed by us. The client is what it calls itself, if it has said so.
+    ConnectionClosed { client_id: Option<String>, reason: String },
 }
 
 struct Isr<'a>(&'a [NodeId]);
@@ -163,6 +167,19 @@ impl fmt::Display for Isr<'_> {
             write!(formatter, "{}{broker}", if index == 0 { "" } else { "," })?;
         }
         formatter.write_str("]")
+    }
+}
+
+struct Closed<'a>(Option<&'a str>, &'a str);
+
+impl fmt::Display for Closed<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Closed(client, reason) = self;
+        // Quoted with escapes: it is what a stranger sent.
+        match client {
+            Some(client) => write!(formatter, "closed client={client:?} {reason}"),
+            None => write!(formatter, "closed {reason}"),
+        }
     }
 }
 
@@ -251,6 +268,20 @@ impl fmt::Display for Event {
             Event::RecoveryCut { partition, at, bytes, reason } => {
                 write!(f, "recovery-cut {partition} at={at} {bytes}B {reason}")
             }
+            Event::QuorumRoleChanged { .. }
+            | Event::MetadataCommitted { .. }
+            | Event::MetadataSnapshotWritten { .. }
+            | Event::MetadataSnapshotLoaded { .. } => self.fmt_quorum(f),
+            Event::StorageFailed { partition } => write!(f, "storage-failed {partition}"),
+            Event::ConnectionClosed { client_id, reason } => Closed(client_id.as_deref(), reason).fmt(f),
+        }
+    }
+}
+
+impl Event {
+    /// What the metadata quorum tells.
+    fn fmt_quorum(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Event::QuorumRoleChanged { role, epoch, leader } => {
                 write!(f, "quorum {role} epoch={epoch} leader={}", Leader(*leader))
             }
@@ -258,8 +289,13 @@ impl fmt::Display for Event {
                 let BatchId { base, last, epoch, crc } = batch;
                 write!(f, "committed metadata @{base}..{last} epoch={epoch} crc={crc:08x}")
             }
-            Event::StorageFailed { partition } => write!(f, "storage-failed {partition}"),
-            Event::ConnectionClosed { reason } => write!(f, "closed {reason}"),
+            Event::MetadataSnapshotWritten { end, epoch } => {
+                write!(f, "snapshot written end={end} epoch={epoch}")
+            }
+            Event::MetadataSnapshotLoaded { end, epoch } => {
+                write!(f, "snapshot loaded end={end} epoch={epoch}")
+            }
+            other => write!(f, "{other:?}"),
         }
     }
 }

@@ -158,6 +158,8 @@ pub enum Wakeup {
     Session,
     /// A voter of the metadata quorum has something to do.
     Election,
+    /// It is time for a snapshot of the metadata.
+    Snapshot,
     /// The balance of leaderships is checked.
     Balance,
     /// A shutdown has waited long enough.

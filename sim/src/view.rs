@@ -326,6 +326,13 @@ impl ClusterView {
         self.happenings.iter().filter(|happening| unfenced(&happening.what)).count()
     }
 
+    /// How often a controller or a broker took a snapshot of the metadata in place of the metadata log.
+    #[must_use]
+    pub fn snapshots_loaded(&self) -> usize {
+        let loaded = |what: &What| matches!(what, What::Event(Event::MetadataSnapshotLoaded { .. }));
+        self.happenings.iter().filter(|happening| loaded(&happening.what)).count()
+    }
+
     /// The controller that leads the metadata quorum in the highest epoch, if its process runs.
     #[must_use]
     pub fn active_controller(&self) -> Option<NodeId> {
@@ -500,6 +507,8 @@ pub fn partition_of(event: &Event) -> Option<&TopicPartition> {
         | Event::BrokerUnfenced { .. }
         | Event::QuorumRoleChanged { .. }
         | Event::MetadataCommitted { .. }
+        | Event::MetadataSnapshotWritten { .. }
+        | Event::MetadataSnapshotLoaded { .. }
         | Event::BrokerShuttingDown { .. }
         | Event::ShutdownBegan { .. }
         | Event::ShutdownGranted { .. }

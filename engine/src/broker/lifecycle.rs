@@ -27,6 +27,8 @@ pub(super) struct Lifecycle {
     pub(super) previous_epoch: BrokerEpoch,
     /// The log directory failed: the broker wants no leadership any more.
     storage_failed: bool,
+    /// There is something to say that a heartbeat under way does not say: another follows at its answer.
+    unsaid: bool,
     in_flight: bool,
     next: Instant,
 }
@@ -37,6 +39,7 @@ impl Default for Lifecycle {
             broker_epoch: None,
             previous_epoch: BrokerEpoch::NONE,
             storage_failed: false,
+            unsaid: false,
             in_flight: false,
             next: Instant::START,
         }
@@ -58,8 +61,14 @@ impl Lifecycle {
     pub(super) fn storage_failed(&mut self, now: Instant) {
         if !self.storage_failed {
             self.storage_failed = true;
-            self.next = now;
+            self.say(now);
         }
+    }
+
+    /// There is something new to say: with a heartbeat now, or as soon as the one under way is answered.
+    pub(super) fn say(&mut self, now: Instant) {
+        self.unsaid = true;
+        self.next = now;
     }
 
     pub(super) fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
@@ -87,6 +96,7 @@ impl Broker {
                 self.call_controller(Call::Registration, request, effects);
             }
             Some(broker_epoch) => {
+                self.lifecycle.unsaid = false;
                 let request = BrokerHeartbeatRequest {
                     broker: self.settings.node,
                     broker_epoch,
@@ -131,6 +141,12 @@ impl Broker {
         let interval = self.settings.config.broker_heartbeat_interval;
         self.lifecycle.next = now.mono.after(interval);
         match outcome {
+            // The answer to what is no longer the whole news.
+            Ok(Response::BrokerHeartbeat(BrokerHeartbeatResponse { error: ErrorCode::None, .. }))
+                if self.lifecycle.unsaid =>
+            {
+                self.lifecycle.next = now.mono;
+            }
             Ok(Response::BrokerHeartbeat(BrokerHeartbeatResponse {
                 error: ErrorCode::None,
                 is_fenced,
@@ -154,5 +170,72 @@ impl Broker {
             // Heartbeats keep the session: a lost one is sent again at once, not an interval later.
             Ok(_) | Err(_) => self.lifecycle.next = now.mono.after(REGISTRATION_BACKOFF),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::broker::BrokerSettings;
+    use crate::config::{BrokerConfig, Properties};
+    use crate::id::{Endpoint, IncarnationId, NodeId};
+    use crate::machine::{CallToken, Effect, Input, Machine as _};
+    use crate::message::Request;
+    use crate::time::Timestamp;
+    use crate::variant::ProtocolVariant;
+
+    fn broker() -> Broker {
+        let endpoint = |id: i32| Endpoint::new(&format!("host-{id}"), 9092);
+        let settings = BrokerSettings {
+            node: NodeId(1),
+            cluster_id: "mini".to_owned(),
+            endpoint: endpoint(1),
+            rack: None,
+            incarnation: IncarnationId(uuid::Uuid::from_u128(7)),
+            voters: BTreeMap::from([(NodeId(100), endpoint(100))]),
+            config: BrokerConfig::from_properties(&Properties::new()).expect("defaults are valid"),
+            variant: ProtocolVariant::default(),
+        };
+        Broker::new(settings, Vec::new())
+    }
+
+    fn at(millis: u64) -> Now {
+        let mono = Instant::START.after(Duration::from_millis(millis));
+        Now { mono, wall: Timestamp(i64::try_from(millis).expect("small")) }
+    }
+
+    /// The heartbeats that a step sends.
+    fn heartbeats(broker: &mut Broker, now: Now, input: Input) -> Vec<(CallToken, BrokerHeartbeatRequest)> {
+        let mut effects = Effects::default();
+        broker.step(now, input, &mut effects);
+        let heartbeat = |effect| match effect {
+            Effect::Call { token, request: Request::BrokerHeartbeat(request), .. } => Some((token, request)),
+            _ => None,
+        };
+        effects.drain().filter_map(heartbeat).collect()
+    }
+
+    fn accepted() -> Response {
+        let (is_caught_up, is_fenced, should_shut_down) = (true, false, false);
+        BrokerHeartbeatResponse { error: ErrorCode::None, is_caught_up, is_fenced, should_shut_down }.into()
+    }
+
+    #[test]
+    fn what_a_heartbeat_under_way_does_not_say_follows_at_its_answer() {
+        let mut broker = broker();
+        broker.lifecycle.broker_epoch = Some(BrokerEpoch(3));
+        let sent = heartbeats(&mut broker, at(0), Input::Tick);
+        let [(token, first)] = &sent[..] else { panic!("one heartbeat, not {sent:?}") };
+        assert!(!first.want_fence);
+
+        broker.lifecycle.storage_failed(at(1).mono);
+        assert!(heartbeats(&mut broker, at(1), Input::Tick).is_empty(), "one at a time");
+
+        let answer = Input::Reply { token: *token, outcome: Ok(accepted()) };
+        let sent = heartbeats(&mut broker, at(2), answer);
+        let [(_, second)] = &sent[..] else { panic!("another heartbeat at once, not {sent:?}") };
+        assert!(second.want_fence);
     }
 }

@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::id::{NodeId, PartitionIndex, TopicId, TopicPartition};
 use crate::machine::{CallError, Effects, Lane, Wakeup};
 use crate::message::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, Response};
-use crate::metadata::{ConfigResource, MetadataRecord};
+use crate::metadata::{ConfigResource, MetadataRecord, SnapshotFetch};
 use crate::offset::Offset;
 use crate::quorum::decode_batch;
 use crate::record::batches;
@@ -24,17 +24,19 @@ const MAX_WAIT: Duration = Duration::from_millis(500);
 const MAX_BYTES: i32 = 8 << 20;
 /// Wait after a failed fetch. Longer than Kafka's `controller.quorum.retry.backoff.ms` (20 ms): while controllers
 /// elect, brokers can do nothing but ask.
-const RETRY_BACKOFF: Duration = Duration::from_millis(50);
+pub(super) const RETRY_BACKOFF: Duration = Duration::from_millis(50);
 
 /// How far metadata is applied.
 #[derive(Debug)]
 pub(super) struct MetadataFetch {
-    next_offset: Offset,
+    pub(super) next_offset: Offset,
     in_flight: bool,
-    pause_until: Instant,
+    pub(super) pause_until: Instant,
+    /// The snapshot that is fetched instead of the log.
+    pub(super) snapshot: Option<SnapshotFetch>,
     /// The replicas follow the metadata. Not before this boot's own registration is applied: until then metadata
     /// speaks of the boot before, which may have led what this one has lost.
-    published: bool,
+    pub(super) published: bool,
 }
 
 impl Default for MetadataFetch {
@@ -43,6 +45,7 @@ impl Default for MetadataFetch {
             next_offset: Offset::ZERO,
             in_flight: false,
             pause_until: Instant::START,
+            snapshot: None,
             published: false,
         }
     }
@@ -66,6 +69,19 @@ impl Broker {
             return;
         }
         self.metadata_fetch.in_flight = true;
+        let request = match &self.metadata_fetch.snapshot {
+            Some(snapshot) => {
+                let epoch = LeaderEpoch::NONE;
+                snapshot.request(&self.settings.cluster_id, self.observer_id(), epoch).into()
+            }
+            None => self.metadata_request().into(),
+        };
+        let timeout = self.settings.config.controller_quorum_request_timeout + MAX_WAIT;
+        let controller = self.controller();
+        self.call(controller, Lane::Metadata, Call::MetadataFetch, request, timeout, effects);
+    }
+
+    fn metadata_request(&self) -> FetchRequest {
         let partition = FetchPartition {
             partition: PartitionIndex(0),
             current_leader_epoch: LeaderEpoch::NONE,
@@ -75,16 +91,13 @@ impl Broker {
             max_bytes: MAX_BYTES,
         };
         let topic = FetchTopic { name: None, id: TopicId::CLUSTER_METADATA, partitions: vec![partition] };
-        let request = FetchRequest {
+        FetchRequest {
             replica_epoch: self.lifecycle.broker_epoch().unwrap_or(crate::epoch::BrokerEpoch::NONE),
             max_wait: MAX_WAIT,
             min_bytes: 1,
             max_bytes: MAX_BYTES,
             ..FetchRequest::new(self.observer_id(), vec![topic])
-        };
-        let timeout = self.settings.config.controller_quorum_request_timeout + MAX_WAIT;
-        let controller = self.controller();
-        self.call(controller, Lane::Metadata, Call::MetadataFetch, request.into(), timeout, effects);
+        }
     }
 
     pub(super) fn on_metadata(
@@ -96,8 +109,12 @@ impl Broker {
         self.metadata_fetch.in_flight = false;
         let partition = match outcome {
             Ok(Response::Fetch(response)) => only_partition(response),
+            Ok(Response::FetchSnapshot(piece)) => return self.on_snapshot_piece(now, &piece, effects),
             Ok(_) | Err(_) => None,
         };
+        if let Some(id) = partition.as_ref().and_then(|partition| partition.snapshot) {
+            return self.begin_snapshot(now, id);
+        }
         match partition.as_ref().map(read_records) {
             Some(Some(records)) => self.apply_metadata(now, &records, effects),
             Some(None) | None => {
@@ -163,7 +180,7 @@ impl Broker {
 
     /// Puts the settings that were changed while the cluster runs over `server.properties`: first the cluster's, then
     /// this broker's own.
-    fn apply_dynamic_config(&mut self) {
+    pub(super) fn apply_dynamic_config(&mut self) {
         let own = ConfigResource::Broker(self.settings.node);
         let layers = [&ConfigResource::ClusterDefault, &own];
         let layers: Vec<_> = layers.into_iter().filter_map(|layer| self.image.settings(layer)).collect();
@@ -178,7 +195,7 @@ impl Broker {
         }
     }
 
-    fn brokers_changed(&mut self, now: Now, effects: &mut Effects) {
+    pub(super) fn brokers_changed(&mut self, now: Now, effects: &mut Effects) {
         let leading: Vec<TopicPartition> = self
             .replicas
             .iter()

@@ -7,7 +7,8 @@
 //! (stopping). Replies that wait are kept by `parked` and released by what they wait for: the shell makes no protocol
 //! decision.
 //!
-//! A broker that restarts forgets its metadata and reads the controller's log from the start; it serves clients
+//! A broker that restarts forgets its metadata and reads the controller's log from the start, or the newest snapshot
+//! (`metadata_snapshot`) and the log after it; it serves clients
 //! when it has applied its own registration and the controller has unfenced it. Kafka's brokers keep a copy of the
 //! log on disk; without one a restart is slower and no less safe.
 
@@ -21,6 +22,7 @@ mod lifecycle;
 mod maintenance;
 mod metadata;
 mod metadata_fetch;
+mod metadata_snapshot;
 mod offsets;
 mod parked;
 mod produce;

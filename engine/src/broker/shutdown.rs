@@ -72,7 +72,7 @@ impl Broker {
         if self.lifecycle.broker_epoch().is_none() {
             return self.close(false, effects);
         }
-        self.lifecycle.hurry(now.mono);
+        self.lifecycle.say(now.mono);
     }
 
     /// The controller's answer to a heartbeat that asked for leave. The second question follows soon: often nothing

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_above_max_message_bytes_is_too_large() {
+    fn q21_a_batch_above_max_message_bytes_is_too_large() {
         let records = batch(Compression::None, &[1]);
         let limit = (records.len() - 1).to_string();
         assert_eq!(refused(records, &[("max.message.bytes", &limit)]).error, ErrorCode::MessageTooLarge);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_compacted_topic_names_the_records_without_a_key() {
+    fn q21_a_compacted_topic_names_the_records_without_a_key() {
         let mut builder = BatchBuilder::new(Compression::Snappy);
         for key in [Some(b"key".as_slice()), None, Some(b"".as_slice())] {
             builder.push(NOW, key, Some(b"value"), &[]);

@@ -9,6 +9,7 @@ mod group;
 pub mod key;
 pub mod keys;
 mod log;
+mod metadata_log;
 mod typed;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub use group::GroupConfig;
 pub use key::{Key, Kind, Scope};
 pub use keys::KEYS;
 pub use log::{CleanupPolicy, LogConfig, TimestampType};
+pub use metadata_log::MetadataLogConfig;
 pub use typed::{
     BrokerConfig, ConsumerConfig, OffsetReset, Partitioner, ProducerConfig, QuorumConfig, TopicConfig,
 };

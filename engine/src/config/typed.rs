@@ -3,6 +3,7 @@
 use super::group::GroupConfig;
 use super::keys::RACK_AWARE_SELECTOR;
 use super::log::LogConfig;
+use super::metadata_log::MetadataLogConfig;
 use super::{ConfigError, Properties, Scope, Value, check, key};
 use crate::message::Acks;
 use crate::record::Compression;
@@ -73,7 +74,7 @@ impl<'a> Lookup<'a> {
     }
 }
 
-/// Settings of the metadata quorum (`controller.quorum.*`).
+/// Settings of the metadata quorum (`controller.quorum.*`, `metadata.*`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct QuorumConfig {
     /// `controller.quorum.election.timeout.ms`.
@@ -84,6 +85,8 @@ pub struct QuorumConfig {
     pub fetch_timeout: Duration,
     /// `controller.quorum.request.timeout.ms`.
     pub request_timeout: Duration,
+    /// The metadata log and its snapshots.
+    pub log: MetadataLogConfig,
 }
 
 impl QuorumConfig {
@@ -93,6 +96,7 @@ impl QuorumConfig {
             backoff_max: lookup.millis("controller.quorum.election.backoff.max.ms"),
             fetch_timeout: lookup.millis("controller.quorum.fetch.timeout.ms"),
             request_timeout: lookup.millis("controller.quorum.request.timeout.ms"),
+            log: MetadataLogConfig::read(lookup),
         }
     }
 }

@@ -220,15 +220,14 @@ impl Controller {
         if self.active.is_some() && self.active != self.quorum.active_epoch() {
             self.stand_by(effects);
         }
-        while let Some(Committed { records, .. }) = self.quorum.take_committed(effects) {
-            for (offset, record) in &records {
-                let reason = self.election_reason(record);
-                let touched = self.committed.replay(*offset, record);
-                // One voice is enough: what the leader commits is what happens.
-                if self.quorum.is_leader() {
-                    self.note(*offset, record, touched, reason, effects);
-                }
+        while let Some(committed) = self.quorum.take_committed(effects) {
+            match committed {
+                Committed::Snapshot { records, .. } => self.committed = MetadataImage::of_snapshot(&records),
+                Committed::Batch { records, .. } => self.replay_committed(&records, effects),
             }
+        }
+        if self.quorum.wants_snapshot(now) {
+            self.quorum.write_snapshot(now, self.committed.records(), effects);
         }
         if self.active.is_none() && self.quorum.active_epoch().is_some() {
             self.active = self.quorum.active_epoch();
@@ -238,6 +237,17 @@ impl Controller {
             self.schedule_balance(now);
         }
         self.release(effects);
+    }
+
+    fn replay_committed(&mut self, records: &[(Offset, MetadataRecord)], effects: &mut Effects) {
+        for (offset, record) in records {
+            let reason = self.election_reason(record);
+            let touched = self.committed.replay(*offset, record);
+            // One voice is enough: what the leader commits is what happens.
+            if self.quorum.is_leader() {
+                self.note(*offset, record, touched, reason, effects);
+            }
+        }
     }
 
     /// Decides no more. What is not committed may be or may never be: whoever waits for it is not told, but loses

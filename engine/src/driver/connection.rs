@@ -25,6 +25,14 @@ pub(super) enum Answer {
     Close(&'static str),
 }
 
+/// Why we ended a connection, for the log.
+#[derive(Debug)]
+pub(super) struct Closed {
+    /// What the client calls itself, as far as it has said so.
+    pub(super) client_id: Option<String>,
+    pub(super) reason: String,
+}
+
 pub(super) struct Connection<S> {
     pub(super) id: ConnectionId,
     pub(super) stream: S,
@@ -37,13 +45,15 @@ pub(super) struct Connection<S> {
 impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<S> {
     /// Serves the connection to its end and tells the loop that it is over.
     pub(super) async fn serve(mut self) {
-        let reason = self.serve_requests().await;
-        self.inbox.send(Mail::ConnectionClosed { connection: self.id, reason });
+        let closed = self.serve_requests().await;
+        self.inbox.send(Mail::ConnectionClosed { connection: self.id, closed });
     }
 
-    async fn serve_requests(&mut self) -> Option<String> {
+    /// Ends with the reason if it was us who ended it.
+    async fn serve_requests(&mut self) -> Option<Closed> {
         let mut received = BytesMut::new();
         let mut reply = BytesMut::new();
+        let mut client_id = None;
         loop {
             let frame = match wire::split_frame(&mut received, self.frame_bytes_max) {
                 Ok(Some(frame)) => frame,
@@ -54,26 +64,30 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<S> {
                         Ok(_) => continue,
                     }
                 }
-                Err(error) => return Some(error.to_string()),
+                Err(error) => return Some(Closed { client_id, reason: error.to_string() }),
             };
             let bytes = frame.len();
-            let asked = wire::api_and_version(&frame);
-            match wire::decode_request(frame) {
+            match wire::decode_request(frame.clone()) {
                 Ok((header, request)) => {
                     let context = RequestContext {
                         connection: self.id,
                         correlation: header.correlation,
                         api_version: header.version,
                     };
+                    // Views of its records alone keep the frame from here on.
+                    drop(frame);
                     self.inbox.send(Mail::Input { input: Input::Request { context, request }, bytes });
-                    if let Err(reason) = self.answer(&header, &mut reply).await {
-                        return reason;
+                    match self.answer(&header, &mut reply).await {
+                        Ok(()) => client_id = header.client_id,
+                        Err(None) => return None,
+                        Err(Some(reason)) => return Some(Closed { client_id: header.client_id, reason }),
                     }
                 }
                 Err(error) => {
                     // An unknown version of ApiVersions is answered in version 0 (q1); anything else closes.
                     let Some(correlation) = error.asks_for_api_versions() else {
-                        return Some(why(&error, asked));
+                        let reason = why(&error, wire::api_and_version(&frame));
+                        return Some(Closed { client_id: wire::client_id(&frame), reason });
                     };
                     let answer = wire::unsupported_api_versions_reply(correlation, self.listener);
                     if self.stream.write_all(&answer).await.is_err() {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::connection::{Answer, Connection};
+use super::connection::{Answer, Closed, Connection};
 use super::files::Directory;
 use super::mailbox::Mailbox;
 use super::peer::{Outgoing, Peer, converse};
@@ -33,8 +33,8 @@ pub trait Observer<M> {
 pub(super) enum Mail {
     /// An input for the machine that arrived in `bytes` bytes; 0 for what did not come over the network.
     Input { input: Input, bytes: usize },
-    /// A connection is over; `reason` if we ended it.
-    ConnectionClosed { connection: ConnectionId, reason: Option<String> },
+    /// A connection is over; `closed` if we ended it.
+    ConnectionClosed { connection: ConnectionId, closed: Option<Closed> },
 }
 
 /// A machine and the shell around it.
@@ -97,7 +97,7 @@ impl<P: Platform, M: Machine + 'static> Node<P, M> {
                     }
                     self.step(input);
                 }
-                Some(Mail::ConnectionClosed { connection, reason }) => self.forget(connection, reason),
+                Some(Mail::ConnectionClosed { connection, closed }) => self.forget(connection, closed),
                 None => self.step(Input::Tick),
             }
         }
@@ -145,10 +145,11 @@ impl<P: Platform, M: Machine + 'static> Node<P, M> {
         }
     }
 
-    fn forget(&mut self, connection: ConnectionId, reason: Option<String>) {
+    fn forget(&mut self, connection: ConnectionId, closed: Option<Closed>) {
         self.connections.borrow_mut().remove(&connection);
-        if let Some(reason) = reason {
-            self.observer.note(self.platform.clock().now(), &Event::ConnectionClosed { reason });
+        if let Some(Closed { client_id, reason }) = closed {
+            let event = Event::ConnectionClosed { client_id, reason };
+            self.observer.note(self.platform.clock().now(), &event);
         }
         self.step(Input::Closed { connection });
     }

@@ -181,6 +181,11 @@ pub struct QuorumReplica {
     pub last_caught_up: Timestamp,
 }
 
+impl SnapshotId {
+    /// What lies before the first record of all: nothing.
+    pub const NONE: SnapshotId = SnapshotId { end_offset: Offset::ZERO, epoch: LeaderEpoch::NONE };
+}
+
 impl LeaderIdAndEpoch {
     /// Nobody is known to lead.
     pub const NONE: LeaderIdAndEpoch = LeaderIdAndEpoch { leader: NodeId::NONE, epoch: LeaderEpoch::NONE };

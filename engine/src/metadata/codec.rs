@@ -5,7 +5,7 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use uuid::Uuid;
 
-use super::image::PartitionImage;
+use super::image::{BrokerImage, PartitionImage};
 use super::record::{ConfigResource, MetadataRecord, PartitionChange};
 use crate::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
 use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName};
@@ -72,6 +72,15 @@ impl MetadataRecord {
                 put_broker(&mut out, 10, *broker, *broker_epoch);
                 out.put_i64(next_producer_id.0);
             }
+            MetadataRecord::Broker { broker, state } => {
+                put_broker(&mut out, 11, *broker, state.epoch);
+                out.put_u128(state.incarnation.0.as_u128());
+                put_text(&mut out, &state.endpoint.host);
+                out.put_u16(state.endpoint.port);
+                put_option(&mut out, state.rack.as_ref(), |out, rack| put_text(out, rack));
+                out.put_u8(u8::from(state.fenced));
+                out.put_u8(u8::from(state.in_controlled_shutdown));
+            }
         }
         out.freeze()
     }
@@ -116,6 +125,17 @@ impl MetadataRecord {
                 broker: input.node()?,
                 broker_epoch: BrokerEpoch(input.i64()?),
                 next_producer_id: ProducerId(input.i64()?),
+            },
+            11 => MetadataRecord::Broker {
+                broker: input.node()?,
+                state: BrokerImage {
+                    epoch: BrokerEpoch(input.i64()?),
+                    incarnation: IncarnationId(input.uuid()?),
+                    endpoint: Endpoint::new(&input.text()?, input.u16()?),
+                    rack: input.option(Reader::text)?,
+                    fenced: input.flag()?,
+                    in_controlled_shutdown: input.flag()?,
+                },
             },
             _ => return Err(RecordError("unknown kind")),
         };
@@ -344,6 +364,17 @@ mod tests {
             MetadataRecord::PartitionChange(change),
             MetadataRecord::ProducerIds { broker, broker_epoch, next_producer_id: ProducerId(2000) },
             MetadataRecord::LeaderChange { leader: broker, epoch: LeaderEpoch(3) },
+            MetadataRecord::Broker {
+                broker,
+                state: BrokerImage {
+                    epoch: broker_epoch,
+                    incarnation: IncarnationId(Uuid::from_u128(9)),
+                    endpoint: Endpoint::new("broker-1", 9092),
+                    rack: None,
+                    fenced: true,
+                    in_controlled_shutdown: false,
+                },
+            },
         ]
     }
 
@@ -361,7 +392,7 @@ mod tests {
         }
 
         #[test]
-        fn a_cut_record_is_refused(index in 0usize..12, cut in 1usize..20) {
+        fn a_cut_record_is_refused(index in 0usize..13, cut in 1usize..20) {
             let bytes = examples()[index].encode();
             let kept = bytes.len().saturating_sub(cut);
             prop_assert!(MetadataRecord::decode(bytes.slice(..kept)).is_err());

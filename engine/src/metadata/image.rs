@@ -200,6 +200,58 @@ impl MetadataImage {
         })
     }
 
+    /// Records that add up to this image, wherever they lie: what a snapshot of it holds.
+    #[must_use]
+    pub fn records(&self) -> Vec<MetadataRecord> {
+        // A field that is added must be written, too.
+        let MetadataImage { brokers, topics, names: _, broker_settings, cluster_settings, producer_ids } =
+            self;
+        let mut records: Vec<MetadataRecord> = brokers
+            .iter()
+            .map(|(broker, state)| MetadataRecord::Broker { broker: *broker, state: state.clone() })
+            .collect();
+        let configs = |resource: ConfigResource, settings: &Properties| {
+            let set = settings.clone().into_iter();
+            set.map(move |(name, value)| MetadataRecord::Config {
+                resource: resource.clone(),
+                name,
+                value: Some(value),
+            })
+        };
+        records.extend(configs(ConfigResource::ClusterDefault, cluster_settings));
+        for (broker, settings) in broker_settings {
+            records.extend(configs(ConfigResource::Broker(*broker), settings));
+        }
+        for TopicImage { id, name, settings, partitions } in topics.values() {
+            records.push(MetadataRecord::Topic { name: name.clone(), id: *id });
+            records.extend(configs(ConfigResource::Topic(name.clone()), settings));
+            records.extend(partitions.iter().map(|(partition, state)| MetadataRecord::Partition {
+                topic: *id,
+                partition: *partition,
+                state: state.clone(),
+            }));
+        }
+        if *producer_ids > 0 {
+            records.push(MetadataRecord::ProducerIds {
+                broker: NodeId::NONE,
+                broker_epoch: BrokerEpoch::NONE,
+                next_producer_id: ProducerId(*producer_ids),
+            });
+        }
+        records
+    }
+
+    /// The image that the records of a snapshot add up to.
+    #[must_use]
+    pub fn of_snapshot(records: &[MetadataRecord]) -> MetadataImage {
+        let mut image = MetadataImage::default();
+        for record in records {
+            // Offsets mean nothing in a snapshot: what needs one carries it.
+            image.replay(Offset::NONE, record);
+        }
+        image
+    }
+
     /// Applies a record that lies at `offset` of the metadata log; returns the partition it touched.
     ///
     /// A record about something unknown is a bug of the controller and panics: the log is ours.
@@ -237,6 +289,9 @@ impl MetadataImage {
                 return Some(TopicPartition { topic: topic.name.clone(), partition: *partition });
             }
             MetadataRecord::PartitionChange(change) => return Some(self.replay_change(change)),
+            MetadataRecord::Broker { broker, state } => {
+                self.brokers.insert(*broker, state.clone());
+            }
             // Of the quorum's concern only.
             MetadataRecord::LeaderChange { .. } => {}
             MetadataRecord::ProducerIds { next_producer_id, .. } => {
@@ -267,6 +322,7 @@ impl MetadataImage {
             Some(value) => settings.insert(name.to_owned(), value.clone()),
             None => settings.remove(name),
         };
+        self.broker_settings.retain(|_, settings| !settings.is_empty());
     }
 
     fn replay_change(&mut self, change: &PartitionChange) -> TopicPartition {

@@ -2,12 +2,19 @@
 //!
 //! Controllers and brokers share it: the controller decides records and replays them, brokers fetch the same
 //! records and replay them. [`MetadataImage::replay`] is the only mutator, live and on recovery, so both sides
-//! hold the same state at the same offset.
+//! hold the same state at the same offset. [`Snapshot`] is an image as a file: what a replica takes whose next record is
+//! no longer in the log (KIP-630).
 
 mod codec;
 mod image;
 mod record;
+mod snapshot;
+
+#[cfg(test)]
+mod tests;
 
 pub use codec::RecordError;
 pub use image::{BrokerImage, MetadataImage, PartitionImage, TopicImage};
 pub use record::{ConfigResource, MetadataRecord, PartitionChange};
+pub(crate) use snapshot::Fetched;
+pub use snapshot::{Snapshot, SnapshotError, SnapshotFetch};

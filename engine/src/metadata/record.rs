@@ -4,7 +4,7 @@
 //! RemoveTopicRecord, PartitionRecord, PartitionChangeRecord, ConfigRecord) with the same meaning. How they are
 //! written is in `codec`.
 
-use super::image::PartitionImage;
+use super::image::{BrokerImage, PartitionImage};
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName};
 
@@ -34,6 +34,8 @@ pub enum MetadataRecord {
     LeaderChange { leader: NodeId, epoch: LeaderEpoch },
     /// A broker was given the producer ids below this one that nobody had (KIP-730).
     ProducerIds { broker: NodeId, broker_epoch: BrokerEpoch, next_producer_id: ProducerId },
+    /// A registered broker with its whole state, its epoch too: only in snapshots, where offsets mean nothing.
+    Broker { broker: NodeId, state: BrokerImage },
 }
 
 /// What a dynamic setting belongs to.

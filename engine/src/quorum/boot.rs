@@ -1,21 +1,29 @@
-//! Reading a voter back from its disk.
+//! Reading a voter back from its disk: the newest whole snapshot, and the log after it.
 //!
 //! What recovery finds in the log is on disk, but whether it is committed is not known: the high watermark is not
-//! kept. It starts at the log start and comes from the leader, or from being one.
+//! kept. It starts at the end of the snapshot, of which everything is committed, and comes from the leader, or from
+//! being one.
+//!
+//! A snapshot may be ahead of the log: the log lost what was not synced when the power went, or the process ended when
+//! it had a leader's snapshot and not yet given up its own log for it. Then the log begins anew at its end (Kafka's
+//! `truncateToLatestSnapshot`). Snapshots that are damaged, and those that end before the log starts, are deleted;
+//! but without one to begin with nothing is.
 
 use std::collections::VecDeque;
 
+use super::snapshots::{Snapshots, StoredSnapshot};
 use super::{ElectionState, ElectionStateError, QUORUM_STATE, Quorum, QuorumSettings, Role, decode_batch};
+use crate::config::QuorumConfig;
 use crate::epoch::LeaderEpoch;
 use crate::id::TopicPartition;
-use crate::log::{LogSettings, PartitionLog, Shutdown};
+use crate::log::{LogIo, LogSettings, PartitionLog, Shutdown};
+use crate::message::SnapshotId;
 use crate::metadata::RecordError;
+use crate::offset::Offset;
 use crate::record::{BatchError, RecordBatch, batches};
 use crate::storage::{Disk, DiskDone, DiskError, DiskOp, FileName};
 use crate::time::Instant;
 
-/// Segment size of the metadata log, in bytes (Kafka's `metadata.log.segment.bytes` is 1 GiB as well).
-const SEGMENT_BYTES: usize = 1 << 30;
 /// Most bytes read at once on boot.
 const READ_BYTES: usize = 1 << 20;
 /// Longest `quorum-state` that is read; ours has under 100 bytes.
@@ -33,6 +41,9 @@ pub enum QuorumError {
     /// A record is not one of ours.
     #[error("the metadata log is damaged: {0}")]
     Record(#[from] RecordError),
+    /// The log does not start at offset 0, and there is no snapshot of what lies before.
+    #[error("the metadata log starts at {0}, and no whole snapshot says what lies before")]
+    NoSnapshot(Offset),
     /// The voter does not know any more how it voted.
     #[error(transparent)]
     ElectionState(#[from] ElectionStateError),
@@ -44,22 +55,26 @@ impl Quorum {
     /// # Errors
     /// If the disk fails or holds something that is no metadata log.
     pub async fn recover<D: Disk>(disk: &D, settings: QuorumSettings) -> Result<Quorum, QuorumError> {
-        let log_settings = LogSettings { segment_bytes: SEGMENT_BYTES, ..LogSettings::default() };
+        let log_settings = log_settings(&settings.config);
         let partition = TopicPartition::cluster_metadata();
-        let (log, _cut) = PartitionLog::recover(disk, partition, log_settings, Shutdown::Unclean).await?;
-        let ahead = read_batches(disk, &log).await?;
+        let (mut log, _cut) = PartitionLog::recover(disk, partition, log_settings, Shutdown::Unclean).await?;
+        let stored = read_snapshots(disk, &log).await?;
+        let base = join(disk, &mut log, stored.last().map(|stored| stored.id), &stored).await?;
+        let (snapshots, applied) = Snapshots::recovered(stored);
+        let ahead = read_batches(disk, &log, applied).await?;
         let stored = read_election_state(disk, &log).await?;
-        let latest = log.latest_epoch().unwrap_or(LeaderEpoch::NONE);
+        let latest = log.latest_epoch().unwrap_or(base.epoch);
         let election = if latest > stored.epoch { ElectionState::of_epoch(latest) } else { stored };
-        let start = log.start_offset();
         Ok(Quorum {
             settings,
             log,
+            base,
+            snapshots,
             election,
             role: Role::Unattached { until: Instant::START },
-            high_watermark: start,
+            high_watermark: applied,
             ahead,
-            applied: start,
+            applied,
             fetches: super::ParkedFetches::default(),
             calls: std::collections::BTreeMap::new(),
             disk: std::collections::BTreeMap::new(),
@@ -71,9 +86,76 @@ impl Quorum {
     }
 }
 
-async fn read_batches<D: Disk>(disk: &D, log: &PartitionLog) -> Result<VecDeque<RecordBatch>, QuorumError> {
+/// Nothing but a snapshot moves the start of the metadata log.
+fn log_settings(config: &QuorumConfig) -> LogSettings {
+    LogSettings {
+        segment_bytes: config.log.segment_bytes,
+        segment_millis: config.log.segment_millis,
+        retention_bytes: -1,
+        retention_millis: -1,
+        ..LogSettings::default()
+    }
+}
+
+/// The whole snapshots that the log may follow on, oldest first; deletes all others.
+async fn read_snapshots<D: Disk>(disk: &D, log: &PartitionLog) -> Result<Vec<StoredSnapshot>, QuorumError> {
+    let mut stored = Vec::new();
+    let mut useless = Vec::new();
+    for (name, length) in disk.list(log.directory()).await? {
+        let Some(id) = StoredSnapshot::id_of_name(&name) else { continue };
+        let file = FileName::new(log.directory(), &name);
+        let read = DiskOp::Read { file: file.clone(), position: 0, length };
+        let DiskDone::Read(content) = disk.execute(read).await? else { return Err(DiskError::Io.into()) };
+        match StoredSnapshot::read(id, content) {
+            Ok(snapshot) if id.end_offset >= log.start_offset() => stored.push(snapshot),
+            Ok(_) | Err(_) => useless.push(file),
+        }
+    }
+    if stored.is_empty() && log.start_offset() > Offset::ZERO {
+        return Err(QuorumError::NoSnapshot(log.start_offset()));
+    }
+    for file in useless {
+        disk.execute(DiskOp::Delete { file }).await?;
+    }
+    stored.sort_unstable_by_key(|snapshot| snapshot.id);
+    Ok(stored)
+}
+
+/// Makes the log follow on a snapshot; returns which.
+async fn join<D: Disk>(
+    disk: &D,
+    log: &mut PartitionLog,
+    newest: Option<SnapshotId>,
+    stored: &[StoredSnapshot],
+) -> Result<SnapshotId, DiskError> {
+    let Some(newest) = newest else { return Ok(SnapshotId::NONE) };
+    let latest = log.latest_epoch().unwrap_or(LeaderEpoch::NONE);
+    let (start, end) = (log.start_offset(), log.end_offset());
+    let mut io = LogIo::default();
+    let base = if newest.end_offset > end || (newest.epoch > latest && start < end) {
+        log.restart_at(newest.end_offset, &mut io);
+        newest
+    } else if start == Offset::ZERO {
+        SnapshotId::NONE
+    } else if let Some(base) = stored.iter().find(|stored| stored.id.end_offset == start) {
+        base.id
+    } else {
+        log.advance_start(newest.end_offset, &mut io);
+        newest
+    };
+    for (op, _) in io.drain() {
+        disk.execute(op).await?;
+    }
+    Ok(base)
+}
+
+/// The batches from `position` on.
+async fn read_batches<D: Disk>(
+    disk: &D,
+    log: &PartitionLog,
+    mut position: Offset,
+) -> Result<VecDeque<RecordBatch>, QuorumError> {
     let mut ahead = VecDeque::new();
-    let mut position = log.start_offset();
     while let Some(plan) =
         log.read(position, READ_BYTES, log.end_offset()).map_err(|_| DiskError::NotFound)?
     {

@@ -7,9 +7,11 @@ use super::{Call, Quorum, decode_batch};
 use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
 use crate::event::{Event, TruncationReason};
-use crate::id::{PartitionIndex, TopicId};
+use crate::id::{NodeId, PartitionIndex, TopicId};
 use crate::machine::{CallError, CallToken, Effects, Lane};
-use crate::message::{DivergingEpoch, FetchPartition, FetchRequest, FetchTopic, FetchedPartition, Response};
+use crate::message::{
+    DivergingEpoch, FetchPartition, FetchRequest, FetchTopic, FetchedPartition, Request, Response, SnapshotId,
+};
 use crate::offset::Offset;
 use crate::record::{RecordBatch, batches};
 use crate::time::{Duration, Now};
@@ -28,7 +30,9 @@ impl Quorum {
     /// True if nothing but time stands against the next fetch.
     pub(super) fn may_fetch(&self) -> bool {
         let Role::Follower(following) = &self.role else { return false };
-        let settled = self.log.progress().durable() == self.log.end_offset() && !self.log.is_cutting();
+        let settled = self.log.progress().durable() == self.log.end_offset()
+            && !self.log.is_cutting()
+            && !self.snapshots.is_writing(self.base);
         following.in_flight.is_none() && settled
     }
 
@@ -39,6 +43,11 @@ impl Quorum {
             return;
         }
         let leader = following.leader;
+        if let Some(snapshot) = &following.snapshot {
+            let (cluster_id, node) = (&self.settings.cluster_id, self.settings.node);
+            let request = snapshot.request(cluster_id, node, self.election.epoch);
+            return self.fetch_with(leader, request, effects);
+        }
         let partition = FetchPartition {
             partition: PartitionIndex(0),
             current_leader_epoch: self.election.epoch,
@@ -55,6 +64,10 @@ impl Quorum {
             max_bytes: MAX_BYTES,
             ..FetchRequest::new(self.settings.node, vec![topic])
         };
+        self.fetch_with(leader, request, effects);
+    }
+
+    fn fetch_with(&mut self, leader: NodeId, request: impl Into<Request>, effects: &mut Effects) {
         let token = self.call(leader, Lane::Metadata, Call::Fetch, request, effects);
         if let Role::Follower(following) = &mut self.role {
             following.in_flight = Some(token);
@@ -75,6 +88,10 @@ impl Quorum {
         }
         following.in_flight = None;
         following.pause_until = now.mono.after(RECONNECT_BACKOFF);
+        if let Ok(Response::FetchSnapshot(piece)) = &outcome {
+            following.pause_until = now.mono.after(RETRY_BACKOFF);
+            return self.take_piece(now, piece, effects);
+        }
         let Some(fetched) = only_partition(outcome) else { return };
         following.pause_until = now.mono.after(RETRY_BACKOFF);
         if fetched.error.is_error() {
@@ -83,12 +100,26 @@ impl Quorum {
             }
             return;
         }
-        following.until = now.mono.after(self.settings.config.fetch_timeout);
-        following.fetched = true;
-        following.pause_until = now.mono;
-        match fetched.diverging_epoch {
-            Some(diverging) => self.on_divergence(diverging, effects),
-            None => self.take_records(now, &fetched, effects),
+        self.leader_served(now);
+        match (fetched.snapshot, fetched.diverging_epoch) {
+            (Some(id), _) => self.begin_loading(now, id),
+            (None, Some(diverging)) => self.on_divergence(diverging, effects),
+            (None, None) => self.take_records(now, &fetched, effects),
+        }
+    }
+
+    /// The leader has answered well: it lives, and may be asked again at once.
+    pub(super) fn leader_served(&mut self, now: Now) {
+        let until = now.mono.after(self.settings.config.fetch_timeout);
+        if let Role::Follower(following) = &mut self.role {
+            (following.until, following.fetched, following.pause_until) = (until, true, now.mono);
+        }
+    }
+
+    /// The leader said something that does not fit: ask again later rather than guess.
+    pub(super) fn pause(&mut self, now: Now) {
+        if let Role::Follower(following) = &mut self.role {
+            following.pause_until = now.mono.after(RETRY_BACKOFF);
         }
     }
 
@@ -96,10 +127,7 @@ impl Quorum {
         for batch in batches(fetched.records.clone()) {
             let accepted = batch.ok().is_some_and(|batch| self.accept(batch, effects));
             if !accepted {
-                // The leader sent something that does not fit: ask again later rather than guess.
-                if let Role::Follower(following) = &mut self.role {
-                    following.pause_until = now.mono.after(RETRY_BACKOFF);
-                }
+                self.pause(now);
                 break;
             }
         }
@@ -157,17 +185,29 @@ pub(super) enum Position {
     Valid,
     /// The reader's log parts from this one.
     Diverging(DivergingEpoch),
+    /// What the reader needs next lies before this log: it has to take this snapshot.
+    Snapshot(SnapshotId),
 }
 
 impl Quorum {
     /// Whether a log that ends at `offset` with a record of `epoch` is a beginning of this voter's log
-    /// (Kafka's `KafkaRaftLog.validateOffsetAndEpoch`).
+    /// (Kafka's `ReplicatedLog.validateOffsetAndEpoch`).
     pub(super) fn position(&self, offset: Offset, epoch: LeaderEpoch) -> Position {
-        if offset == self.log.start_offset() && epoch == LeaderEpoch::NONE {
+        let base = self.base;
+        if offset == base.end_offset && epoch == base.epoch {
             return Position::Valid;
+        }
+        // Without the records before the start, nobody knows where a log that parts from this one there does so.
+        let parts_before = offset <= base.end_offset || epoch < base.epoch;
+        if parts_before && base != SnapshotId::NONE {
+            return Position::Snapshot(self.newest_snapshot());
         }
         match self.log.end_offset_for(epoch) {
             Some(end) if end.epoch == epoch && offset <= end.end => Position::Valid,
+            Some(end) if end.end == base.end_offset && base.end_offset > Offset::ZERO => {
+                let SnapshotId { end_offset, epoch } = base;
+                Position::Diverging(DivergingEpoch { epoch, end_offset })
+            }
             Some(end) => Position::Diverging(DivergingEpoch { epoch: end.epoch, end_offset: end.end }),
             // An epoch that is unknown here lies above ours, or before the start.
             None => Position::Diverging(DivergingEpoch {

@@ -11,6 +11,9 @@
 //! - A vote goes only to a log that is as far as the voter's own (`election`).
 //! - A leader counts nothing as committed before a record of its own epoch is (`leader`; Raft's figure 8).
 //! - A follower cuts what parts from the leader's log, and never below the high watermark (`follower`; KAFKA-12460).
+//! - A snapshot holds what is committed and nothing else. The log begins at the end of one, which is on disk before
+//!   anything before it goes (`snapshots`; KIP-630). A follower whose next record the leader has no more takes the
+//!   leader's snapshot in place of its log (`loading`); a leader takes none.
 //!
 //! What keeps it live: a voter that hears nothing asks for pre-votes before it raises the epoch, so that one that
 //! was cut off does not depose a working leader; a leader that a majority has stopped fetching from resigns.
@@ -24,8 +27,10 @@ mod election;
 mod election_state;
 mod follower;
 mod leader;
+mod loading;
 mod role;
 mod serve;
+mod snapshots;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +44,7 @@ pub use election_state::{ElectionState, ElectionStateError, QUORUM_STATE};
 
 use role::{Ballot, Leading, Role};
 use serve::{ParkedFetches, PlannedFetch};
+use snapshots::{PlannedPiece, Snapshots};
 
 use crate::config::QuorumConfig;
 use crate::epoch::LeaderEpoch;
@@ -46,7 +52,7 @@ use crate::event::{BatchId, Event};
 use crate::id::{ConnectionId, Endpoint, NodeId};
 use crate::log::{LogCompletion, LogIo, PartitionLog};
 use crate::machine::{CallError, CallToken, Effect, Effects, Lane, RequestContext, Wakeup};
-use crate::message::{LeaderIdAndEpoch, Request, Response};
+use crate::message::{LeaderIdAndEpoch, Request, Response, SnapshotId};
 use crate::metadata::MetadataRecord;
 use crate::offset::Offset;
 use crate::record::{BatchBuilder, Compression, RecordBatch};
@@ -72,13 +78,23 @@ pub struct QuorumSettings {
     pub rng: Rng,
 }
 
-/// Records that are committed, in the order of the log.
+/// What is committed, in the order of the log.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Committed {
-    /// The batch they lay in.
-    pub batch: BatchId,
-    /// The records with their offsets.
-    pub records: Vec<(Offset, MetadataRecord)>,
+pub enum Committed {
+    /// Everything up to a place in the log: whatever was handed out before is to be forgotten.
+    Snapshot {
+        /// What it stands for.
+        id: SnapshotId,
+        /// Records that add up to the image there.
+        records: Vec<MetadataRecord>,
+    },
+    /// The next batch.
+    Batch {
+        /// The batch the records lay in.
+        batch: BatchId,
+        /// The records with their offsets.
+        records: Vec<(Offset, MetadataRecord)>,
+    },
 }
 
 /// What the end of a disk operation means.
@@ -88,6 +104,11 @@ enum DiskWait {
     /// The election state of that number is on disk.
     ElectionState(u64),
     Fetch(PlannedFetch),
+    /// That snapshot is on disk.
+    Snapshot(SnapshotId),
+    Piece(PlannedPiece),
+    /// A snapshot was deleted.
+    Housekeeping,
 }
 
 /// What the reply to a call means.
@@ -104,6 +125,9 @@ enum Call {
 pub struct Quorum {
     settings: QuorumSettings,
     log: PartitionLog,
+    /// The snapshot that the log follows on, if it does not start at offset 0.
+    base: SnapshotId,
+    snapshots: Snapshots,
     election: ElectionState,
     role: Role,
     high_watermark: Offset,
@@ -125,6 +149,7 @@ pub struct Quorum {
 impl Quorum {
     /// Takes up its role. Once, with the first step.
     pub fn start(&mut self, now: Now, effects: &mut Effects) {
+        self.snapshots.began(now.mono);
         self.take_first_role(now, effects);
     }
 
@@ -180,8 +205,11 @@ impl Quorum {
         });
     }
 
-    /// The next committed batch that was not handed out yet.
+    /// The next committed batch that was not handed out yet, or a snapshot to begin with.
     pub fn take_committed(&mut self, effects: &mut Effects) -> Option<Committed> {
+        if let Some((id, records)) = self.snapshots.take_loaded() {
+            return Some(Committed::Snapshot { id, records });
+        }
         let batch = loop {
             let batch = self.ahead.pop_front_if(|batch| batch.next_offset() <= self.high_watermark)?;
             effects.note(Event::MetadataCommitted { batch: batch.id() });
@@ -191,9 +219,10 @@ impl Quorum {
             }
         };
         self.applied = batch.next_offset();
+        self.snapshots.handed_out(&batch);
         let mut records = Vec::new();
         decode_batch(&batch, &mut records).expect("what was appended was decoded before");
-        Some(Committed { batch: batch.id(), records })
+        Some(Committed::Batch { batch: batch.id(), records })
     }
 
     /// True if this voter leads its epoch.
@@ -236,6 +265,7 @@ impl Quorum {
                 self.answer(&context, response, effects);
             }
             Request::Fetch(request) => self.on_fetch(now, context, &request, effects),
+            Request::FetchSnapshot(request) => self.on_fetch_snapshot(now, context, &request, effects),
             Request::DescribeQuorum(request) => {
                 let response = self.describe(now, &request);
                 effects.respond(&context, response.into());
@@ -283,10 +313,11 @@ impl Quorum {
                 }
                 self.maybe_win(now, effects);
             }
-            (Some(DiskWait::Log(_) | DiskWait::ElectionState(_)), Err(error)) => {
-                panic!("the metadata log failed: {error}")
-            }
+            (Some(DiskWait::Snapshot(id)), Ok(_)) => self.snapshot_written(now, id, effects),
             (Some(DiskWait::Fetch(planned)), outcome) => self.finish_fetch(planned, outcome, effects),
+            (Some(DiskWait::Piece(planned)), outcome) => self.finish_piece(&planned, outcome, effects),
+            (Some(DiskWait::Housekeeping), Ok(_)) => {}
+            (Some(_), Err(error)) => panic!("the metadata log failed: {error}"),
             (None, _) => panic!("end of a disk operation that was never started"),
         }
     }
@@ -316,7 +347,7 @@ impl Quorum {
                 fetch.into_iter().chain([following.until]).min().map(|at| (at, Wakeup::Election))
             }
         };
-        [role, self.fetches.next_deadline()].into_iter().flatten().min()
+        [role, self.fetches.next_deadline(), self.snapshot_wakeup()].into_iter().flatten().min()
     }
 
     /// Panics on a bug of ours.
@@ -326,9 +357,11 @@ impl Quorum {
         assert!(self.high_watermark <= end, "high watermark beyond the end of the metadata log");
         if !self.settings.variant.quorum_memory.may_cut_committed() {
             assert!(self.applied <= self.high_watermark, "applied beyond what is committed");
+            self.snapshots.invariants(self.applied);
             let ahead = self.ahead.back().map_or(self.applied, RecordBatch::next_offset);
             assert_eq!(ahead, end, "the batches ahead end with the log");
         }
+        assert_eq!(self.base.end_offset, self.log.start_offset(), "the log follows on a snapshot");
         assert!(self.states_durable <= self.states_written, "more election states on disk than written");
         assert!(self.held.is_empty() || self.states_durable < self.states_written, "held without a reason");
         match &self.role {
@@ -359,9 +392,9 @@ impl Quorum {
         self.settings.voters.keys().copied().filter(|voter| *voter != self.settings.node).collect()
     }
 
-    /// The epoch of the last record of the log; NONE for an empty one.
+    /// The epoch of the last record of the log, or of the snapshot it follows on; NONE if there is neither.
     fn last_epoch(&self) -> LeaderEpoch {
-        self.log.latest_epoch().unwrap_or(LeaderEpoch::NONE)
+        self.log.latest_epoch().unwrap_or(self.base.epoch)
     }
 
     /// Something about the log's writes has moved.

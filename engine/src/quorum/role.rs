@@ -6,6 +6,7 @@ use crate::epoch::LeaderEpoch;
 use crate::event::QuorumRole;
 use crate::id::NodeId;
 use crate::machine::CallToken;
+use crate::metadata::SnapshotFetch;
 use crate::offset::Offset;
 use crate::time::{Duration, Instant, Now, Timestamp};
 
@@ -78,12 +79,14 @@ pub(super) struct Following {
     pub(super) in_flight: Option<CallToken>,
     /// No fetch before this time.
     pub(super) pause_until: Instant,
+    /// The snapshot it fetches instead of the log.
+    pub(super) snapshot: Option<SnapshotFetch>,
 }
 
 impl Following {
     pub(super) fn new(leader: NodeId, until: Instant) -> Following {
         let pause_until = Instant::START;
-        Following { leader, until, fetched: false, in_flight: None, pause_until }
+        Following { leader, until, fetched: false, in_flight: None, pause_until, snapshot: None }
     }
 }
 

@@ -70,16 +70,7 @@ impl Quorum {
             return effects.push(Effect::Close { connection: context.connection, reason });
         };
         let asked = partition.current_leader_epoch;
-        let epoch_error = match self.election.epoch {
-            _ if self.check_cluster(request.cluster_id.as_deref()).is_some() => {
-                Some(ErrorCode::InconsistentClusterId)
-            }
-            _ if self.leading().is_none() => Some(ErrorCode::NotLeaderOrFollower),
-            epoch if asked != LeaderEpoch::NONE && asked < epoch => Some(ErrorCode::FencedLeaderEpoch),
-            epoch if asked > epoch => Some(ErrorCode::UnknownLeaderEpoch),
-            _ => None,
-        };
-        if let Some(error) = epoch_error {
+        if let Some(error) = self.epoch_error(request.cluster_id.as_deref(), asked) {
             return self.refuse(&context, error, effects);
         }
         // Brokers have an epoch of their own, or no id if it is a voter's as well.
@@ -88,9 +79,14 @@ impl Quorum {
             && request.replica != self.settings.node;
         let offset = partition.fetch_offset;
         if by_voter {
-            if let Position::Diverging(diverging) = self.position(offset, partition.last_fetched_epoch) {
+            let (diverging_epoch, snapshot) = match self.position(offset, partition.last_fetched_epoch) {
+                Position::Valid => (None, None),
+                Position::Diverging(diverging) => (Some(diverging), None),
+                Position::Snapshot(id) => (None, Some(id)),
+            };
+            if diverging_epoch.is_some() || snapshot.is_some() {
                 self.voter_fetched(now, request.replica, None);
-                let answer = FetchedPartition { diverging_epoch: Some(diverging), ..self.nothing() };
+                let answer = FetchedPartition { diverging_epoch, snapshot, ..self.nothing() };
                 return respond(&context, answer, effects);
             }
             self.voter_fetched(now, request.replica, Some(offset));
@@ -101,6 +97,17 @@ impl Quorum {
         let max_bytes = usize::try_from(partition.max_bytes).unwrap_or(0);
         let deadline = now.mono.after(request.max_wait);
         self.serve_or_wait(now, WaitingFetch { context, offset, max_bytes, by_voter, deadline }, effects);
+    }
+
+    /// Why a reader that believes in the leader epoch `asked` is not served here.
+    pub(super) fn epoch_error(&self, cluster_id: Option<&str>, asked: LeaderEpoch) -> Option<ErrorCode> {
+        match self.election.epoch {
+            _ if self.check_cluster(cluster_id).is_some() => Some(ErrorCode::InconsistentClusterId),
+            _ if self.leading().is_none() => Some(ErrorCode::NotLeaderOrFollower),
+            epoch if asked != LeaderEpoch::NONE && asked < epoch => Some(ErrorCode::FencedLeaderEpoch),
+            epoch if asked > epoch => Some(ErrorCode::UnknownLeaderEpoch),
+            _ => None,
+        }
     }
 
     fn observer_fetched(&mut self, now: Now, replica: NodeId, partition: &FetchPartition) {
@@ -141,6 +148,10 @@ impl Quorum {
     }
 
     fn serve_or_wait(&mut self, now: Now, fetch: WaitingFetch, effects: &mut Effects) {
+        if fetch.offset < self.log.start_offset() {
+            let answer = FetchedPartition { snapshot: Some(self.newest_snapshot()), ..self.nothing() };
+            return respond(&fetch.context, answer, effects);
+        }
         let up_to = if fetch.by_voter { self.log.end_offset() } else { self.high_watermark };
         match self.log.read(fetch.offset, fetch.max_bytes, up_to) {
             Ok(Some(ReadPlan { op, trim, .. })) => {

@@ -164,7 +164,7 @@ fn a_batch_that_claims_fewer_records_than_it_holds_is_an_error() {
 }
 
 #[test]
-fn a_batch_emptied_by_compaction_keeps_its_offsets() {
+fn q08_a_batch_emptied_by_compaction_keeps_its_offsets() {
     let batch = batch_of(Compression::None, &["a", "b", "c"]).with_position(Offset(40), LeaderEpoch(2));
     let emptied = forge(&batch, |bytes| {
         bytes.truncate(HEADER_BYTES);

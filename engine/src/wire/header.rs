@@ -24,6 +24,33 @@ pub struct RequestHeader {
     pub client_id: Option<String>,
 }
 
+/// Longest client id that is told of a frame that could not be read, in bytes.
+const CLIENT_ID_BYTES_MAX: usize = 255;
+
+/// The API and version a request frame names, whether we know them or not; none if it is too short for that.
+#[must_use]
+pub fn api_and_version(frame: &[u8]) -> Option<(i16, i16)> {
+    let (key, rest) = frame.split_first_chunk()?;
+    let version = rest.first_chunk()?;
+    Some((i16::from_be_bytes(*key), i16::from_be_bytes(*version)))
+}
+
+/// The client id of a request frame that could not be read, as far as one can tell: it stands in the same place in
+/// every version of the header but the oldest, which has none. Not longer than 255 bytes.
+#[must_use]
+pub fn client_id(frame: &[u8]) -> Option<String> {
+    let (_, rest) = frame.split_first_chunk::<{ 2 + 2 + 4 }>()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let length = usize::try_from(i16::from_be_bytes(*length)).ok()?;
+    let bytes = rest.get(..length.min(CLIENT_ID_BYTES_MAX))?;
+    let whole = match str::from_utf8(bytes) {
+        Ok(text) => text,
+        // Cut within a character, or not text at all.
+        Err(error) => str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
+    };
+    (!whole.is_empty()).then(|| whole.to_owned())
+}
+
 /// Takes the header off a request frame.
 pub(super) fn read_request_header(frame: &mut Bytes) -> Result<RequestHeader, DecodeError> {
     let mut guard = Guard::new(frame, 0, false);

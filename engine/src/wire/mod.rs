@@ -23,7 +23,7 @@ mod tests;
 
 pub use error::DecodeError;
 pub use frame::{FRAME_BYTES_MAX, FrameError, make_room, split_frame};
-pub use header::RequestHeader;
+pub use header::{RequestHeader, api_and_version, client_id};
 pub use version::{Listener, advertised, client_version, supported_versions};
 
 use bytes::{Bytes, BytesMut};
@@ -41,14 +41,6 @@ pub fn decode_request(mut frame: Bytes) -> Result<(RequestHeader, Request), Deco
     let header = header::read_request_header(&mut frame)?;
     let request = convert::read_request(header.key, header.version, frame)?;
     Ok((header, request))
-}
-
-/// The API and version a request frame names, whether we know them or not; none if it is too short for that.
-#[must_use]
-pub fn api_and_version(frame: &[u8]) -> Option<(i16, i16)> {
-    let (key, rest) = frame.split_first_chunk()?;
-    let version = rest.first_chunk()?;
-    Some((i16::from_be_bytes(*key), i16::from_be_bytes(*version)))
 }
 
 /// Decodes one response frame to a request that was sent as `key` in `version`.

@@ -123,7 +123,7 @@ fn served_by(key: ApiKey) -> &'static [Listener] {
         ApiKey::EndQuorumEpoch => NOBODY,
         ApiKey::DescribeQuorum => NOBODY,
         ApiKey::AlterPartition => CONTROLLER,
-        ApiKey::FetchSnapshot => NOBODY,
+        ApiKey::FetchSnapshot => CONTROLLER,
         ApiKey::DescribeCluster => BROKER,
         ApiKey::DescribeProducers => BROKER,
         ApiKey::BrokerRegistration => CONTROLLER,

@@ -48,6 +48,19 @@ class Client:
     def describe(self):
         equal(self.config("min.insync.replicas"), "2", "min.insync.replicas")
 
+    def describe_broker(self):
+        found = self.admin.describe_configs([ConfigResource(ConfigResourceType.BROKER, "1")], config_filter="all")
+        entries = found["broker"]["1"]
+        (endpoint,) = [f"{it['host']}:{it['port']}" for it in self.admin.describe_cluster()["brokers"] if it["broker_id"] == 1]
+        equal(entries["advertised.listeners"]["value"], f"PLAINTEXT://{endpoint}", "advertised.listeners")
+        equal(entries["min.insync.replicas"]["value"], "1", "min.insync.replicas")
+
+    def log_dirs(self):
+        found = self.admin.describe_log_dirs()
+        equal(sorted(broker["broker"] for broker in found), [1, 2, 3], "brokers")
+        topics = {topic["name"] for broker in found for log_dir in broker["log_dirs"] for topic in log_dir["topics"]}
+        equal("kp-topics" in topics, True, "the topic has logs")
+
     def alter(self):
         resource = ConfigResource(ConfigResourceType.TOPIC, "kp-topics", {"min.insync.replicas": "1"})
         self.admin.alter_configs([resource])
@@ -132,6 +145,8 @@ def main():
     steps.run("a topic is created and listed", client.topics)
     steps.run("a topic is not created twice", client.topic_again)
     steps.run("a topic's settings are described", client.describe)
+    steps.run("a broker's settings are described", client.describe_broker)
+    steps.run("logs are described", client.log_dirs)
     steps.run("a topic's settings are altered", client.alter)
     steps.run("a topic grows", client.grow)
     steps.run("a topic is deleted", client.delete)

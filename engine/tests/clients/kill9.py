@@ -1,10 +1,12 @@
 """Three brokers and three controllers, each a process of its own; kill -9 of each in turn under load.
 
-    python3 kill9.py TRIBUNAL [--rounds N] [--controllers 1|3]
+    python3 kill9.py TRIBUNAL [--rounds N] [--controllers 1|3] [--combined]
 
-Producers write with acks=all to a topic with min.insync.replicas=2 while every broker and every controller is killed
-and started again, one after the other, once a round. In the end every record that was acknowledged is read back, in
-the order in which its producer sent it. The full test is ten rounds; CI runs fewer.
+Idempotent producers write with acks=all to a topic with min.insync.replicas=2 while every broker and every controller
+is killed and started again, one after the other, once a round; the others go on to acknowledge records and to decide
+about topics. In the end every record that was acknowledged is read
+back, once, in the order in which its producer sent it. With --combined each broker's process is a controller, too, and
+dies as both. The full test is ten rounds; CI runs fewer.
 """
 
 import argparse
@@ -46,15 +48,17 @@ def free_ports(count):
 class Node:
     """One process of the cluster."""
 
-    def __init__(self, tribunal, folder, node, role, port, voters):
-        self.name = f"{role}-{node}"
+    def __init__(self, tribunal, folder, node, listeners, voters):
+        """`listeners` is the port of each of its roles, by their names."""
+        self.roles = sorted(listeners)
+        self.name = f"{'-'.join(self.roles)}-{node}"
         self.file = os.path.join(folder, f"{self.name}.properties")
         self.log = open(os.path.join(folder, f"{self.name}.log"), "ab")
-        listener = "CONTROLLER" if role == "controller" else "PLAINTEXT"
+        names = {"broker": "PLAINTEXT", "controller": "CONTROLLER"}
         lines = {
             "node.id": node,
-            "process.roles": role,
-            "listeners": f"{listener}://127.0.0.1:{port}",
+            "process.roles": ",".join(self.roles),
+            "listeners": ",".join(f"{names[role]}://127.0.0.1:{port}" for role, port in listeners.items()),
             "controller.listener.names": "CONTROLLER",
             "controller.quorum.voters": voters,
             "log.dirs": os.path.join(folder, self.name),
@@ -100,13 +104,15 @@ class Load(threading.Thread):
             {
                 "bootstrap.servers": bootstrap,
                 "acks": "all",
-                # Without idempotence order is kept only with one request in flight.
-                "max.in.flight": 1,
+                # Five requests in flight, in order and without duplicates all the same.
+                "enable.idempotence": True,
                 "linger.ms": 5,
                 "message.timeout.ms": 120000,
                 "retry.backoff.ms": 50,
                 "reconnect.backoff.ms": 50,
                 "reconnect.backoff.max.ms": 500,
+                # Refused connections are what this is about.
+                "log_level": 2,
             }
         )
         self.acknowledged = []
@@ -155,20 +161,22 @@ def read_everything(bootstrap, partition):
 
 
 class Cluster:
-    def __init__(self, tribunal, folder, controllers):
+    def __init__(self, tribunal, folder, controllers, combined):
         ports = free_ports(3 + controllers)
-        ids = [101 + index for index in range(controllers)]
-        voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in zip(ids, ports[3:], strict=True))
         self.bootstrap = ",".join(f"127.0.0.1:{port}" for port in ports[:3])
-        self.controllers = [
-            Node(tribunal, folder, node, "controller", port, voters)
-            for node, port in zip(ids, ports[3:], strict=True)
-        ]
-        self.brokers = [Node(tribunal, folder, index + 1, "broker", ports[index], voters) for index in range(3)]
+        first = 1 if combined else 101
+        quorum = dict(enumerate(ports[3:], first))
+        voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in quorum.items())
+        roles = {node: {"controller": port} for node, port in quorum.items()}
+        for node, port in enumerate(ports[:3], 1):
+            roles.setdefault(node, {})["broker"] = port
+        self.all = [Node(tribunal, folder, node, listeners, voters) for node, listeners in roles.items()]
+        self.controllers = controllers
         self.loads = []
+        self.decisions = 0
 
     def nodes(self):
-        return self.controllers + self.brokers
+        return self.all
 
     def start(self):
         for node in self.nodes():
@@ -203,13 +211,29 @@ class Cluster:
             return False
         return len(topic.partitions) == PARTITIONS and all(len(one.isrs) == 3 for one in topic.partitions.values())
 
+    def decides(self):
+        """Waits until the controllers have committed something new."""
+        self.decisions += 1
+        name = f"decision-{self.decisions}"
+
+        def created():
+            try:
+                self.admin.create_topics([NewTopic(name, 1, 1)])[name].result(10)
+            except KafkaException as error:
+                return error.args[0].name() == "TOPIC_ALREADY_EXISTS"
+            return True
+
+        until(created, RECOVERY_SECONDS)
+
     def kill_and_restart(self, node):
         node.kill()
         # The others go on without it; or wait for it, if it is the only controller.
-        if node in self.brokers or len(self.controllers) > 1:
+        if "controller" not in node.roles or self.controllers > 1:
+            self.decides()
             self.progress()
         node.start()
         node.wait_until_ready()
+        self.decides()
         until(self.in_sync, RECOVERY_SECONDS)
         self.progress()
 
@@ -233,13 +257,9 @@ class Cluster:
                 if found.get(offset) != (load.number, number)
             ]
             assert not lost, f"producer {load.number}: {len(lost)} lost, the first (number, offset): {lost[:5]}"
-            # The first copy of each record; a retry may have left a second one behind it.
-            first = {}
-            for offset in sorted(found):
-                if found[offset][0] == load.number:
-                    first.setdefault(found[offset][1], offset)
-            order = [number for number, _ in sorted(first.items(), key=lambda entry: entry[1])]
+            order = [found[offset][1] for offset in sorted(found) if found[offset][0] == load.number]
             assert order == sorted(order), f"producer {load.number}: records out of order"
+            assert len(order) == len(set(order)), f"producer {load.number}: records written twice"
 
 
 def main():
@@ -247,10 +267,11 @@ def main():
     parser.add_argument("tribunal")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--controllers", type=int, default=3)
+    parser.add_argument("--combined", action="store_true")
     arguments = parser.parse_args()
     steps = Steps("kill9")
     with tempfile.TemporaryDirectory(prefix="tribunal-kill9-") as folder:
-        cluster = Cluster(arguments.tribunal, folder, arguments.controllers)
+        cluster = Cluster(arguments.tribunal, folder, arguments.controllers, arguments.combined)
         try:
             steps.run("the cluster starts", cluster.start)
             steps.run("producers are acknowledged", cluster.start_load)
@@ -260,7 +281,7 @@ def main():
                         name = f"round {number}: kill -9 and restart of {node.name}"
                         steps.run(name, cluster.kill_and_restart, node)
             steps.run("producers end", cluster.finish_load)
-            steps.run("every acknowledged record is there, in order", cluster.everything_is_there)
+            steps.run("every acknowledged record is there once, in order", cluster.everything_is_there)
         finally:
             codes = {node.name: node.stop() for node in reversed(cluster.nodes())}
         steps.run("everybody stops in order", lambda: check_codes(codes))

@@ -4,15 +4,16 @@
 #     engine/tests/clients/run.sh [TRIBUNAL [SCRIPT...]]
 #
 # TRIBUNAL is the binary (default: target/release/tribunal, built if it is not there); SCRIPT is one or more of kcat,
-# confluent, kafka_python, startup, kill9, kill9-ten (default: all but the last). Clients are installed from their
-# packages into target/clients, once. Everything runs on loopback, on ports the system chose, and is bounded in time.
+# confluent, kafka_python, startup, restart, kill9, kill9-ten, kill9-combined (default: all but the last two). Clients
+# are installed from their packages into target/clients, once. Everything runs on loopback, on ports the system chose,
+# and is bounded in time.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../../.."
 tribunal=${1:-target/release/tribunal}
 shift || true
 scripts=("$@")
-[ ${#scripts[@]} -gt 0 ] || scripts=(startup kcat confluent kafka_python kill9)
+[ ${#scripts[@]} -gt 0 ] || scripts=(startup restart kcat confluent kafka_python kill9)
 cache=$PWD/target/clients
 work=$(mktemp -d)
 server=
@@ -116,11 +117,17 @@ for script in "${scripts[@]}"; do
             need_cluster
             step kafka-python env PYTHONPATH="$folder" timeout 240 python3 "$here/kafka_python.py" "$bootstrap"
             ;;
-        kill9 | kill9-ten)
-            rounds=2
-            [ "$script" = kill9 ] || rounds=10
+        restart)
             folder=$(python_client "confluent-kafka-$confluent_version" "confluent-kafka==$confluent_version")
-            step kill9 env PYTHONPATH="$folder" timeout 1200 python3 "$here/kill9.py" "$tribunal" --rounds $rounds --controllers 1
+            step restart env PYTHONPATH="$folder" timeout 120 python3 "$here/restart.py" "$tribunal"
+            ;;
+        kill9 | kill9-ten | kill9-combined)
+            rounds=10
+            [ "$script" != kill9 ] || rounds=2
+            combined=
+            [ "$script" != kill9-combined ] || combined=--combined
+            folder=$(python_client "confluent-kafka-$confluent_version" "confluent-kafka==$confluent_version")
+            step kill9 env PYTHONPATH="$folder" timeout 1200 python3 "$here/kill9.py" "$tribunal" --rounds $rounds $combined
             ;;
         *)
             echo "no such client: $script" >&2

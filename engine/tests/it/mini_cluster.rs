@@ -110,6 +110,11 @@ impl MiniCluster {
         }
     }
 
+    /// Another line of `server.properties`, for whoever boots from now on.
+    pub(crate) fn give(&mut self, name: &str, value: &str) {
+        self.properties.insert(name.to_owned(), value.to_owned());
+    }
+
     /// Boots a process over what its disk holds.
     pub(crate) fn start(&mut self, id: i32) {
         let config = BrokerConfig::from_properties(&self.properties).expect("test properties are valid");
@@ -524,6 +529,10 @@ impl MiniCluster {
                         self.line(id, &format!("fetch metadata from {to} @{offset} last={last}"));
                     }
                 }
+            }
+            Request::FetchSnapshot(request) => {
+                let (end, epoch) = (request.snapshot.end_offset, request.snapshot.epoch);
+                self.line(id, &format!("fetch snapshot {end}@{epoch} from {to} at={}", request.position));
             }
             Request::AlterPartition(request) => {
                 for part in &request.partitions {

@@ -91,7 +91,7 @@ fn offsets(records: &Bytes) -> Vec<i64> {
 }
 
 #[test]
-fn the_first_batch_of_an_answer_is_returned_whatever_the_limits() {
+fn q07_the_first_batch_of_an_answer_is_returned_whatever_the_limits() {
     let mut cluster = cluster(&[], &[&[1], &[1]]);
     produce(&mut cluster, 1, 0, &[1]);
     produce(&mut cluster, 1, 1, &[1]);
@@ -103,7 +103,7 @@ fn the_first_batch_of_an_answer_is_returned_whatever_the_limits() {
 }
 
 #[test]
-fn the_limits_hold_for_each_partition_and_for_all_together() {
+fn q07_the_limits_hold_for_each_partition_and_for_all_together() {
     let mut cluster = cluster(&[], &[&[1], &[1]]);
     for (partition, timestamp) in [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2)] {
         produce(&mut cluster, 1, partition, &[timestamp]);
@@ -125,7 +125,7 @@ fn the_limits_hold_for_each_partition_and_for_all_together() {
 }
 
 #[test]
-fn an_offset_inside_a_batch_returns_the_whole_batch() {
+fn q06_an_offset_inside_a_batch_returns_the_whole_batch() {
     let mut cluster = cluster(&[], &[&[1]]);
     produce(&mut cluster, 1, 0, &[1, 2, 3]);
     let read = read(&mut cluster, 1, 12, fetch(vec![wanted(0, 2)]));
@@ -148,7 +148,7 @@ fn a_fetch_waits_for_the_bytes_it_asks_for_and_no_longer() {
 }
 
 #[test]
-fn a_session_is_told_only_what_is_new() {
+fn q29_a_session_is_told_only_what_is_new() {
     let mut cluster = cluster(&[], &[&[1], &[1], &[1]]);
     let mut first = fetch(vec![wanted(0, 0), wanted(1, 0), wanted(2, 0)]);
     (first.session_id, first.session_epoch) = (0, FetchRequest::INITIAL_EPOCH);
@@ -171,7 +171,7 @@ fn a_session_is_told_only_what_is_new() {
 }
 
 #[test]
-fn a_topic_is_found_by_its_id_and_an_unknown_one_is_told() {
+fn q04_a_topic_is_found_by_its_id_and_an_unknown_one_is_told() {
     let mut cluster = cluster(&[], &[&[1]]);
     produce(&mut cluster, 1, 0, &[1]);
     let by_id = |id| {
@@ -235,7 +235,7 @@ fn list(cluster: &mut MiniCluster, to: i32, version: i16, spec: OffsetSpec, epoc
 }
 
 #[test]
-fn offsets_are_listed_by_end_and_by_time() {
+fn q24_offsets_are_listed_by_end_and_by_time() {
     let mut cluster = cluster(&[], &[&[1, 2, 3]]);
     produce(&mut cluster, 1, 0, &[100, 300, 200]);
     produce(&mut cluster, 1, 0, &[250, 400, 350]);
@@ -272,7 +272,7 @@ fn a_new_leader_does_not_tell_an_end_it_does_not_know() {
 }
 
 #[test]
-fn readers_of_another_leader_epoch_are_refused_by_every_api() {
+fn q31_readers_of_another_leader_epoch_are_refused_by_every_api() {
     let mut cluster = stale_leader();
     for (epoch, refused) in [(0, ErrorCode::FencedLeaderEpoch), (2, ErrorCode::UnknownLeaderEpoch)] {
         let mut request = fetch(vec![wanted(0, 0)]);

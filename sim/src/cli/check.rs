@@ -149,6 +149,11 @@ fn draw_faults(text: &mut String, plan: &Plan) -> std::fmt::Result {
             }
             Action::SlowLink { link: (a, b), .. } => format!("slow-link between {a} and {b}"),
             Action::Disk(disk) => format!("{} of {}", disk_fault(disk), disks(&fault.targets)),
+            Action::Reassign { partition, replicas } => {
+                let replicas: Vec<String> = replicas.iter().map(ToString::to_string).collect();
+                format!("reassign {partition} to {}", replicas.join(", "))
+            }
+            Action::MoveLeader(partition) => format!("move-leader of {partition}"),
             other => format!("{} of {}", other.name(), fault.targets),
         };
         let duration =

@@ -20,7 +20,8 @@ use crate::verdict::Exit;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  tribunal serve                                     three brokers on 127.0.0.1:9092, 9093, 9094
+  tribunal serve                                     three brokers on 127.0.0.1:9092, 9093, 9094, each also one of
+                                                     three controllers, on 9095, 9096, 9097
   tribunal serve --port 0                            on free ports, which the ready line names
   tribunal serve --data ./cluster                    keep the data; the next start has every record
   tribunal serve --config min.insync.replicas=2      any broker setting of Kafka that `explain` knows
@@ -43,9 +44,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 3, conflicts_with = "node",
         value_parser = clap::value_parser!(u16).range(1..=i64::from(ClusterPlan::BROKERS_MAX)))]
     brokers: u16,
-    /// How many of the brokers are controllers, too: 1, 3 or 5
-    #[arg(long, value_name = "N", default_value = "1", value_parser = ["1", "3", "5"], conflicts_with = "node")]
-    controllers: String,
+    /// How many of the brokers are controllers, too: 1, 3 or 5. As many as before over kept data; otherwise 3 if there
+    /// are so many brokers
+    #[arg(long, value_name = "N", value_parser = ["1", "3", "5"], conflicts_with = "node")]
+    controllers: Option<String>,
     /// Port of the first broker; the others follow, then the controllers. 0: any free ports
     #[arg(long, value_name = "PORT", default_value_t = 9092, conflicts_with = "node")]
     port: u16,
@@ -115,7 +117,7 @@ fn open(arguments: &Arguments, streams: &mut Streams<'_>) -> io::Result<Result<O
         }
         None => {
             let data = arguments.data.clone().map_or(Data::Temporary, Data::Kept);
-            let controllers = arguments.controllers.parse().unwrap_or(1);
+            let controllers = arguments.controllers.as_ref().and_then(|count| count.parse().ok());
             ClusterPlan::new(arguments.brokers, controllers, arguments.port, properties, arguments.judge)
                 .map(|plan| Planned::Cluster(plan, data))
         }

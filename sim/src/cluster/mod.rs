@@ -104,10 +104,15 @@ impl Cluster {
         }
     }
 
-    /// Starts every broker and every controller.
+    /// Starts every broker and every controller but those that a fault adds later.
     pub fn start_all(&mut self) {
-        for id in self.nodes.keys().copied().collect::<Vec<_>>() {
-            self.start_process(id);
+        let late = self.plan.late_brokers();
+        for (id, host) in self.nodes.clone() {
+            if late.contains(&id) {
+                self.simulation.exit(host);
+            } else {
+                self.start_process(id);
+            }
         }
     }
 

@@ -36,6 +36,7 @@ impl Facts for RunningFacts<'_> {
             Quantity::Epoch(name) => {
                 partition(name)?.committed.as_ref().map(|committed| number(i64::from(committed.epoch.0)))
             }
+            Quantity::SnapshotsLoaded => Some(count(self.view.snapshots_loaded() as u64)),
             Quantity::Rto(_)
             | Quantity::Unavailable(_)
             | Quantity::Lost

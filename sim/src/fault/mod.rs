@@ -11,6 +11,8 @@
 //! | pause      | the process stands still             | it goes on                            |
 //! | partition  | messages between the sides are held  | they arrive, with the retransmission  |
 //! | slow-link  | messages take longer                 | they do not                           |
+//! | add        | a new broker starts                  | nothing: it stays                     |
+//! | reassign, move-leader | the operator asks the controller | the controller has done it     |
 //! | disk-...   | operations fail, lie or wait         | they do not; brokers whose logs went offline start again |
 
 mod facts;

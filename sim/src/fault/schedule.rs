@@ -12,7 +12,7 @@ use crate::scenario::disk_fault::DiskFaultKind;
 use crate::scenario::plan::{Action, FaultPlan, Trigger};
 use crate::scenario::target::Target;
 use crate::view::What;
-use crate::workload::Load;
+use crate::workload::{self, Load, Progress};
 
 /// How often triggers are asked besides on every change of the cluster: client counts and time change in between.
 const POLL: Duration = Duration::from_millis(10);
@@ -40,6 +40,8 @@ enum State {
     Watches,
     /// Waits for these machines to stop in good order; they are to stay down for so long.
     Stopping { hits: Vec<Host>, down_for: Duration },
+    /// The operator is at it; these machines are concerned.
+    Operating { progress: Progress, hits: Vec<Host> },
     /// Acts; ends at this time, or with the load.
     Active { until: Option<Instant>, hits: Vec<Host>, undo: Undo },
     /// Over, or never to come.
@@ -51,6 +53,8 @@ enum Undo {
     Nothing,
     Network(NetworkFault),
     Disks(DiskFault),
+    /// Nothing: it ends when the operator is done.
+    Operation(Progress),
 }
 
 impl Schedule {
@@ -84,6 +88,7 @@ impl Schedule {
             State::Waits(at) => Some(*at),
             State::Watches => Some(now.after(POLL)),
             State::Active { until, .. } => *until,
+            State::Operating { .. } => Some(now.after(POLL)),
             // The end of a process draws attention by itself.
             State::Stopping { .. } | State::Done => None,
         });
@@ -108,6 +113,7 @@ impl Schedule {
                 fault.begin(cluster);
             }
             fault.maybe_stopped(cluster);
+            fault.maybe_operated(cluster);
             if matches!(fault.state, State::Active { until: Some(until), .. } if until <= now) {
                 fault.end(cluster);
             }
@@ -121,14 +127,24 @@ impl Schedule {
             match fault.state {
                 State::Active { .. } => fault.end(cluster),
                 State::Waits(_) | State::Watches => fault.state = State::Done,
-                State::Stopping { .. } | State::Done => {}
+                State::Stopping { .. } | State::Operating { .. } | State::Done => {}
             }
         }
         // Nothing hinders them any more.
         for fault in &mut self.faults {
             fault.stop_and_end(cluster);
+            fault.operate_to_the_end(cluster);
         }
         cluster.recorder().watch(false);
+    }
+
+    /// What the operator began and could not bring to its end, in words.
+    #[must_use]
+    pub fn unfinished(&self) -> Vec<String> {
+        let unfinished = self.faults.iter().filter(|fault| matches!(fault.state, State::Operating { .. }));
+        unfinished
+            .map(|fault| format!("{} ({}) is still under way", fault.plan.name, fault.plan.action.name()))
+            .collect()
     }
 
     /// What became of each fault, in the order of the plan.
@@ -162,12 +178,32 @@ impl Armed {
         let until = match (&self.plan.action, duration) {
             (_, Some(duration)) => Some(now.after(duration)),
             (Action::Disk(fault), None) if matches!(fault.kind, DiskFaultKind::Corrupt { .. }) => Some(now),
+            (Action::Add, None) => Some(now),
             (_, None) => None,
         };
-        self.state = match self.plan.action {
-            Action::Restart => State::Stopping { hits, down_for: duration.unwrap_or_default() },
-            _ => State::Active { until, hits, undo },
+        self.state = match (&self.plan.action, undo) {
+            (Action::Restart, _) => State::Stopping { hits, down_for: duration.unwrap_or_default() },
+            (_, Undo::Operation(progress)) => State::Operating { progress, hits },
+            (_, undo) => State::Active { until, hits, undo },
         };
+    }
+
+    /// Ends what the operator has done.
+    fn maybe_operated(&mut self, cluster: &mut Cluster) {
+        let State::Operating { progress, hits } = &mut self.state else { return };
+        if progress.is_done() {
+            let hits = std::mem::take(hits);
+            self.state = State::Active { until: None, hits, undo: Undo::Nothing };
+            self.end(cluster);
+        }
+    }
+
+    /// Lets the operator finish, but not for ever.
+    fn operate_to_the_end(&mut self, cluster: &mut Cluster) {
+        let State::Operating { progress, .. } = &self.state else { return };
+        let (progress, deadline) = (progress.clone(), cluster.now().after(STOP_MAX));
+        cluster.run_while(deadline, |_| !progress.is_done());
+        self.maybe_operated(cluster);
     }
 
     /// Goes on when every machine that was asked to stop has stopped.
@@ -233,6 +269,21 @@ impl Armed {
                 hits = a.iter().chain(&b).cloned().collect();
                 Undo::Network(cluster.slow_link(&a, &b, *latency))
             }
+            Action::Add => {
+                hits.iter().for_each(|host| cluster.start(host));
+                Undo::Nothing
+            }
+            Action::Reassign { partition, replicas } => {
+                hits = replicas.iter().copied().map(Host::Node).collect();
+                Undo::Operation(workload::reassign(cluster, partition, replicas))
+            }
+            Action::MoveLeader(partition) => {
+                hits = resolve_one(&Target::Leader(partition.clone()), cluster, &mut self.rng);
+                if hits.is_empty() {
+                    return (hits, Undo::Nothing);
+                }
+                Undo::Operation(workload::elect_preferred(cluster, partition))
+            }
         };
         (hits, undo)
     }
@@ -246,10 +297,15 @@ impl Armed {
                 hits.iter().for_each(|host| cluster.start(host));
             }
             Action::Pause => hits.iter().for_each(|host| cluster.resume(host)),
-            Action::Partition { .. } | Action::SlowLink { .. } | Action::Disk(_) => {}
+            Action::Partition { .. }
+            | Action::SlowLink { .. }
+            | Action::Disk(_)
+            | Action::Add
+            | Action::Reassign { .. }
+            | Action::MoveLeader(_) => {}
         }
         match undo {
-            Undo::Nothing => {}
+            Undo::Nothing | Undo::Operation(_) => {}
             Undo::Network(network) => cluster.heal(network),
             Undo::Disks(disks) => {
                 self.record.struck = Some(cluster.mend_disks(disks));

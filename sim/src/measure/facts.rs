@@ -70,6 +70,7 @@ impl Facts for RunFacts<'_> {
             Quantity::Epoch(name) => {
                 Some(count(i64::from(self.partition(name)?.committed.as_ref()?.epoch.0)))
             }
+            Quantity::SnapshotsLoaded => Some(Value::Count(self.run.view.snapshots_loaded() as u64)),
             Quantity::Rto(fault) => self.measured.recovery(fault)?.rto().map(Value::Duration),
             Quantity::Unavailable(name) => {
                 let availability = self.measured.partitions.get(name)?;

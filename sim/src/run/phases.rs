@@ -40,8 +40,9 @@ impl<'a> Run<'a> {
         if let Err(why) = self.boot() {
             return self.finish(Vec::new(), Recovery::Pending(vec![why.clone()]), Some(why));
         }
-        let faults = self.work();
-        let recovery = self.settle();
+        let schedule = self.work();
+        let faults = schedule.records();
+        let recovery = self.settle(&schedule);
         self.enter(Phase::FinalRead);
         let reading = workload::read_everything(&self.load, &mut self.cluster, self.plan);
         let deadline = self.cluster.now().after(FINAL_READ_MAX);
@@ -59,7 +60,7 @@ impl<'a> Run<'a> {
         self.enter(Phase::Boot);
         self.cluster.start_all();
         let deadline = self.cluster.now().after(BOOT_MAX);
-        let brokers = usize::from(self.plan.cluster.brokers);
+        let brokers = usize::from(self.plan.cluster.brokers) - self.plan.late_brokers().len();
         if !self.cluster.run_while(deadline, |cluster| cluster.recorder().view().unfenced() < brokers) {
             return Err(format!("the brokers did not register within {} s", BOOT_MAX.as_secs()));
         }
@@ -74,7 +75,7 @@ impl<'a> Run<'a> {
     }
 
     /// Clients work and faults strike.
-    fn work(&mut self) -> Vec<FaultRecord> {
+    fn work(&mut self) -> Schedule {
         self.enter(Phase::Load);
         let began = self.cluster.now();
         let end = began.after(self.plan.run.duration);
@@ -87,14 +88,18 @@ impl<'a> Run<'a> {
             self.cluster.run_until(next);
         }
         schedule.end_all(&mut self.cluster);
-        schedule.records()
+        schedule
     }
 
     /// No fault, no load: the cluster must converge, serve a probe, and let nothing hang.
-    fn settle(&mut self) -> Recovery {
+    fn settle(&mut self, schedule: &Schedule) -> Recovery {
         self.enter(Phase::Settle);
         let healed = self.cluster.now();
         let deadline = healed.after(self.plan.run.settle);
+        let unfinished = schedule.unfinished();
+        if !unfinished.is_empty() {
+            return Recovery::Pending(unfinished);
+        }
         let converged = self.cluster.run_while(deadline, |cluster| !pending(cluster).is_empty());
         if !converged {
             return Recovery::Pending(pending(&self.cluster));

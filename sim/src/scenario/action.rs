@@ -81,6 +81,16 @@ pub const ACTIONS: &[(&str, &str)] = &[
          succeeds without them, and the next power loss takes them.",
     ),
     ("fsync-lies", "A `share` (100%) of the flushes succeeds and makes nothing durable."),
+    (
+        "add",
+        "New brokers: the targets, as `broker 4`, are not there from the beginning but start when the fault fires.",
+    ),
+    (
+        "reassign",
+        "The operator moves `partition` to `replicas` = [4, 2, 3], the preferred leader first. It ends when every one of \
+         them has all of it.",
+    ),
+    ("move-leader", "The operator asks that the preferred replica of `partition` leads."),
 ];
 
 impl Action {
@@ -95,6 +105,9 @@ impl Action {
             Action::Partition { .. } => "partition",
             Action::SlowLink { .. } => "slow-link",
             Action::Disk(fault) => fault.kind.name(),
+            Action::Add => "add",
+            Action::Reassign { .. } => "reassign",
+            Action::MoveLeader(_) => "move-leader",
         }
     }
 
@@ -108,7 +121,10 @@ impl Action {
             | Action::Restart
             | Action::Pause
             | Action::Partition { .. }
-            | Action::SlowLink { .. } => Hardware::Legal,
+            | Action::SlowLink { .. }
+            | Action::Add
+            | Action::Reassign { .. }
+            | Action::MoveLeader(_) => Hardware::Legal,
         }
     }
 }

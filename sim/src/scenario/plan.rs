@@ -3,11 +3,11 @@
 //! A [`Scenario`] has one [`Plan`] for each variant of its matrix (a single one without a matrix). A plan is
 //! complete: every name resolves, every default is filled in, nothing has to be checked again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tribunal_engine::config::{BrokerConfig, ConsumerConfig, ProducerConfig, Properties, TopicConfig};
-use tribunal_engine::id::{NodeId, TopicName};
+use tribunal_engine::id::{NodeId, TopicName, TopicPartition};
 use tribunal_engine::variant::ProtocolVariant;
 
 use super::disk_fault::DiskFaultPlan;
@@ -96,6 +96,16 @@ pub struct Plan {
     pub protocol_name: &'static str,
     /// Every Kafka setting in force, with its origin.
     pub settings: Vec<Setting>,
+}
+
+impl Plan {
+    /// Brokers that are not there from the beginning: a fault adds them.
+    #[must_use]
+    pub fn late_brokers(&self) -> BTreeSet<NodeId> {
+        let adds = self.faults.iter().filter(|fault| fault.action == Action::Add);
+        let targets = adds.flat_map(|fault| &fault.targets.0);
+        targets.filter_map(|target| if let Target::Broker(id) = target { Some(*id) } else { None }).collect()
+    }
 }
 
 /// The cluster of a plan.
@@ -241,7 +251,8 @@ pub struct FaultPlan {
     pub trigger: Trigger,
     /// What happens.
     pub action: Action,
-    /// To whom; empty for [`Action::Partition`] and [`Action::SlowLink`], which name their own.
+    /// To whom; empty for [`Action::Partition`] and [`Action::SlowLink`], which name their own, and for what the
+    /// operator does to a partition.
     pub targets: TargetExpr,
     /// How long; `None`: until the end of load, and for a restart no pause at all.
     pub duration: Option<DurationRange>,
@@ -288,6 +299,17 @@ pub enum Action {
     },
     /// Something is wrong with the disks of the targets.
     Disk(DiskFaultPlan),
+    /// The targets are new machines: they are not there until the fault fires.
+    Add,
+    /// The operator moves a partition to other replicas. Over when every one of them has all of it.
+    Reassign {
+        /// The partition.
+        partition: TopicPartition,
+        /// Where to, the preferred leader first.
+        replicas: Vec<NodeId>,
+    },
+    /// The operator asks for the preferred leader of a partition. Over when the controller has answered.
+    MoveLeader(TopicPartition),
 }
 
 /// Direction of a partition.

@@ -57,6 +57,7 @@ pub(crate) const FAULT: &Keys = &Keys {
         "free",
         "share",
         "bits",
+        "replicas",
         "for",
         "optional",
     ],
@@ -78,7 +79,6 @@ pub(crate) const FAULT: &Keys = &Keys {
 /// Actions of faults that the format defines for later.
 pub(crate) const ACTIONS_LATER: &[&str] = &[
     "stop-clean",
-    "add",
     "remove",
     "isolate",
     "drop-link",
@@ -87,8 +87,6 @@ pub(crate) const ACTIONS_LATER: &[&str] = &[
     "disk-lost-write",
     "clock-jump",
     "clock-drift",
-    "move-leader",
-    "reassign",
     "set-config",
     "slow-work",
     "pick",

@@ -35,6 +35,21 @@ pub enum ServeError {
         /// How many are needed.
         count: u16,
     },
+    /// The controllers would not be those that wrote the metadata.
+    #[error(
+        "{path} is a cluster whose first {found} brokers are controllers, and this would be {brokers} brokers with \
+         {wanted} controllers; start with --brokers {found} or more and --controllers {found}"
+    )]
+    Controllers {
+        /// The data directory.
+        path: String,
+        /// How many wrote it.
+        found: u16,
+        /// How many were to start.
+        wanted: u16,
+        /// Of how many brokers.
+        brokers: u16,
+    },
     /// The system refused something else.
     #[error("cannot start: {0}")]
     System(io::Error),

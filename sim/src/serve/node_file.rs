@@ -54,7 +54,8 @@ impl NodePlan {
     ) -> Result<NodePlan, Vec<Problem>> {
         let mut reader = Reader { problems: Vec::new() };
         reader.node_id(node, properties.take("node.id"));
-        let (is_broker, is_controller) = reader.roles(properties.take("process.roles"));
+        let roles = properties.take("process.roles");
+        let (is_broker, is_controller) = reader.roles(roles.as_ref());
         let voters = reader.voters(properties.take("controller.quorum.voters"));
         let names = properties.take("controller.listener.names");
         let controller_name = names.map_or_else(|| CONTROLLER_LISTENER.to_owned(), |given| given.value);
@@ -71,6 +72,9 @@ impl NodePlan {
             is_broker.then(|| reader.broker(of(&listeners, false), of(&advertised, false))).flatten();
         let controller =
             is_controller.then(|| reader.controller(node, of(&listeners, true), &voters)).flatten();
+        if let Some(given) = roles.filter(|given| given.value.trim() == "broker") {
+            reader.is_no_voter(node, &given, &voters);
+        }
         let directory = reader.directory(data, properties.take("log.dirs"), properties.take("log.dir"));
         let rack = properties.take("broker.rack").map(|given| given.value);
         let config =
@@ -164,7 +168,7 @@ impl Reader {
         }
     }
 
-    fn roles(&mut self, given: Option<Given>) -> (bool, bool) {
+    fn roles(&mut self, given: Option<&Given>) -> (bool, bool) {
         let help = "`broker`, `controller` or `broker,controller`";
         let Some(given) = given else {
             self.missing("process.roles", &format!("process.roles = {help}"));
@@ -175,7 +179,7 @@ impl Reader {
             match role {
                 "broker" => broker = true,
                 "controller" => controller = true,
-                other => self.push(&given, format!("`{other}` is no role"), help),
+                other => self.push(given, format!("`{other}` is no role"), help),
             }
         }
         (broker, controller)
@@ -187,17 +191,25 @@ impl Reader {
             self.missing("controller.quorum.voters", help);
             return Vec::new();
         };
-        let mut voters = Vec::new();
+        let mut voters: Vec<(NodeId, Endpoint)> = Vec::new();
         for voter in given.value.split(',').map(str::trim) {
-            let id = voter.split_once('@').and_then(|(id, rest)| Some((id.parse().ok()?, rest)));
-            match id.map(|(id, rest)| (NodeId(id), settings::endpoint(&given, rest))) {
+            let id = voter.split_once('@').and_then(|(id, rest)| Some((id.parse::<u16>().ok()?, rest)));
+            match id.map(|(id, rest)| (NodeId(id.into()), settings::endpoint(&given, rest))) {
+                Some((id, Ok(_))) if voters.iter().any(|(other, _)| *other == id) => {
+                    self.push(
+                        &given,
+                        format!("voter {id} is named twice"),
+                        "each controller has an id of its own",
+                    );
+                }
                 Some((id, Ok(endpoint))) => voters.push((id, endpoint)),
                 Some((_, Err(problem))) => self.problems.push(problem),
                 None => self.push(&given, format!("`{voter}` is not id@host:port"), help),
             }
         }
         if ![0, 1, 3, 5].contains(&voters.len()) {
-            self.push(&given, "a quorum has 1, 3 or 5 controllers", help);
+            let help = "controller.quorum.voters = 1@127.0.0.1:9093,2@127.0.0.1:9094,3@127.0.0.1:9095";
+            self.push(&given, format!("a quorum has 1, 3 or 5 controllers, not {}", voters.len()), help);
         }
         voters
     }
@@ -268,6 +280,14 @@ impl Reader {
             return None;
         };
         Some(Listening { bind: bind.unwrap_or_else(|| advertised.clone()), advertised })
+    }
+
+    /// Kafka's rule, too: the others would wait for the vote of somebody who has none.
+    fn is_no_voter(&mut self, node: NodeId, roles: &Given, voters: &[(NodeId, Endpoint)]) {
+        if voters.iter().any(|(voter, _)| *voter == node) {
+            let message = format!("node {node} is one of the voters, but no controller");
+            self.push(roles, message, "process.roles = broker,controller, or voters without this node");
+        }
     }
 
     fn directory(
@@ -346,6 +366,40 @@ min.insync.replicas=2
         assert!(problems(&everywhere)[0].contains("advertised.listeners"));
         let told = format!("{everywhere}advertised.listeners=PLAINTEXT://example:9092\n");
         assert!(read(&told).is_ok());
+    }
+
+    #[test]
+    fn three_voters_are_understood_and_this_node_listens_where_they_say() {
+        let voters = "1@127.0.0.1:9093, 2@127.0.0.1:9193,3@[::1]:9293";
+        let plan = read(&GOOD.replace("1@127.0.0.1:9093", voters)).expect("no problem");
+        let ids: Vec<i32> = plan.voters.iter().map(|(voter, _)| voter.0).collect();
+        assert_eq!(ids, [1, 2, 3]);
+        assert_eq!(plan.voters[2].1, Endpoint::new("::1", 9293));
+        assert_eq!(plan.controller.map(|one| one.advertised), Some(Endpoint::new("127.0.0.1", 9093)));
+    }
+
+    #[test]
+    fn voters_that_cannot_be_a_quorum_are_refused() {
+        for (voters, expected) in [
+            ("1@127.0.0.1:9093,2@127.0.0.1:9193", "f:6: a quorum has 1, 3 or 5 controllers, not 2"),
+            ("1@127.0.0.1:9093,1@127.0.0.1:9193,3@127.0.0.1:9293", "f:6: voter 1 is named twice"),
+            ("one@127.0.0.1:9093", "f:6: `one@127.0.0.1:9093` is not id@host:port"),
+            ("-1@127.0.0.1:9093", "f:6: `-1@127.0.0.1:9093` is not id@host:port"),
+            ("1@127.0.0.1:99999", "f:6: `99999` is not a port"),
+            ("2@127.0.0.1:9193", "controller.quorum.voters with this node` is missing"),
+        ] {
+            let problems = problems(&GOOD.replace("1@127.0.0.1:9093", voters));
+            assert!(problems.iter().any(|one| one.contains(expected)), "{voters}: {problems:#?}");
+        }
+    }
+
+    #[test]
+    fn a_voter_that_is_no_controller_is_refused() {
+        let problems = problems(&GOOD.replace("broker,controller\n", "broker\n"));
+        assert!(
+            problems[0].starts_with("f:2: node 1 is one of the voters, but no controller"),
+            "{problems:#?}"
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use tribunal_engine::id::{TopicName, TopicPartition};
 use tribunal_engine::time::Instant;
 
-pub use operator::{create_topics, probe, read_everything};
+pub use operator::{Progress, create_topics, elect_preferred, probe, read_everything, reassign};
 
 use crate::cluster::Cluster;
 use crate::history::{History, ProducerInfo, Reader, RecordId, Send, SendOutcome};

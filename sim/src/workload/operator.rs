@@ -1,5 +1,5 @@
-//! The scenario's own clients: they create the topics, probe the cluster after the faults, and read everything
-//! at the end.
+//! The scenario's own clients: they create the topics, move partitions and leaders as faults say, probe the cluster
+//! after the faults, and read everything at the end.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -8,8 +8,11 @@ use std::rc::Rc;
 use tribunal_engine::client::{Admin, ClusterConfig, Consumer, Outcome, Producer, ProducerRecord};
 use tribunal_engine::config::{ConsumerConfig, ProducerConfig, Properties};
 use tribunal_engine::driver::{Clock, Platform};
-use tribunal_engine::id::TopicPartition;
-use tribunal_engine::message::{Acks, NewTopic};
+use tribunal_engine::id::{Endpoint, NodeId, TopicPartition};
+use tribunal_engine::message::{
+    Acks, AlterPartitionReassignmentsResponse, ElectLeadersRequest, NewTopic, Reassignment,
+};
+use tribunal_engine::rng::Rng;
 use tribunal_engine::time::Duration;
 
 use super::Load;
@@ -23,6 +26,8 @@ use crate::scenario::Plan;
 const PROBES: usize = 3;
 /// How long one poll of the final read waits for records.
 const POLL: Duration = Duration::from_millis(100);
+/// How long the operator waits before it asks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A task of the operator and whether it is done.
 #[derive(Clone, Default)]
@@ -70,11 +75,8 @@ pub fn create_topics(cluster: &mut Cluster, plan: &Plan) -> Progress {
         })
         .collect();
     let (bootstrap, rng) = (cluster.bootstrap(), cluster.rng().fork("operator/create"));
-    let config = ClusterConfig::from(
-        &ProducerConfig::from_properties(&Properties::new()).expect("defaults are valid"),
-    );
     run(cluster, async move |platform: SimPlatform| {
-        let admin = Admin::start(platform.clone(), bootstrap.clone(), OPERATOR, config, rng.clone());
+        let admin = admin(&platform, &bootstrap, &rng);
         loop {
             let created = admin.create_topics(topics.clone()).await;
             let there = |outcome: &Outcome<_>| match outcome {
@@ -88,6 +90,51 @@ pub fn create_topics(cluster: &mut Cluster, plan: &Plan) -> Progress {
             }
             platform.clock().sleep(Duration::from_millis(100)).await;
         }
+    })
+}
+
+fn admin(platform: &SimPlatform, bootstrap: &[Endpoint], rng: &Rng) -> Admin<SimPlatform> {
+    let config = ClusterConfig::from(
+        &ProducerConfig::from_properties(&Properties::new()).expect("defaults are valid"),
+    );
+    Admin::start(platform.clone(), bootstrap.to_vec(), OPERATOR, config, rng.clone())
+}
+
+/// Moves a partition to other replicas, as `kafka-reassign-partitions` does: asks until the controller agrees, then
+/// looks until nothing of it is under way.
+pub fn reassign(cluster: &mut Cluster, partition: &TopicPartition, replicas: &[NodeId]) -> Progress {
+    let (bootstrap, rng) =
+        (cluster.bootstrap(), cluster.rng().fork(&format!("operator/reassign/{partition}")));
+    let (partition, replicas) = (partition.clone(), replicas.to_vec());
+    run(cluster, async move |platform: SimPlatform| {
+        let admin = admin(&platform, &bootstrap, &rng);
+        let moved = Reassignment { partition: partition.clone(), replicas: Some(replicas.clone()) };
+        let accepted = |outcome: Outcome<AlterPartitionReassignmentsResponse>| {
+            let answer = outcome.ok();
+            answer
+                .is_some_and(|it| !it.error.is_error() && it.partitions.iter().all(|it| !it.error.is_error()))
+        };
+        while !accepted(admin.alter_partition_reassignments(vec![moved.clone()]).await) {
+            platform.clock().sleep(LOOK_AGAIN).await;
+        }
+        loop {
+            let listed = admin.list_partition_reassignments(Some(vec![partition.clone()])).await.ok();
+            if listed.is_some_and(|it| !it.error.is_error() && it.partitions.is_empty()) {
+                return;
+            }
+            platform.clock().sleep(LOOK_AGAIN).await;
+        }
+    })
+}
+
+/// Asks once that the preferred replica of a partition leads, as `kafka-leader-election` does.
+pub fn elect_preferred(cluster: &mut Cluster, partition: &TopicPartition) -> Progress {
+    let (bootstrap, rng) = (cluster.bootstrap(), cluster.rng().fork(&format!("operator/elect/{partition}")));
+    let partition = partition.clone();
+    run(cluster, async move |platform: SimPlatform| {
+        let admin = admin(&platform, &bootstrap, &rng);
+        // Whatever the answer is: who leads now is seen in the cluster.
+        let _ = admin.elect_leaders(ElectLeadersRequest::PREFERRED, Some(vec![partition.clone()])).await;
     })
 }
 

@@ -109,12 +109,20 @@ fn client<T>(work: impl AsyncFnOnce(RealPlatform) -> T) -> T {
 }
 
 async fn create(platform: &RealPlatform, bootstrap: &[Endpoint], topic: &str) {
+    create_with(platform, bootstrap, topic, 3).await;
+}
+
+async fn create_one(platform: &RealPlatform, bootstrap: &[Endpoint], topic: &str) {
+    create_with(platform, bootstrap, topic, 1).await;
+}
+
+async fn create_with(platform: &RealPlatform, bootstrap: &[Endpoint], topic: &str, replicas: i16) {
     let config = ClusterConfig::default();
     let admin = Admin::start(platform.clone(), bootstrap.to_vec(), "test", config, Rng::from_seed(1));
     let new = NewTopic {
         name: topic.to_owned(),
         partitions: 1,
-        replication_factor: 3,
+        replication_factor: replicas,
         assignments: Vec::new(),
         configs: BTreeMap::new(),
     };
@@ -315,4 +323,99 @@ fn hostile_bytes_close_their_connection_with_one_line_and_harm_nobody() {
     assert_eq!(code, Some(0));
     let lines: Vec<&str> = said.lines().filter(|line| line.contains("broker-1: closed ")).collect();
     assert_eq!(lines.len(), hostile.len(), "{said}");
+}
+
+/// One request frame: its length, its header with the client id `curious`, its body.
+fn request(key: i16, version: i16, correlation: i32, body: &[u8]) -> Vec<u8> {
+    let mut frame = [&key.to_be_bytes()[..], &version.to_be_bytes(), &correlation.to_be_bytes()].concat();
+    frame.extend_from_slice(&7_i16.to_be_bytes());
+    frame.extend_from_slice(b"curious");
+    frame.extend_from_slice(body);
+    [&u32::try_from(frame.len()).expect("short").to_be_bytes()[..], &frame].concat()
+}
+
+/// Reads one answer, without its length.
+fn answer(stream: &mut TcpStream) -> Vec<u8> {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).expect("an answer");
+    let mut answer = vec![0; usize::try_from(u32::from_be_bytes(length)).expect("short")];
+    stream.read_exact(&mut answer).expect("a whole answer");
+    answer
+}
+
+fn connect(to: &Endpoint) -> TcpStream {
+    let stream = TcpStream::connect((&*to.host, to.port)).expect("the broker listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("set");
+    stream
+}
+
+#[test]
+fn q26_requests_in_flight_are_answered_in_their_order() {
+    let served = Served::start(&["--port", "0", "--brokers", "1"]);
+    client(async |platform| create_one(&platform, &served.bootstrap, "orders").await);
+    // Fetch 4 of orders/0 that waits 300 ms for bytes that never come, then two requests that need no wait.
+    let mut fetch = Vec::new();
+    fetch.extend([-1, 300, 1, 1 << 20].iter().flat_map(|number: &i32| number.to_be_bytes()));
+    fetch.push(0);
+    fetch.extend([0, 0, 0, 1, 0, 6].iter().chain(b"orders").chain(&[0, 0, 0, 1, 0, 0, 0, 0]));
+    fetch.extend(0_i64.to_be_bytes());
+    fetch.extend((1_i32 << 20).to_be_bytes());
+    let three = [request(1, 4, 1, &fetch), request(18, 0, 2, &[]), request(3, 1, 3, &[0; 4])].concat();
+    let mut stream = connect(&served.bootstrap[0]);
+    stream.write_all(&three).expect("sent");
+    let order: Vec<u8> = (0..3).map(|_| answer(&mut stream)[3]).collect();
+    assert_eq!(order, [1, 2, 3]);
+    assert_eq!(served.stop().0, Some(0));
+}
+
+#[test]
+fn q27_clients_are_told_an_address_and_not_a_name() {
+    let served = Served::start(&["--port", "0"]);
+    assert!(served.bootstrap.iter().all(|endpoint| &*endpoint.host == "127.0.0.1"), "{:?}", served.bootstrap);
+    let mut stream = connect(&served.bootstrap[0]);
+    // Metadata 1 of no topic.
+    stream.write_all(&request(3, 1, 7, &[0; 4])).expect("sent");
+    let told = answer(&mut stream);
+    assert_eq!(told.windows(9).filter(|part| part == b"127.0.0.1").count(), 3, "{told:?}");
+    assert_eq!(served.stop().0, Some(0));
+}
+
+#[test]
+fn q28_the_line_of_a_closed_connection_names_api_version_and_client() {
+    let served = Served::start(&["--port", "0", "--brokers", "1"]);
+    send_and_be_closed(&served.bootstrap[0], &request(999, 4, 7, &[]));
+    let (code, said) = served.stop();
+    assert_eq!(code, Some(0));
+    let expected = "broker-1: closed client=\"curious\" API 999 is not known (version 4)";
+    assert!(said.contains(expected), "{said}");
+}
+
+#[test]
+fn a_cluster_keeps_the_controllers_it_began_with() {
+    let data = folder("controllers").join("data");
+    let data = data.to_str().expect("UTF-8");
+    let start = |more: &[&str]| Served::start(&[&["--port", "0", "--data", data], more].concat()).stop();
+    assert_eq!(start(&["--controllers", "1"]), (Some(0), String::new()));
+    assert_eq!(start(&[]), (Some(0), String::new()));
+    let (code, said) = refused(&["--port", "0", "--data", data, "--controllers", "3"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("whose first 1 brokers are controllers"), "{said}");
+}
+
+#[test]
+fn a_cluster_that_lacks_controllers_is_refused() {
+    let data = folder("fewer-brokers").join("data");
+    let data = data.to_str().expect("UTF-8");
+    assert_eq!(Served::start(&["--port", "0", "--data", data]).stop().0, Some(0));
+    let (code, said) = refused(&["--port", "0", "--data", data, "--brokers", "1"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("start with --brokers 3 or more and --controllers 3"), "{said}");
+}
+
+#[test]
+fn more_controllers_than_brokers_are_refused() {
+    let (code, said) = refused(&["--port", "0", "--controllers", "5"]);
+    assert_eq!(code, Some(2));
+    let expected = "--controllers 5: controllers are brokers, too, and there are 3 of those";
+    assert!(said.contains(expected), "{said}");
 }

@@ -13,7 +13,7 @@ use crate::storage::{DiskOp, DiskOutcome, FileName};
 /// The disk.
 #[derive(Default)]
 pub(super) struct UnsyncedDisk {
-    written: MemoryDisk,
+    pub(super) written: MemoryDisk,
     synced: BTreeMap<FileName, Bytes>,
 }
 
@@ -29,6 +29,11 @@ impl UnsyncedDisk {
             self.synced.remove(&file);
         }
         outcome
+    }
+
+    /// Names and lengths of a directory's files.
+    pub(super) fn files(&self, directory: &str) -> Vec<(String, u64)> {
+        self.written.files(directory)
     }
 
     /// Every file is as it was when it was last synced.
@@ -56,7 +61,7 @@ impl UnsyncedDisk {
 }
 
 /// Runs a future that never waits.
-fn block_on<F: Future>(future: F) -> F::Output {
+pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("a memory disk never waits"),

@@ -3,19 +3,24 @@
 //! [`Voters`] is a handful of voters whose messages and disk operations lie in queues until the test delivers,
 //! performs or loses them. It remembers what no voter can know: who led in which epoch, and what was committed.
 //! Two leaders in an epoch, or two batches committed at one offset, end the test.
+//!
+//! In place of a controller's image each voter has a [`State`]: what it was handed out adds up to a number that only the
+//! same records in the same order add up to, snapshots or not.
 
 mod behaviour;
 mod disk;
 mod property;
+mod restart;
+mod snapshots;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use self::disk::UnsyncedDisk;
-use super::{Quorum, QuorumSettings};
-use crate::config::{BrokerConfig, Properties};
-use crate::epoch::LeaderEpoch;
+use self::disk::{UnsyncedDisk, block_on};
+use super::{Committed, Quorum, QuorumSettings};
+use crate::config::{BrokerConfig, Properties, QuorumConfig};
+use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::event::{BatchId, Event, QuorumRole};
-use crate::id::{ConnectionId, CorrelationId, Endpoint, NodeId};
+use crate::id::{ConnectionId, CorrelationId, Endpoint, NodeId, ProducerId};
 use crate::machine::{CallError, CallToken, Effect, Effects, RequestContext};
 use crate::message::{Request, Response};
 use crate::metadata::MetadataRecord;
@@ -51,12 +56,41 @@ struct Voter {
     ops: VecDeque<(DiskToken, DiskOp)>,
     boot: u64,
     committed: Offset,
+    state: State,
+}
+
+/// What a voter has been handed out adds up to.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+struct State(i64);
+
+impl State {
+    fn replay(&mut self, offset: Offset, record: &MetadataRecord) {
+        let bytes = record.encode();
+        let all = bytes.iter().copied().chain(offset.0.to_be_bytes());
+        // FNV-1a, kept positive.
+        let sum = all.fold(self.0, |sum, byte| (sum ^ i64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        self.0 = sum & i64::MAX;
+    }
+
+    fn records(self) -> Vec<MetadataRecord> {
+        let next_producer_id = ProducerId(self.0);
+        let (broker, broker_epoch) = (NodeId::NONE, BrokerEpoch::NONE);
+        vec![MetadataRecord::ProducerIds { broker, broker_epoch, next_producer_id }]
+    }
+
+    fn of_snapshot(records: &[MetadataRecord]) -> State {
+        match records {
+            [MetadataRecord::ProducerIds { next_producer_id, .. }] => State(next_producer_id.0),
+            other => panic!("not a snapshot of ours: {other:?}"),
+        }
+    }
 }
 
 /// Voters, their messages, and what was promised so far.
 struct Voters {
     now: Instant,
     variant: ProtocolVariant,
+    config: QuorumConfig,
     voters: BTreeMap<NodeId, Voter>,
     messages: VecDeque<Message>,
     calls: BTreeMap<u64, OpenCall>,
@@ -65,23 +99,40 @@ struct Voters {
     cut: Vec<(NodeId, NodeId)>,
     leaders: BTreeMap<LeaderEpoch, (NodeId, u64)>,
     committed: BTreeMap<Offset, BatchId>,
+    /// What everything before an offset adds up to.
+    states: BTreeMap<Offset, State>,
+    /// Snapshots that were written, and that were taken in place of a log.
+    written: u64,
+    loaded: u64,
     appended: u64,
+    /// Answers to requests that a test made by hand.
+    answers: Vec<Effect>,
     /// The first thing that must never happen and did.
     violation: Option<String>,
 }
 
 impl Voters {
     fn new(count: i32, variant: ProtocolVariant) -> Voters {
+        Voters::with_config(count, variant, Voters::default_config())
+    }
+
+    fn default_config() -> QuorumConfig {
+        BrokerConfig::from_properties(&Properties::new()).expect("defaults").quorum
+    }
+
+    fn with_config(count: i32, variant: ProtocolVariant, config: QuorumConfig) -> Voters {
         let voter = || Voter {
             quorum: None,
             disk: UnsyncedDisk::default(),
             ops: VecDeque::new(),
             boot: 0,
             committed: Offset::ZERO,
+            state: State::default(),
         };
         let mut voters = Voters {
             now: Instant::from_nanos(1),
             variant,
+            config,
             voters: (FIRST..FIRST + count).map(|id| (NodeId(id), voter())).collect(),
             messages: VecDeque::new(),
             calls: BTreeMap::new(),
@@ -89,7 +140,11 @@ impl Voters {
             cut: Vec::new(),
             leaders: BTreeMap::new(),
             committed: BTreeMap::new(),
+            states: BTreeMap::new(),
+            written: 0,
+            loaded: 0,
             appended: 0,
+            answers: Vec::new(),
             violation: None,
         };
         for id in voters.ids() {
@@ -102,24 +157,29 @@ impl Voters {
         self.voters.keys().copied().collect()
     }
 
+    fn settings(&self, id: NodeId) -> QuorumSettings {
+        let endpoint = |id: &NodeId| (*id, Endpoint::new(&format!("voter-{id}"), 9093));
+        QuorumSettings {
+            node: id,
+            cluster_id: "test".to_owned(),
+            voters: self.voters.keys().map(endpoint).collect(),
+            config: self.config,
+            variant: self.variant,
+            rng: Rng::from_seed(u64::from(id.0.unsigned_abs())),
+        }
+    }
+
     fn start(&mut self, id: NodeId) {
-        let ids = self.ids();
-        let variant = self.variant;
+        let mut settings = self.settings(id);
         let Some(voter) = self.voters.get_mut(&id) else { return };
         if voter.quorum.is_some() {
             return;
         }
         voter.boot += 1;
-        let settings = QuorumSettings {
-            node: id,
-            cluster_id: "test".to_owned(),
-            voters: ids.iter().map(|id| (*id, Endpoint::new(&format!("voter-{id}"), 9093))).collect(),
-            config: BrokerConfig::from_properties(&Properties::new()).expect("defaults").quorum,
-            variant,
-            rng: Rng::from_seed(u64::from(id.0.unsigned_abs())).fork(&voter.boot.to_string()),
-        };
+        settings.rng = settings.rng.fork(&voter.boot.to_string());
         voter.quorum = Some(voter.disk.recover(settings));
         voter.committed = Offset::ZERO;
+        voter.state = State::default();
         self.step(id, Quorum::start);
     }
 
@@ -217,6 +277,15 @@ impl Voters {
         }
     }
 
+    /// One message, and one disk operation of each voter; if there is none, time passes.
+    fn run_step(&mut self, duration: Duration) {
+        let delivered = self.deliver(0);
+        let performed = self.ids().into_iter().filter(|id| self.perform(*id)).count() > 0;
+        if !delivered && !performed {
+            self.wait(duration);
+        }
+    }
+
     /// Everything works for a while: messages and disk operations go through in order.
     fn run(&mut self, duration: Duration) {
         let end = self.now.after(duration);
@@ -271,12 +340,33 @@ impl Voters {
     }
 
     fn step(&mut self, id: NodeId, act: impl FnOnce(&mut Quorum, Now, &mut Effects)) {
-        let now = Now { mono: self.now, wall: Timestamp(0) };
+        let wall = Timestamp(i64::try_from(self.now.as_nanos() / 1_000_000).expect("some years"));
+        let now = Now { mono: self.now, wall };
         let mut effects = Effects::default();
-        let Some(quorum) = self.voters.get_mut(&id).and_then(|voter| voter.quorum.as_mut()) else { return };
+        let Some(voter) = self.voters.get_mut(&id) else { return };
+        let Some(quorum) = voter.quorum.as_mut() else { return };
         act(quorum, now, &mut effects);
         quorum.tick(now, &mut effects);
-        while quorum.take_committed(&mut effects).is_some() {}
+        while let Some(committed) = quorum.take_committed(&mut effects) {
+            let end = match committed {
+                Committed::Snapshot { id, records } => {
+                    voter.state = State::of_snapshot(&records);
+                    voter.committed = voter.committed.max(id.end_offset);
+                    id.end_offset
+                }
+                Committed::Batch { batch, records } => {
+                    records.iter().for_each(|(offset, record)| voter.state.replay(*offset, record));
+                    batch.last.next()
+                }
+            };
+            let first = *self.states.entry(end).or_insert(voter.state);
+            if first != voter.state && self.violation.is_none() {
+                self.violation = Some(format!("{id} has another image at {end}"));
+            }
+        }
+        if quorum.wants_snapshot(now) {
+            quorum.write_snapshot(now, voter.state.records(), &mut effects);
+        }
         quorum.invariants();
         for effect in effects.drain().collect::<Vec<_>>() {
             self.take(id, effect);
@@ -291,6 +381,12 @@ impl Voters {
                 let deadline = self.now.after(timeout);
                 self.calls.insert(key, OpenCall { from: id, to, boot, token, deadline });
                 self.messages.push_back(Message::Request { to, key, request });
+            }
+            effect @ Effect::Respond {
+                context: RequestContext { connection: ConnectionId(u64::MAX), .. },
+                ..
+            } => {
+                self.answers.push(effect);
             }
             Effect::Respond { context, response: Some(response) } => {
                 self.messages.push_back(Message::Response { key: context.connection.0, response });
@@ -308,6 +404,11 @@ impl Voters {
 
     fn hear(&mut self, id: NodeId, event: &Event) {
         let boot = self.voters[&id].boot;
+        match event {
+            Event::MetadataSnapshotWritten { .. } => self.written += 1,
+            Event::MetadataSnapshotLoaded { .. } => self.loaded += 1,
+            _ => {}
+        }
         let problem = match event {
             Event::QuorumRoleChanged { role: QuorumRole::Leader, epoch, .. } => {
                 let first = *self.leaders.entry(*epoch).or_insert((id, boot));

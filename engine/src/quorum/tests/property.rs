@@ -1,10 +1,14 @@
-//! Whatever happens to messages, processes and power: one leader an epoch, and what is committed stays.
+//! Whatever happens to messages, processes and power: one leader an epoch, and what is committed stays, in the log or
+//! in snapshots.
+
+use std::cell::Cell;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::Voters;
+use crate::config::{MetadataLogConfig, QuorumConfig};
 use crate::id::NodeId;
 use crate::time::Duration;
 use crate::variant::{ProtocolVariant, QuorumMemory};
@@ -22,6 +26,8 @@ enum Act {
     LosePower(usize),
     Start(usize),
     Run(u64),
+    /// Whoever is active appends, and everything works for a moment.
+    Busy(usize),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -37,6 +43,11 @@ fn act() -> impl Strategy<Value = Act> {
         5 => (0..5usize).prop_map(Act::Start),
         4 => (50..4000u64).prop_map(Act::Run),
     ]
+}
+
+/// As [`act`], and many records.
+fn busy_act() -> impl Strategy<Value = Act> {
+    prop_oneof![8 => act(), 1 => (1..5usize).prop_map(Act::Busy)]
 }
 
 fn perform(voters: &mut Voters, act: &Act) {
@@ -66,12 +77,19 @@ fn perform(voters: &mut Voters, act: &Act) {
         Act::LosePower(index) => voters.lose_power(id(index)),
         Act::Start(index) => voters.start(id(index)),
         Act::Run(millis) => voters.run(Duration::from_millis(*millis)),
+        Act::Busy(batches) => {
+            for _ in 0..*batches {
+                if let Some(active) = voters.active() {
+                    voters.append(active);
+                }
+                voters.run(Duration::from_millis(50));
+            }
+        }
     }
 }
 
 /// Runs a history, then heals everything; says what was wrong.
-fn judge(count: i32, variant: ProtocolVariant, acts: &[Act]) -> Result<u64, String> {
-    let mut voters = Voters::new(count, variant);
+fn judge(mut voters: Voters, acts: &[Act]) -> Result<Voters, String> {
     for act in acts {
         perform(&mut voters, act);
         if let Some(violation) = voters.violation.take() {
@@ -92,7 +110,7 @@ fn judge(count: i32, variant: ProtocolVariant, acts: &[Act]) -> Result<u64, Stri
         voters.committed.values().map(|batch| batch.last.next()).max().unwrap_or(crate::offset::Offset::ZERO);
     match voters.voters.iter().find(|(_, voter)| voter.committed < committed) {
         Some((id, voter)) => Err(format!("{id} knows {} of {committed} as committed", voter.committed)),
-        None => Ok(voters.committed.len() as u64),
+        None => Ok(voters),
     }
 }
 
@@ -107,15 +125,48 @@ fn runner(cases: u32) -> TestRunner {
 fn no_history_elects_two_leaders_in_an_epoch_or_loses_a_committed_record() {
     let outcome =
         runner(150).run(&(prop_oneof![Just(3), Just(5), Just(1)], vec(act(), 0..500)), |(count, acts)| {
-            judge(count, ProtocolVariant::default(), &acts).map(drop).map_err(TestCaseError::fail)
+            let voters = Voters::new(count, ProtocolVariant::default());
+            judge(voters, &acts).map(drop).map_err(TestCaseError::fail)
         });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }
 
+#[test]
+fn no_history_with_snapshots_loses_a_committed_record_or_changes_the_image() {
+    let counts = Cell::new((0, 0));
+    let outcome = runner(120).run(
+        &(prop_oneof![Just(3), Just(5), Just(1)], small_log(), vec(busy_act(), 0..400)),
+        |(count, log, acts)| {
+            let config = QuorumConfig { log, ..Voters::default_config() };
+            let voters = Voters::with_config(count, ProtocolVariant::default(), config);
+            let voters = judge(voters, &acts).map_err(TestCaseError::fail)?;
+            let (written, loaded) = counts.get();
+            counts.set((written + voters.written, loaded + voters.loaded));
+            Ok(())
+        },
+    );
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+    let (written, loaded) = counts.get();
+    assert!(written > 1000 && loaded > 30, "only {written} snapshots, and {loaded} were fetched");
+}
+
+/// Snapshots after every few batches, and logs that keep little besides the newest.
+fn small_log() -> impl Strategy<Value = MetadataLogConfig> {
+    (1..400u64, 100..600usize, prop_oneof![Just(0), Just(700), Just(-1)]).prop_map(
+        |(snapshot_bytes, segment_bytes, retention_bytes)| MetadataLogConfig {
+            snapshot_bytes,
+            segment_bytes,
+            retention_bytes,
+            ..Voters::default_config().log
+        },
+    )
+}
+
 fn some_history_breaks(quorum_memory: QuorumMemory) {
     let variant = ProtocolVariant { quorum_memory, ..ProtocolVariant::default() };
-    let outcome = runner(3000)
-        .run(&vec(act(), 200..600), |acts| judge(3, variant, &acts).map(drop).map_err(TestCaseError::fail));
+    let outcome = runner(3000).run(&vec(act(), 200..600), |acts| {
+        judge(Voters::new(3, variant), &acts).map(drop).map_err(TestCaseError::fail)
+    });
     assert!(outcome.is_err(), "{quorum_memory:?} is harmless");
 }
 

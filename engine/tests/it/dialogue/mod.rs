@@ -3,7 +3,8 @@
 //! A line that starts with `$` is a command, the lines below it are the answer; other lines are prose. Run with
 //! `UPDATE_EXPECT=1` to write the answers anew, then read the diff like code.
 //!
-//! Commands: `start N|controller`, `crash N`, `cut A B`, `heal`, `create orders replicas=1,2,3 [key=value ...]`,
+//! Commands: `given KEY=VALUE ...` (`server.properties` of whoever starts from now on),
+//! `start N|controller`, `crash N`, `cut A B`, `heal`, `create orders replicas=1,2,3 [key=value ...]`,
 //! `metadata N TOPIC`, `produce N acks=all|1|0 VALUE...`, `init-producer-id N`, `produce-as N ID/EPOCH/SEQUENCE VALUE...`,
 //! `delete-records N TOPIC BEFORE`, `settle`, `advance DURATION`, `quietly COMMAND`, `same-log A B`, `stop N`, `power-loss N keep=BYTES`, and what
 //! [`crate::admin`] knows.
@@ -60,6 +61,12 @@ pub(crate) fn obey(cluster: &mut MiniCluster, command: &str) {
         ["quietly", rest @ ..] => {
             obey(cluster, &rest.join(" "));
             cluster.transcript.clear();
+        }
+        ["given", properties @ ..] => {
+            for property in properties {
+                let (name, value) = property.split_once('=').expect("key=value");
+                cluster.give(name, value);
+            }
         }
         ["start", id] => cluster.start(node(id)),
         ["crash", id] => cluster.crash(node(id)),
@@ -178,6 +185,8 @@ dialogues! {
     three_controllers_elect_one_and_a_broker_finds_it "quorum_election.txt" "safe" 3;
     a_controller_that_was_cut_off_does_not_depose_the_leader "quorum_pre_vote.txt" "safe" 3;
     a_leader_without_a_majority_resigns_and_what_it_alone_had_is_cut "quorum_check_quorum.txt" "safe" 3;
+    a_controller_that_was_away_catches_up_from_a_snapshot "quorum_snapshot.txt" "safe" 3;
+    a_broker_that_was_cut_off_catches_up_from_a_snapshot "broker_snapshot.txt" "safe" 1;
     a_leader_tells_retries_from_gaps_and_so_does_the_next_one "idempotent_producer.txt" "safe" 1;
     planted_bug_a_new_leader_takes_a_retry_for_a_new_batch "producer_state_not_rebuilt.txt" "producer-state-not-rebuilt" 1;
     planted_bug_truncation_to_the_high_watermark_loses_a_record "truncate_to_high_watermark.txt" "truncate-to-high-watermark" 1;

@@ -91,6 +91,8 @@ pub enum Quantity {
     Truncated(TopicPartition),
     /// Leader epoch of the partition.
     Epoch(TopicPartition),
+    /// How often a controller or a broker took a snapshot of the metadata in place of the metadata log.
+    SnapshotsLoaded,
     /// From the start of the fault to the first acknowledgement after it.
     Rto(String),
     /// Longest time without an acknowledgement from the partition.
@@ -151,6 +153,7 @@ impl Quantity {
             | Quantity::Unreplicated(_)
             | Quantity::Truncated(_)
             | Quantity::Epoch(_)
+            | Quantity::SnapshotsLoaded
             | Quantity::Lost
             | Quantity::Violations(_) => ValueType::Count,
         }
@@ -166,7 +169,8 @@ impl Quantity {
             | Quantity::Isr(_)
             | Quantity::Unreplicated(_)
             | Quantity::Truncated(_)
-            | Quantity::Epoch(_) => true,
+            | Quantity::Epoch(_)
+            | Quantity::SnapshotsLoaded => true,
             Quantity::Consumed
             | Quantity::Rto(_)
             | Quantity::Unavailable(_)

@@ -99,6 +99,7 @@ impl fmt::Display for Quantity {
             Quantity::Unreplicated(partition) => write!(formatter, "unreplicated({partition})"),
             Quantity::Truncated(partition) => write!(formatter, "truncated({partition})"),
             Quantity::Epoch(partition) => write!(formatter, "epoch({partition})"),
+            Quantity::SnapshotsLoaded => formatter.write_str("snapshots-loaded"),
             Quantity::Rto(fault) => write!(formatter, "rto({fault})"),
             Quantity::Unavailable(partition) => write!(formatter, "unavailable({partition})"),
             Quantity::Lost => formatter.write_str("lost"),

@@ -8,8 +8,23 @@ use super::super::read::Section;
 use super::super::schema;
 use super::super::target::{Target, TargetExpr};
 use super::super::tree::{Node, shorten};
-use super::disk;
 use super::refer::Names;
+use super::{disk, operate};
+
+/// The keys that belong to some action and to no other.
+const KEYS_OF_ACTIONS: &[&str] = &[
+    "target",
+    "side-a",
+    "side-b",
+    "cut",
+    "latency",
+    "files",
+    "partition",
+    "free",
+    "share",
+    "bits",
+    "replicas",
+];
 
 fn built() -> impl Iterator<Item = &'static str> + Clone {
     ACTIONS.iter().map(|(name, _)| *name)
@@ -40,12 +55,17 @@ pub(super) fn action(
     let own: &[&str] = match word {
         "partition" => &["side-a", "side-b", "cut"],
         "slow-link" => &["target", "latency"],
+        "reassign" => &["partition", "replicas"],
+        "move-leader" => &["partition"],
         _ => disk::keys(word).unwrap_or(&["target"]),
     };
     foreign_keys(sink, section, word, own);
     match word {
         "partition" => partition(sink, section, names),
         "slow-link" => slow_link(sink, section, names),
+        "add" => operate::add(sink, section, names),
+        "reassign" => operate::reassign(sink, section, names),
+        "move-leader" => operate::move_leader(sink, section, names),
         _ if disk::keys(word).is_some() => disk::action(sink, section, names, word),
         _ => {
             let targets = process_targets(sink, section, names, word)?;
@@ -62,13 +82,14 @@ pub(super) fn action(
 
 /// Notes keys of other actions.
 fn foreign_keys(sink: &mut Sink<'_>, section: &Section<'_>, action: &str, own: &[&str]) {
-    for key in ["target", "side-a", "side-b", "cut", "latency", "files", "partition", "free", "share", "bits"]
-    {
-        let Some(entry) = section.entry(key).filter(|_| !own.contains(&key)) else { continue };
-        let belongs = match key {
-            "target" => "the other actions; a partition has side-a and side-b",
+    for key in KEYS_OF_ACTIONS {
+        let Some(entry) = section.entry(key).filter(|_| !own.contains(key)) else { continue };
+        let belongs = match *key {
+            "target" => "actions on processes, links and disks; a partition has side-a and side-b",
             "latency" => "the actions slow-link and disk-slow",
-            "files" | "partition" => "the actions on disks",
+            "files" => "the actions on disks",
+            "partition" => "the actions on disks, reassign and move-leader",
+            "replicas" => "the action reassign",
             "free" => "the action disk-full",
             "share" => "the actions disk-read-error, fsync-error and fsync-lies",
             "bits" => "the action disk-corrupt",

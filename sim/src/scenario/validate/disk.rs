@@ -3,7 +3,6 @@
 use super::super::codes;
 use super::super::diagnostic::{Sink, TextProblem};
 use super::super::disk_fault::{DiskFaultKind, DiskFaultPlan, FileKind};
-use super::super::lexer::Tokens;
 use super::super::plan::Action;
 use super::super::read::Section;
 use super::super::target::{Target, TargetExpr};
@@ -92,21 +91,9 @@ fn partition(
     section: &Section<'_>,
     names: &Names<'_>,
 ) -> Option<Option<TopicPartition>> {
-    if section.entry("partition").is_none() {
-        return Some(None);
-    }
-    let (text, node) = section.text(sink, "partition")?;
-    let mut tokens = Tokens::new(text);
-    let read = tokens.partition(codes::BAD_TARGET).and_then(|partition| match tokens.peek() {
-        None => Ok(partition),
-        Some(_) => Err(tokens.unexpected(codes::BAD_TARGET, "the end of the partition")),
-    });
-    match read {
-        Ok(partition) => names.check_partition(sink, node, &partition).then_some(Some(partition)),
-        Err(problem) => {
-            sink.text(node, problem);
-            None
-        }
+    match section.entry("partition") {
+        None => Some(None),
+        Some(_) => names.partition(sink, section).map(Some),
     }
 }
 

@@ -12,7 +12,7 @@ use super::super::tree::Node;
 use super::super::units::show;
 use super::load::Load;
 use super::refer::{self, Names};
-use super::{action, check_name};
+use super::{action, check_name, operate};
 
 const TRIGGERS_LATER: &[&str] = &["after", "every"];
 
@@ -24,14 +24,16 @@ pub(super) fn faults(
     run: Option<&RunSettings>,
 ) -> Vec<FaultPlan> {
     let names = Names::of(cluster.as_ref(), load);
-    let mut faults = Vec::new();
+    let (mut faults, mut heads) = (Vec::new(), Vec::new());
     for entry in top.objects(sink, "fault") {
         check_name(sink, entry, "a fault");
         let Some(table) = entry.node.table() else { continue };
         let path = format!("fault.{}", entry.key);
         let section = Section { path: &path, table, head: entry.key_span };
+        heads.push((entry.key.clone(), entry.key_span));
         faults.extend(fault(sink, &section, &entry.key, &names, run));
     }
+    operate::enough_brokers_at_first(sink, &faults, &names, &heads);
     faults
 }
 
@@ -137,7 +139,7 @@ fn condition(sink: &mut Sink<'_>, section: &Section<'_>, node: &Node, expr: &Exp
             let message =
                 format!("`{}` cannot use `{written}`: it is not known while the run goes on", section.path);
             let problem = TextProblem::new(codes::NOT_IN_TRIGGER, at, message).label("known at the end only").help(
-                "triggers can use time, sent, acked, isr(t/p), unreplicated(t/p), epoch(t/p) and truncated(t/p)",
+                "triggers can use time, sent, acked, isr(t/p), unreplicated(t/p), epoch(t/p), truncated(t/p) and snapshots-loaded",
             );
             sink.text(node, problem);
         }

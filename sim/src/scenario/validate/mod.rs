@@ -9,6 +9,7 @@ mod disk;
 mod fault;
 mod lint;
 mod load;
+mod operate;
 mod refer;
 mod run;
 mod topic;

@@ -6,7 +6,9 @@ use super::super::codes;
 use super::super::diagnostic::{Sink, TextProblem, suggest};
 use super::super::expect::Expectation;
 use super::super::expr::{MaxOf, Quantity, Window};
+use super::super::lexer::Tokens;
 use super::super::plan::{ClusterPlan, Plan, TopicPlan};
+use super::super::read::Section;
 use super::super::target::Target;
 use super::super::tree::Node;
 use super::Marks;
@@ -71,6 +73,33 @@ impl<'p> Names<'p> {
             Target::Disk(host) => self.check_target(sink, node, host),
             Target::Controller | Target::AllControllers | Target::AllBrokers | Target::Rest => true,
         }
+    }
+
+    /// The partition that the key `partition` names.
+    pub(super) fn partition(&self, sink: &mut Sink<'_>, section: &Section<'_>) -> Option<TopicPartition> {
+        let (text, node) = section.text(sink, "partition")?;
+        let mut tokens = Tokens::new(text);
+        let read = tokens.partition(codes::BAD_TARGET).and_then(|partition| match tokens.peek() {
+            None => Ok(partition),
+            Some(_) => Err(tokens.unexpected(codes::BAD_TARGET, "the end of the partition")),
+        });
+        match read {
+            Ok(partition) => self.check_partition(sink, node, &partition).then_some(partition),
+            Err(problem) => {
+                sink.text(node, problem);
+                None
+            }
+        }
+    }
+
+    /// The topic of that name.
+    pub(super) fn topics(&self) -> &[TopicPlan] {
+        self.topics
+    }
+
+    /// So many brokers the cluster has.
+    pub(super) fn brokers(&self) -> Option<u16> {
+        self.brokers
     }
 
     pub(super) fn check_partition(

@@ -1,0 +1,146 @@
+//! What an operator does to a running cluster: `add`, `reassign`, `move-leader`.
+
+use tribunal_engine::id::{NodeId, TopicPartition};
+
+use super::super::codes;
+use super::super::diagnostic::{Sink, Span, TextProblem};
+use super::super::plan::{Action, FaultPlan};
+use super::super::read::Section;
+use super::super::target::{Target, TargetExpr};
+use super::super::tree::{Kind, Node};
+use super::action::targets;
+use super::refer::Names;
+
+/// New brokers, each named by its id.
+pub(super) fn add(
+    sink: &mut Sink<'_>,
+    section: &Section<'_>,
+    names: &Names<'_>,
+) -> Option<(Action, TargetExpr)> {
+    no_duration(sink, section, "add", "a broker that was added stays");
+    let found = targets(sink, section, names, "target")?;
+    let mut good = true;
+    for (target, node) in &found {
+        if !matches!(target, Target::Broker(_)) {
+            let message = format!("`{target}` is not a broker by its id, which `add` takes");
+            let problem = TextProblem::new(codes::BAD_TARGET, 0..0, message).label("not `broker N`");
+            sink.push(node.span, problem.help("who is not there yet has no role: target = \"broker 4\""));
+            good = false;
+        }
+    }
+    good.then(|| (Action::Add, TargetExpr(found.into_iter().map(|(target, _)| target).collect())))
+}
+
+/// A partition moves to other replicas.
+pub(super) fn reassign(
+    sink: &mut Sink<'_>,
+    section: &Section<'_>,
+    names: &Names<'_>,
+) -> Option<(Action, TargetExpr)> {
+    no_duration(sink, section, "reassign", "it ends when every new replica has the whole partition");
+    let partition = needed_partition(sink, section, names);
+    let replicas = replicas(sink, section, names);
+    Some((Action::Reassign { partition: partition?, replicas: replicas? }, TargetExpr::default()))
+}
+
+/// The preferred leader takes over.
+pub(super) fn move_leader(
+    sink: &mut Sink<'_>,
+    section: &Section<'_>,
+    names: &Names<'_>,
+) -> Option<(Action, TargetExpr)> {
+    no_duration(sink, section, "move-leader", "a leader stays until it is moved again");
+    let partition = needed_partition(sink, section, names)?;
+    Some((Action::MoveLeader(partition), TargetExpr::default()))
+}
+
+fn no_duration(sink: &mut Sink<'_>, section: &Section<'_>, action: &str, help: &str) {
+    let Some(entry) = section.entry("for") else { return };
+    let message = format!("`for` means nothing for the action `{action}`");
+    let problem = TextProblem::new(codes::BAD_FAULT, 0..0, message).label("it has no duration");
+    sink.push(entry.key_span, problem.help(help));
+}
+
+fn needed_partition(sink: &mut Sink<'_>, section: &Section<'_>, names: &Names<'_>) -> Option<TopicPartition> {
+    if section.entry("partition").is_none() {
+        section.missing(sink, "partition", "partition = \"orders/0\"");
+    }
+    names.partition(sink, section)
+}
+
+/// `replicas = [4, 2, 3]`: brokers of this cluster, each once.
+fn replicas(sink: &mut Sink<'_>, section: &Section<'_>, names: &Names<'_>) -> Option<Vec<NodeId>> {
+    let Some(node) = section.node("replicas") else {
+        section.missing(sink, "replicas", "replicas = [4, 2, 3]");
+        return None;
+    };
+    let Some(nodes) = node.array() else {
+        sink.wrong_type(
+            node,
+            &section.path_of("replicas"),
+            "a list of broker ids, the preferred leader first",
+        );
+        return None;
+    };
+    if nodes.is_empty() {
+        let message = format!("`{}` names no broker", section.path_of("replicas"));
+        sink.push(node.span, TextProblem::new(codes::BAD_TARGET, 0..0, message).label("an empty list"));
+        return None;
+    }
+    let mut replicas = Vec::new();
+    let mut good = true;
+    for node in nodes {
+        match replica(node, names, &replicas) {
+            Ok(id) => replicas.push(id),
+            Err(problem) => {
+                sink.push(node.span, problem);
+                good = false;
+            }
+        }
+    }
+    good.then_some(replicas)
+}
+
+fn replica(node: &Node, names: &Names<'_>, before: &[NodeId]) -> Result<NodeId, TextProblem> {
+    let bad = |message: String, label: &str| {
+        TextProblem::new(codes::BAD_TARGET, 0..0, message).label(label.to_owned())
+    };
+    let id = match node.kind {
+        Kind::Integer(Some(number)) => i32::try_from(number).ok().map(NodeId),
+        _ => None,
+    };
+    let Some(id) = id else {
+        return Err(bad("a replica is a broker's id, a whole number".to_owned(), "not a broker id"));
+    };
+    if let Some(brokers) = names.brokers().filter(|brokers| id.0 < 1 || id.0 > i32::from(*brokers)) {
+        let problem = bad(format!("there is no broker {id}"), "no such broker");
+        return Err(problem.help(format!("the cluster has the brokers 1 to {brokers}")));
+    }
+    if before.contains(&id) {
+        return Err(bad(format!("broker {id} is named twice"), "again"));
+    }
+    Ok(id)
+}
+
+/// Notes topics that need brokers which are added only later.
+pub(super) fn enough_brokers_at_first(
+    sink: &mut Sink<'_>,
+    faults: &[FaultPlan],
+    names: &Names<'_>,
+    heads: &[(String, Span)],
+) {
+    let adds: Vec<&FaultPlan> = faults.iter().filter(|fault| fault.action == Action::Add).collect();
+    let (Some(brokers), Some(fault)) = (names.brokers(), adds.first()) else { return };
+    let mut late: Vec<&Target> = adds.iter().flat_map(|fault| &fault.targets.0).collect();
+    late.dedup();
+    let first = i32::from(brokers) - i32::try_from(late.len()).unwrap_or(i32::MAX);
+    let topic = names.topics().iter().find(|topic| i32::from(topic.replication) > first);
+    let head = heads.iter().find(|(name, _)| *name == fault.name);
+    let (Some(topic), Some((_, span))) = (topic, head) else { return };
+    let (name, replication) = (&topic.name, topic.replication);
+    let there = first.max(0);
+    let message =
+        format!("topic `{name}` needs {replication} brokers, but {there} of {brokers} are there at first");
+    let problem = TextProblem::new(codes::BAD_FAULT, 0..0, message).label("adds brokers later");
+    sink.push(*span, problem.help("raise `brokers` in [cluster], or lower `replication`"));
+}
