@@ -14,7 +14,11 @@ pub(super) const RACK_AWARE_SELECTOR: &str = "org.apache.kafka.common.replica.Ra
 /// Every setting this engine knows.
 pub static KEYS: &[Key] = &joined::<
     {
-        GENERAL.len() + client_keys::KEYS.len() + group::KEYS.len() + log::KEYS.len() + metadata_log::KEYS.len()
+        GENERAL.len()
+            + client_keys::KEYS.len()
+            + group::KEYS.len()
+            + log::KEYS.len()
+            + metadata_log::KEYS.len()
     },
 >(&[GENERAL, client_keys::KEYS, group::KEYS, log::KEYS, metadata_log::KEYS]);
 

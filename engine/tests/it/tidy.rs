@@ -29,7 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("quorum", &["record", "log", "storage", "metadata", "machine"]),
     ("group", &[]),
     ("controller", &["log", "metadata", "machine", "quorum", "storage", "wire"]),
-    ("broker", &["record", "log", "storage", "metadata", "machine", "replica", "quorum", "wire"]),
+    ("broker", &["record", "log", "storage", "metadata", "machine", "replica", "quorum", "wire", "group"]),
     ("driver", &["broker", "controller", "quorum", "log", "machine", "storage", "wire"]),
     ("client", &["driver", "record", "wire", "storage"]),
 ];
