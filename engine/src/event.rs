@@ -97,6 +97,8 @@ pub enum Event {
     ReplicaRemoved { partition: TopicPartition, end: Offset },
     /// A batch was taken into a log.
     Appended { partition: TopicPartition, batch: BatchId, as_leader: bool },
+    /// Segments of a log were replaced by one that holds the last record of each key.
+    Compacted { partition: TopicPartition, from: Offset, to: Offset, bytes_before: u64, bytes_after: u64 },
     /// A log was cut: records `to..from` are gone.
     Truncated { partition: TopicPartition, from: Offset, to: Offset, reason: TruncationReason },
     /// A replica's own view of the high watermark moved.
@@ -222,6 +224,9 @@ impl fmt::Display for Event {
                 let BatchId { base, last, epoch, crc } = batch;
                 let role = if *as_leader { "leader" } else { "follower" };
                 write!(f, "append {partition} @{base}..{last} epoch={epoch} crc={crc:08x} as={role}")
+            }
+            Event::Compacted { partition, from, to, bytes_before, bytes_after } => {
+                write!(f, "compacted {partition} {from}..{to} {bytes_before}B to {bytes_after}B")
             }
             Event::Truncated { partition, from, to, reason } => {
                 write!(f, "truncate {partition} {from}->{to} {reason}")

@@ -173,6 +173,8 @@ pub enum Wakeup {
     ProducerExpiration,
     /// Logs are looked after.
     Maintenance,
+    /// A broker looks for a log to compact.
+    Cleaner,
 }
 
 /// The buffer a step pushes its effects into; the shell drains it after each step.

@@ -4,7 +4,7 @@
 //! ([`RecordId`]), so that reading it back identifies the send. Times are true virtual time. Nothing here is
 //! judged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -98,6 +98,8 @@ pub struct Send {
     pub completed: Option<Instant>,
     /// How it ended.
     pub outcome: SendOutcome,
+    /// The number of its key; none for a record without one.
+    pub key: Option<u64>,
 }
 
 impl Send {
@@ -167,6 +169,8 @@ pub struct History {
     pub unread: Vec<TopicPartition>,
     /// The first record of each later session of a producing client: it died and came back as another producer.
     pub sessions: BTreeMap<u32, Vec<u64>>,
+    /// The partitions of which a replica was compacted: a record there may have made way for a later one of its key.
+    pub compacted: BTreeSet<TopicPartition>,
 }
 
 impl History {

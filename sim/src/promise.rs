@@ -11,10 +11,13 @@
 //! | | acks=1, another leader was elected after the acknowledgement, or the leader's own log was cut | allowed: the leader's copy was the only promise |
 //! | | acks=1 otherwise | broken |
 //! | | any acks, before an unclean election of the partition | allowed: `unclean.leader.election.enable=true` |
-//! | | acks=all, every in-sync replica lost its unsynced bytes with its machine's power, or as many replicas as `min.insync.replicas` did | allowed: `min.insync.replicas` if fewer than all replicas were in sync, else the flush settings; if a flush had failed or lied there before, that fault of the disk |
+//! | | acks=all, as many replicas as `min.insync.replicas` lost their unsynced bytes with their machines' power | allowed: `min.insync.replicas` if that is 1, else the flush settings (broken with `flush.messages=1`); if a flush had failed or lied there before, that fault of the disk |
+//! | | acks=all, fewer replicas did, even the only one in sync | broken: those that left the ISR are eligible to lead (KIP-966) |
+//! | | acks=all, as many replicas as `min.insync.replicas` stopped uncleanly (by a crash of the process alone, too) before one was back in sync, and the last known leader, elected then, had lost its copy with the power | allowed: `min.insync.replicas` (KIP-966) |
 //! | | acks=all, the same with copies that were cut because bits had rotted | allowed: `disk-corrupt` |
 //! | | acks=all, a full, slow, stalled or unreadable disk | broken: an error is told before anything is acknowledged |
 //! | | acks=all otherwise | broken |
+//! | | a compacted topic, and a later record of its key is there | not lost: `cleanup.policy=compact` keeps the last of each key |
 //! | order reversed | idempotence, one session of the producer | broken, but after an unclean election or a loss with the power as above |
 //! | | idempotence, two sessions | allowed: `enable.idempotence=true` |
 //! | | acks=0 | allowed |
@@ -39,9 +42,8 @@
 //! | not recovered | bits rotted in a log: nothing repairs them | allowed: `disk-corrupt` |
 //! | | otherwise | broken: all other faults are healed by then |
 //!
-//! What other settings rule out is off: `enable.idempotence` is what the producer does. Eligible leader replicas
-//! (KIP-966) are not built either: the last replica of an ISR may lead with less than it acknowledged after it lost
-//! power ("last replica standing"). Planted bugs of the protocol promise what the safe protocol promises.
+//! What other settings rule out is off: `enable.idempotence` is what the producer does. Planted bugs of the protocol
+//! promise what the safe protocol promises.
 
 mod evidence;
 mod record;

@@ -3,7 +3,7 @@
 //! One partition, brokers 1 to 3. Load from 1 s to 31 s, a send every 100 ms, answered after 5 ms. Broker 1 leads and
 //! crashes at 11 s for 12 s; broker 2 leads from 17 s; what was wanted in between is answered at 17.2 s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tribunal_engine::epoch::{LeaderEpoch, PartitionEpoch};
@@ -76,6 +76,7 @@ fn sends() -> Vec<Send> {
                 partition: orders(),
                 offset: Some(Offset(i64::try_from(number).expect("small"))),
             },
+            key: None,
         }
     };
     (0..300).map(send).collect()
@@ -159,6 +160,7 @@ pub(crate) fn outcome(seed: u64) -> RunOutcome {
             final_reads: BTreeMap::from([(orders(), last)]),
             unread: Vec::new(),
             sessions: BTreeMap::new(),
+            compacted: BTreeSet::new(),
         },
         view: view(),
         findings: Guarantee::ALL.iter().map(|guarantee| finding(*guarantee, 300, 0)).collect(),

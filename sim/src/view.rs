@@ -212,6 +212,8 @@ pub struct PartitionView {
     pub high_watermarks: Vec<HighWatermarkMove>,
     /// Every cut.
     pub cuts: Vec<Cut>,
+    /// Some replica was compacted up to here: below it replicas may hold different parts of the same log.
+    pub compacted_before: Offset,
 }
 
 impl PartitionView {
@@ -228,6 +230,7 @@ impl PartitionView {
             appends: Vec::new(),
             high_watermarks: Vec::new(),
             cuts: Vec::new(),
+            compacted_before: Offset::ZERO,
         }
     }
 
@@ -262,6 +265,20 @@ impl PartitionView {
         let until = |given: &Acknowledgement| completed.is_none_or(|completed| given.at <= completed);
         let given = self.acknowledgements.get(..self.acknowledgements.partition_point(until))?;
         given.iter().rev().find(|given| given.base <= offset && offset <= given.last)
+    }
+
+    /// Whether a replica was compacted.
+    #[must_use]
+    pub fn is_compacted(&self) -> bool {
+        self.compacted_before > Offset::ZERO
+    }
+
+    /// Whether two batches at one place are the same one, as far as compaction leaves it: there fewer records of it may
+    /// be left, and its checksum is another.
+    #[must_use]
+    pub fn are_one(&self, one: &BatchId, other: &BatchId) -> bool {
+        let place = |batch: &BatchId| (batch.base, batch.last, batch.epoch);
+        one == other || (place(one) == place(other) && one.base < self.compacted_before)
     }
 
     fn advance_ghost(&mut self) {
@@ -437,6 +454,9 @@ impl ClusterView {
                 });
             }
             Event::Truncated { to, .. } => cut(partition, at, node, *to, &event.to_string()),
+            Event::Compacted { to, .. } => {
+                partition.compacted_before = partition.compacted_before.max(*to);
+            }
             Event::ReplicaRemoved { .. } => drop(partition.replicas.remove(&node)),
             Event::Recovered { end, .. } => {
                 let replica = partition.replicas.entry(node).or_insert_with(ReplicaView::new);
@@ -491,6 +511,7 @@ pub fn partition_of(event: &Event) -> Option<&TopicPartition> {
         | Event::ReplicaRemoved { partition, .. }
         | Event::Appended { partition, .. }
         | Event::Truncated { partition, .. }
+        | Event::Compacted { partition, .. }
         | Event::HighWatermark { partition, .. }
         | Event::LogStart { partition, .. }
         | Event::IsrProposed { partition, .. }

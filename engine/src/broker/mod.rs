@@ -3,7 +3,7 @@
 //! [`Broker::step`] only routes. Each API has a file: `produce`, `fetch`, `metadata`, `auto_create`, `offsets`,
 //! `delete_records`, `producer_ids`, in `query` those that admin clients ask, and in `forward` what only the controller can do; so has
 //! each conversation of the broker's own: `lifecycle` (registration, heartbeats), `maintenance` (retention, flushes),
-//! `metadata_fetch` (the controller's log), `replication` (fetching from leaders), `isr` (AlterPartition), `shutdown`
+//! `cleaner` (compaction), `metadata_fetch` (the controller's log), `replication` (fetching from leaders), `isr` (AlterPartition), `shutdown`
 //! (stopping). Replies that wait are kept by `parked` and released by what they wait for: the shell makes no protocol
 //! decision.
 //!
@@ -13,6 +13,7 @@
 //! log on disk; without one a restart is slower and no less safe.
 
 mod auto_create;
+mod cleaner;
 mod controllers;
 mod delete_records;
 mod fetch;
@@ -116,6 +117,7 @@ pub struct Broker {
     shutdown: shutdown::Shutdown,
     isr: isr::IsrChecks,
     maintenance: maintenance::Maintenance,
+    cleaner: cleaner::Cleaner,
     produces: produce::ParkedProduces,
     deletions: delete_records::ParkedDeletions,
     producer_ids: producer_ids::ProducerIds,
@@ -146,6 +148,7 @@ impl Broker {
             shutdown: shutdown::Shutdown::default(),
             isr: isr::IsrChecks::default(),
             maintenance: maintenance::Maintenance::default(),
+            cleaner: cleaner::Cleaner::default(),
             produces: produce::ParkedProduces::default(),
             deletions: delete_records::ParkedDeletions::default(),
             producer_ids: producer_ids::ProducerIds::default(),
@@ -288,6 +291,9 @@ impl Broker {
         let config = topic.config(self.settings.config.topic_defaults);
         if !self.replicas.contains_key(partition) {
             self.add_replica(partition, &topic, effects);
+        }
+        if config.log.cleanup.compact {
+            self.wake_cleaner(now);
         }
         let Some(replica) = self.replicas.get_mut(partition) else { return };
         let before = Marks::of(replica);
@@ -461,6 +467,7 @@ impl Machine for Broker {
         self.expire_fetches(now, effects);
         self.tick_groups(now, effects);
         self.maintain(now, effects);
+        self.clean(now, effects);
     }
 
     fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
@@ -472,6 +479,7 @@ impl Machine for Broker {
             self.metadata_fetch.next_wakeup(),
             self.isr.next_wakeup(),
             self.maintenance.next_wakeup(),
+            self.cleaner.next_wakeup(),
             self.replication.next_wakeup(),
             self.produces.next_deadline(),
             self.deletions.next_deadline(),

@@ -20,8 +20,10 @@ pub(super) enum Checkpoint {
     LogStart,
     /// Everything before was synced.
     RecoveryPoint,
-    /// Everything before was compacted, and batches may have gaps between them.
+    /// Everything before was compacted.
     Cleaner,
+    /// Between batches before it there may be gaps: here or where they were copied from the log was compacted.
+    Gaps,
 }
 
 impl Checkpoint {
@@ -31,6 +33,7 @@ impl Checkpoint {
             Checkpoint::LogStart => "log-start-offset-checkpoint",
             Checkpoint::RecoveryPoint => "recovery-point-offset-checkpoint",
             Checkpoint::Cleaner => "cleaner-offset-checkpoint",
+            Checkpoint::Gaps => "offset-gaps-checkpoint",
         }
     }
 

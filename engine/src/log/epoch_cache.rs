@@ -138,6 +138,13 @@ impl EpochCache {
         after.checked_sub(1).and_then(|index| self.entries.get(index)).map(|entry| entry.epoch)
     }
 
+    /// Whether an epoch begins in `from..end`.
+    #[must_use]
+    pub fn begins_within(&self, from: Offset, end: Offset) -> bool {
+        let first = self.entries.partition_point(|entry| entry.start < from);
+        self.entries.get(first).is_some_and(|entry| entry.start < end)
+    }
+
     /// All entries, oldest first.
     #[must_use]
     pub fn entries(&self) -> &[EpochEntry] {

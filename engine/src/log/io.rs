@@ -40,7 +40,12 @@ pub enum LogCompletion {
         /// The first byte read.
         position: u64,
     },
-    /// A file that holds no batches was written or deleted.
+    /// A chunk was read for a compaction.
+    CompactionRead {
+        /// Which compaction of the log.
+        run: u64,
+    },
+    /// A file that holds no batches was written or deleted, or one that does not count yet.
     Housekeeping,
 }
 

@@ -9,8 +9,8 @@
 //! Files, named as Kafka names them, in the directory `topic-partition`:
 //! `00000000000000000000.log` (the batches from that offset on), beside it `.index` and `.timeindex` once the segment
 //! is closed, `.snapshot` (the producers at that offset), `leader-epoch-checkpoint`, and
-//! checkpoints of the log start offset, the recovery point and the cleaner. The log files are the truth: whatever else is missing or damaged is
-//! built anew from them.
+//! checkpoints of the log start offset, the recovery point, the cleaner and the gaps it leaves. The log files are the
+//! truth: whatever else is missing or damaged is built anew from them.
 //!
 //! In memory are the sparse indexes (an entry for every `index.interval.bytes`) and the exact places of the last few
 //! batches. A closed segment is synced, as Kafka does it, but by the queue of its directory: appends wait for it.
@@ -21,6 +21,7 @@
 
 mod checkpoint;
 mod clean_shutdown;
+mod compaction;
 pub mod epoch_cache;
 mod index;
 mod io;
@@ -42,6 +43,7 @@ mod tests;
 /// What a topic's configuration says about its logs.
 pub use crate::config::LogConfig as LogSettings;
 pub use clean_shutdown::{leave_clean_shutdown, take_clean_shutdown};
+pub use compaction::{Compacted, CompactionBuffers};
 pub use epoch_cache::{EpochCache, EpochCheckpointError, EpochEnd, EpochEntry};
 pub use io::{LogCompletion, LogIo};
 pub use partition_log::{AppendError, PartitionLog};

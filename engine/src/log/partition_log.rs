@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::checkpoint::Checkpoint;
+use super::compaction::CompactionState;
 use super::epoch_cache::{EpochCache, EpochEnd};
 use super::io::{LogCompletion, LogIo};
 use super::producer_state::ProducerStates;
@@ -73,6 +74,7 @@ pub struct PartitionLog {
     pub(super) generation: u64,
     /// Changes so far that moved batches within files or removed files.
     pub(super) layout: u64,
+    pub(super) compaction: CompactionState,
     /// The latest epoch begun or appended since boot. What was read from files is not in it.
     newest_epoch: LeaderEpoch,
 }
@@ -109,6 +111,7 @@ impl PartitionLog {
             sync_after_cut: false,
             generation: 0,
             layout: 0,
+            compaction: CompactionState::default(),
             newest_epoch: LeaderEpoch::NONE,
         }
     }
@@ -215,7 +218,7 @@ impl PartitionLog {
     ///
     /// # Errors
     /// [`AppendError`] if the batch does not begin at the log end offset or its epoch is below the latest. No batch
-    /// is taken then. An empty log takes a batch that begins before it and ends behind, and begins with it.
+    /// is taken then; a gap is taken where [`PartitionLog::allow_gaps_before`] said so. An empty log takes a batch that begins before it and ends behind, and begins with it.
     #[expect(clippy::needless_pass_by_value, reason = "the log takes the batch, whoever wrote it")]
     pub fn append_as_follower(&mut self, batch: RecordBatch, io: &mut LogIo) -> Result<BatchId, AppendError> {
         if self.start == self.end_offset()
@@ -226,7 +229,7 @@ impl PartitionLog {
             self.restart_at(batch.base_offset(), io);
         }
         let (base, end) = (batch.base_offset(), self.end_offset());
-        if base != end {
+        if base != end && !(base > end && base < self.compaction.gaps_before) {
             return Err(AppendError::NotAtEnd { base, end });
         }
         let (epoch, latest) = (batch.leader_epoch(), self.latest_epoch().unwrap_or(LeaderEpoch::NONE));
@@ -266,7 +269,7 @@ impl PartitionLog {
         let first = active.first_timestamp;
         let age = batch.max_timestamp().0.saturating_sub(first.0);
         let too_long = active.bytes + batch.size() as u64 > self.settings.segment_bytes as u64;
-        let too_old = first > Timestamp::NONE && age > self.settings.segment_millis;
+        let too_old = first > Timestamp::NONE && age > self.settings.segment_millis_max();
         !active.is_empty() && (too_long || too_old || !active.can_hold(batch.last_offset()))
     }
 
@@ -328,6 +331,11 @@ impl PartitionLog {
                     self.finish_cut(position, bytes, io);
                 }
             }
+            LogCompletion::CompactionRead { run } => {
+                if let DiskDone::Read(chunk) = done {
+                    self.continue_compaction(run, chunk, io);
+                }
+            }
             _ => {}
         }
     }
@@ -354,6 +362,7 @@ impl PartitionLog {
     /// The log is to be left in order: everything durable, with its indexes and its recovery point. Nothing may be
     /// appended afterwards.
     pub fn close(&mut self, io: &mut LogIo) {
+        self.abort_compaction(io);
         self.sync(io);
         if self.is_cutting() || self.active().is_empty() {
             return;

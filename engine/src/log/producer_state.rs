@@ -221,6 +221,14 @@ impl ProducerStates {
         }
     }
 
+    /// True if no later batch of its producer lies before `end`, as far as batches are remembered.
+    #[must_use]
+    pub fn is_last_before(&self, batch: &RecordBatch, end: Offset) -> bool {
+        let entry = self.entries.get(&batch.producer_id());
+        let last = entry.and_then(|entry| entry.batches.iter().rev().find(|batch| batch.last_offset < end));
+        last.is_some_and(|last| last.last_offset == batch.last_offset())
+    }
+
     /// The high watermark is at `settled`: less has to be kept for truncations.
     pub fn settle(&mut self, settled: Offset) {
         self.settled = settled;

@@ -72,6 +72,14 @@ impl PartitionLog {
         self.delete_snapshots(gone, io);
     }
 
+    /// Deletes the snapshots behind `from` and before `end`: no segment begins there any more.
+    pub(super) fn delete_snapshots_within(&mut self, from: Offset, end: Offset, io: &mut LogIo) {
+        let (gone, kept) =
+            self.snapshots.iter().copied().partition(|snapshot| from < *snapshot && *snapshot < end);
+        self.snapshots = kept;
+        self.delete_snapshots(gone, io);
+    }
+
     /// The log was cut at `end`.
     pub(super) fn truncate_producers(&mut self, end: Offset, io: &mut LogIo) {
         self.producers.truncate_to(end);

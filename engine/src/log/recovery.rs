@@ -59,6 +59,8 @@ struct Notes {
     scan_from: Offset,
     /// Between batches before this there may be gaps.
     gaps_before: Offset,
+    /// Everything before was compacted.
+    compacted_before: Offset,
 }
 
 impl PartitionLog {
@@ -73,6 +75,7 @@ impl PartitionLog {
         shutdown: Shutdown,
     ) -> Result<(PartitionLog, Option<RecoveryCut>), DiskError> {
         let mut log = PartitionLog::new(partition, settings);
+        log.settle_compaction(disk).await?;
         let start = log.read_checkpoint(disk, Checkpoint::LogStart).await?.unwrap_or(Offset::ZERO);
         let mut files = log.segment_files(disk).await?;
         // A segment ends where the next one begins: those wholly before the log start were deleted.
@@ -102,6 +105,8 @@ impl PartitionLog {
         log.restore_epochs(disk, notes.epochs.as_ref()).await?;
         let end = log.active().end;
         (log.progress, log.written, log.unflushed_from) = (Progress::recovered(end), end, end);
+        log.compaction.gaps_before = notes.gaps_before;
+        log.compaction.done_before = notes.compacted_before.min(end);
         log.recovery_point =
             log.read_checkpoint(disk, Checkpoint::RecoveryPoint).await?.unwrap_or(Offset::ZERO);
         if log.recovery_point > end {
@@ -145,13 +150,14 @@ impl PartitionLog {
         let file = FileName::new(&self.directory, EPOCH_CHECKPOINT);
         let epochs = read_file(disk, &file).await?.and_then(|content| EpochCache::decode(&content).ok());
         let recovery_point = self.read_checkpoint(disk, Checkpoint::RecoveryPoint).await?;
-        let gaps_before = self.read_checkpoint(disk, Checkpoint::Cleaner).await?.unwrap_or(Offset::ZERO);
+        let gaps_before = self.read_checkpoint(disk, Checkpoint::Gaps).await?.unwrap_or(Offset::ZERO);
+        let compacted_before = self.read_checkpoint(disk, Checkpoint::Cleaner).await?.unwrap_or(Offset::ZERO);
         let scan_from = match shutdown {
             _ if epochs.is_none() => Offset::ZERO,
             Shutdown::Clean => OFFSET_MAX,
             Shutdown::Unclean => recovery_point.unwrap_or(Offset::ZERO),
         };
-        Ok(Notes { start, epochs, scan_from, gaps_before })
+        Ok(Notes { start, epochs, scan_from, gaps_before, compacted_before })
     }
 
     /// Reads the segments in order into the log; cuts at the first thing that is wrong.
@@ -267,7 +273,7 @@ impl PartitionLog {
 }
 
 /// Performs operations whose end means nothing yet.
-async fn perform<D: Disk>(disk: &D, io: &mut LogIo) -> Result<(), DiskError> {
+pub(super) async fn perform<D: Disk>(disk: &D, io: &mut LogIo) -> Result<(), DiskError> {
     for (op, _) in io.drain() {
         disk.execute(op).await?;
     }

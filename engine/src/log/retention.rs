@@ -30,6 +30,7 @@ impl PartitionLog {
         }
         let count = self.deletable(now, high_watermark.min(self.progress.submitted()));
         let end = count.checked_sub(1).and_then(|last| self.segments.get(last))?.end;
+        self.abort_compaction(io);
         if count == self.segments.len() {
             self.roll(io);
         }
@@ -87,6 +88,7 @@ impl PartitionLog {
     /// follower has (Kafka's `truncateFullyAndStartAt`). The new start is on disk first; a crash in between leaves
     /// a log that ends before it, which recovery takes for nothing.
     pub fn restart_at(&mut self, start: Offset, io: &mut LogIo) {
+        self.truncate_compaction(start, io);
         Checkpoint::LogStart.write(&self.directory, &self.partition, start, io);
         for segment in self.segments.drain(..).rev() {
             segment.delete(io);

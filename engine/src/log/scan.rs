@@ -127,12 +127,12 @@ pub(super) async fn load_segment<D: Disk>(
     let position = offsets.last_position();
     (segment.offsets, segment.times, segment.bytes) = (offsets, times, length);
     segment.end = end;
-    if next.is_some() {
-        return Ok((length > 0).then_some(segment));
-    }
     let first = read_bytes(disk, &segment.file, 0, BatchHead::BYTES).await?;
     if let Ok(Some(first)) = BatchHead::read(&first) {
         segment.first_timestamp = first.max_timestamp;
+    }
+    if next.is_some() {
+        return Ok((length > 0).then_some(segment));
     }
     let rest = read_bytes(disk, &segment.file, position, length.saturating_sub(position)).await?;
     segment.end = segment.base;

@@ -154,6 +154,16 @@ impl Segment {
         }
     }
 
+    /// Writes the index files anew, each durably and at once.
+    pub(super) fn replace_indexes(&mut self, io: &mut LogIo) {
+        self.times.push(self.newest.0, self.newest.1);
+        for (file, content) in
+            [(self.index_file(), self.offsets.encode()), (self.time_index_file(), self.times.encode())]
+        {
+            io.push(DiskOp::Replace { file, content }, LogCompletion::Housekeeping);
+        }
+    }
+
     /// Deletes the index files.
     pub(super) fn delete_indexes(&self, io: &mut LogIo) {
         for file in [self.index_file(), self.time_index_file()] {

@@ -88,6 +88,12 @@ impl Tail {
         self.batches.clear();
     }
 
+    /// Knows nothing of the batches before `offset` any more.
+    pub(super) fn forget_before(&mut self, offset: Offset) {
+        let gone = self.batches.partition_point(|batch| batch.base < offset);
+        self.batches.drain(..gone);
+    }
+
     /// Where the exact knowledge begins; none if there is none.
     pub(super) fn start(&self) -> Option<&BatchPlace> {
         self.batches.front()

@@ -45,6 +45,7 @@ impl PartitionLog {
     }
 
     fn cut(&mut self, end: Offset, io: &mut LogIo) {
+        self.truncate_compaction(end, io);
         if end < self.recovery_point {
             self.write_recovery_point(end, io);
         }

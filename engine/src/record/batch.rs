@@ -11,6 +11,8 @@
 //!
 //! A value of this type has passed every check of the header; that its records decode is not promised.
 
+mod rewrite;
+
 use bytes::{Buf as _, BufMut as _, Bytes};
 
 use super::compression::Compression;

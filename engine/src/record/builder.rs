@@ -54,29 +54,7 @@ impl BatchBuilder {
         self.max_timestamp = self.max_timestamp.max(timestamp);
         let timestamp_delta = timestamp.0.wrapping_sub(self.base_timestamp.0);
         let offset_delta = i64::from(self.count);
-        let header_count = integer(headers.len());
-        let size = 1
-            + varint::size(timestamp_delta)
-            + varint::size(offset_delta)
-            + nullable_size(key)
-            + nullable_size(value)
-            + varint::size(header_count)
-            + headers
-                .iter()
-                .map(|(key, value)| nullable_size(Some(key)) + nullable_size(*value))
-                .sum::<usize>();
-        let buffer = &mut self.records;
-        varint::put(buffer, integer(size));
-        buffer.push(0); // attributes: none are defined
-        varint::put(buffer, timestamp_delta);
-        varint::put(buffer, offset_delta);
-        put_nullable(buffer, key);
-        put_nullable(buffer, value);
-        varint::put(buffer, header_count);
-        for (key, value) in headers {
-            put_nullable(buffer, Some(key));
-            put_nullable(buffer, *value);
-        }
+        put_record(&mut self.records, timestamp_delta, offset_delta, (key, value), headers);
         self.count += 1;
     }
 
@@ -130,6 +108,37 @@ impl BatchBuilder {
             *target = byte;
         }
         Bytes::from(batch)
+    }
+}
+
+/// Writes one record. The deltas are those to the batch's base timestamp and base offset.
+pub(super) fn put_record(
+    buffer: &mut Vec<u8>,
+    timestamp_delta: i64,
+    offset_delta: i64,
+    (key, value): (Option<&[u8]>, Option<&[u8]>),
+    headers: &[(&[u8], Option<&[u8]>)],
+) {
+    let header_count = integer(headers.len());
+    let headers_size =
+        headers.iter().map(|(key, value)| nullable_size(Some(key)) + nullable_size(*value)).sum::<usize>();
+    let size = 1
+        + varint::size(timestamp_delta)
+        + varint::size(offset_delta)
+        + nullable_size(key)
+        + nullable_size(value)
+        + varint::size(header_count)
+        + headers_size;
+    varint::put(buffer, integer(size));
+    buffer.push(0); // attributes: none are defined
+    varint::put(buffer, timestamp_delta);
+    varint::put(buffer, offset_delta);
+    put_nullable(buffer, key);
+    put_nullable(buffer, value);
+    varint::put(buffer, header_count);
+    for (key, value) in headers {
+        put_nullable(buffer, Some(key));
+        put_nullable(buffer, *value);
     }
 }
 

@@ -142,9 +142,13 @@ impl Replica {
         }
         self.reconciled();
         for batch in batches(fetched.records.clone()) {
-            let appended = batch
-                .map_err(|_| ())
-                .and_then(|batch| self.log.append_as_follower(batch, io).map_err(|_| ()));
+            let appended = batch.map_err(|_| ()).and_then(|batch| {
+                if batch.base_offset() > self.log.end_offset() {
+                    // The leader's log was compacted below its high watermark, which may still be on its way back.
+                    self.log.allow_gaps_before(fetched.high_watermark.max(batch.next_offset()), io);
+                }
+                self.log.append_as_follower(batch, io).map_err(|_| ())
+            });
             let Ok(id) = appended else {
                 // The leader sent something that does not fit: ask again later rather than guess.
                 self.pause_fetching(now.mono.after(backoff));

@@ -194,6 +194,9 @@ impl Replica {
     ) {
         let config_changed = std::mem::replace(&mut self.config, config) != config;
         self.log.configure(config.log);
+        if !config.log.cleanup.compact {
+            self.log.abort_compaction(io);
+        }
         if image.partition_epoch <= self.partition_epoch || matches!(self.role, Role::Offline) {
             if config_changed {
                 // A lower `min.insync.replicas` may let the high watermark move.
@@ -271,6 +274,7 @@ impl Replica {
         effects: &mut Effects,
     ) {
         self.log.complete(completion, done, io);
+        self.note_compacted(effects);
         if self.high_watermark > self.log.end_offset() {
             self.set_high_watermark(self.log.end_offset(), effects);
         }

@@ -4,7 +4,7 @@
 use super::{Replica, Role};
 use crate::error::ErrorCode;
 use crate::event::Event;
-use crate::log::LogIo;
+use crate::log::{Compacted, CompactionBuffers, LogIo};
 use crate::machine::Effects;
 use crate::offset::Offset;
 use crate::time::Timestamp;
@@ -21,6 +21,28 @@ impl Replica {
         }
         if let Some(start) = self.log.enforce_retention(now, self.high_watermark, io) {
             self.note_log_start(start, effects);
+        }
+    }
+
+    /// How much the log needs to be compacted, in millionths; none if it does not. Only below the high watermark: what
+    /// lies above may be cut, and must not have taken the older record of its key with it.
+    #[must_use]
+    pub fn compaction_need(&self, now: Timestamp) -> Option<u64> {
+        if self.is_offline() { None } else { self.log.compaction_need(now, self.high_watermark) }
+    }
+
+    /// Begins to compact the log.
+    pub fn compact(&mut self, now: Timestamp, buffers: CompactionBuffers, io: &mut LogIo) {
+        if !self.is_offline() {
+            self.log.compact(now, self.high_watermark, buffers, io);
+        }
+    }
+
+    /// Tells what a compaction has replaced.
+    pub(super) fn note_compacted(&mut self, effects: &mut Effects) {
+        for Compacted { from, to, bytes_before, bytes_after } in self.log.take_compacted() {
+            let partition = self.partition().clone();
+            effects.note(Event::Compacted { partition, from, to, bytes_before, bytes_after });
         }
     }
 

@@ -6,7 +6,14 @@
 import sys
 
 from checks import CODECS, FIRST_TIMESTAMP, TIMESTAMP_STEP, Steps, equal, equal_records, record, until
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ElectionType,
+    KafkaException,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -14,6 +21,7 @@ from confluent_kafka.admin import (
     ConfigResource,
     NewPartitions,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
@@ -69,6 +77,34 @@ class Client:
     def delete(self):
         self.admin.delete_topics(["ck-topics"])["ck-topics"].result(WAIT)
         until(lambda: "ck-topics" not in self.admin.list_topics(timeout=WAIT).topics)
+
+    def cluster(self):
+        found = self.admin.describe_cluster().result(WAIT)
+        equal(sorted(node.id for node in found.nodes), [1, 2, 3], "brokers")
+        equal(found.controller.id in [1, 2, 3], True, "the controller is one of them")
+
+    def topic_described(self):
+        names = TopicCollection(["ck-topics"])
+        found = self.admin.describe_topics(names)["ck-topics"].result(WAIT)
+        equal([sorted(node.id for node in one.isr) for one in found.partitions], [[1, 2, 3]] * 3, "ISR")
+
+    def elect(self):
+        partition = TopicPartition("ck-topics", 0)
+        found = self.admin.elect_leaders(ElectionType.PREFERRED, [partition]).result(WAIT)
+        error = found[partition]
+        equal(error is None or error.name() in ["NO_ERROR", "ELECTION_NOT_NEEDED"], True, f"no election: {error}")
+
+    def latest_record(self, topic):
+        partition = TopicPartition(topic, 0)
+        found = self.admin.list_offsets({partition: OffsetSpec.max_timestamp()})[partition].result(WAIT)
+        equal(found.offset, COUNT - 1, "offset of the record with the latest timestamp")
+
+    def truncate(self, topic):
+        partition = TopicPartition(topic, 0, 100)
+        self.admin.delete_records([partition])[partition].result(WAIT)
+        consumer = self.consumer()
+        equal(consumer.get_watermark_offsets(TopicPartition(topic, 0), WAIT), (100, COUNT), "watermarks")
+        consumer.close()
 
     def produce(self, topic, count, **settings):
         """Sends the records of a topic; (offset by number, errors)."""
@@ -161,6 +197,9 @@ def main():
     steps.run("brokers are listed", client.brokers)
     steps.run("a topic is created and listed", client.topics)
     steps.run("a topic is not created twice", client.topic_again)
+    steps.run("the cluster is described", client.cluster)
+    steps.run("a topic is described", client.topic_described)
+    steps.run("the preferred leader is elected", client.elect)
     steps.run("a topic's settings are described", client.describe)
     steps.run("a topic's settings are altered", client.alter)
     steps.run("a topic grows", client.grow)
@@ -177,7 +216,9 @@ def main():
         steps.run(f"read by offset, {codec}", client.by_offset, topic)
         steps.run(f"read by time, {codec}", client.by_time, topic)
     steps.run("watermarks", client.watermarks, "ck-all-none")
+    steps.run("the latest record is found", client.latest_record, "ck-all-none")
     steps.run("an offset out of range is an error", client.out_of_range, "ck-all-none")
+    steps.run("records are deleted", client.truncate, "ck-all-none")
     return steps.finish()
 
 

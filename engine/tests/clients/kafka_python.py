@@ -74,6 +74,48 @@ class Client:
         self.admin.delete_topics(["kp-topics"])
         until(lambda: "kp-topics" not in self.admin.list_topics())
 
+    def alter_broker(self):
+        def value():
+            found = self.admin.describe_configs([ConfigResource(ConfigResourceType.BROKER, "2")], config_filter="all")
+            return found["broker"]["2"]["message.max.bytes"]["value"]
+
+        resource = ConfigResource(ConfigResourceType.BROKER, "2", {"message.max.bytes": "2000000"})
+        self.admin.alter_configs([resource])
+        until(lambda: value() == "2000000")
+
+    def replaced_settings(self):
+        resource = ConfigResource(ConfigResourceType.TOPIC, "kp-topics", {"retention.ms": "1000000"})
+        self.admin.alter_configs([resource], incremental=False)
+        until(lambda: self.config("retention.ms") == "1000000")
+
+    def quorum(self):
+        found = self.admin.describe_metadata_quorum()
+        ((partition,),) = [topic["partitions"] for topic in found["topics"]]
+        equal(sorted(voter["replica_id"] for voter in partition["current_voters"]), [1, 2, 3], "voters")
+
+    def move(self):
+        partition = TopicPartition("kp-topics", 0)
+        replicas = lambda: self.admin.describe_topics(["kp-topics"])[0]["partitions"][0]["replica_nodes"]
+        self.admin.alter_partition_reassignments({partition: [3, 1]})
+        until(lambda: replicas() == [3, 1] and not self.admin.list_partition_reassignments())
+
+    def elect(self):
+        partition = lambda: self.admin.describe_topics(["kp-topics"])[0]["partitions"][0]
+        self.admin.elect_leaders(0, {"kp-topics": [0]})
+        until(lambda: partition()["leader_id"] == partition()["replica_nodes"][0])
+
+    def producers(self, topic):
+        partition = TopicPartition(topic, 0)
+        found = self.admin.describe_producers([partition])
+        equal(len(found[partition].active_producers), 1, "producers that have written")
+
+    def truncate(self, topic):
+        partition = TopicPartition(topic, 0)
+        self.admin.delete_records({partition: 100})
+        consumer, _ = self.consumer(topic)
+        equal(consumer.beginning_offsets([partition])[partition], 100, "first offset")
+        consumer.close()
+
     def produce(self, topic, count, **settings):
         producer = KafkaProducer(bootstrap_servers=self.bootstrap, **settings)
         sent = []
@@ -148,6 +190,11 @@ def main():
     steps.run("a broker's settings are described", client.describe_broker)
     steps.run("logs are described", client.log_dirs)
     steps.run("a topic's settings are altered", client.alter)
+    steps.run("a topic's settings are replaced", client.replaced_settings)
+    steps.run("a broker's settings are altered", client.alter_broker)
+    steps.run("the controllers are described", client.quorum)
+    steps.run("a partition moves", client.move)
+    steps.run("the preferred leader is elected", client.elect)
     steps.run("a topic grows", client.grow)
     steps.run("a topic is deleted", client.delete)
     for acks in [0, 1, "all"]:
@@ -166,6 +213,8 @@ def main():
         steps.run(f"read by offset, {codec}", client.by_offset, topic)
         steps.run(f"read by time, {codec}", client.by_time, topic)
     steps.run("watermarks", client.watermarks, "kp-all-none")
+    steps.run("producers are described", client.producers, "kp-idempotent-none")
+    steps.run("records are deleted", client.truncate, "kp-all-none")
     return steps.finish()
 
 

@@ -218,9 +218,13 @@ class Cluster:
 
         def created():
             try:
-                self.admin.create_topics([NewTopic(name, 1, 1)])[name].result(10)
+                # The client asks the one broker it knows as the controller; with fresh metadata that is one alive.
+                self.admin.list_topics(timeout=5)
+                self.admin.create_topics([NewTopic(name, 1, 1)], request_timeout=5)[name].result(10)
             except KafkaException as error:
                 return error.args[0].name() == "TOPIC_ALREADY_EXISTS"
+            except TimeoutError:
+                return False
             return True
 
         until(created, RECOVERY_SECONDS)

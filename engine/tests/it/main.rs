@@ -7,5 +7,6 @@ mod groups;
 mod mini_cluster;
 mod museum;
 mod quirks;
+mod quorum;
 mod reading;
 mod tidy;

@@ -102,7 +102,8 @@ impl HighWatermarkNeverBack {
         if let Some(start) = begins {
             (watch.epoch, watch.start) = (epoch, start);
             let batch_at = |offset| replica.batch_at(offset).copied();
-            if let Some((offset, text)) = gone(watch, partition, leader, epoch, start, batch_at) {
+            let are_one = |one: &BatchId, other: &BatchId| state.are_one(one, other);
+            if let Some((offset, text)) = gone(watch, partition, (leader, epoch, start), batch_at, are_one) {
                 self.found.add(|| violation(happening.at, partition, leader, offset, text));
                 watch.mark = watch.mark.min(start);
                 watch.last = replica.batch_at(watch.mark.plus(-1)).copied();
@@ -162,10 +163,9 @@ fn enough_in_sync(state: &PartitionView) -> bool {
 fn gone(
     watch: &Watch,
     partition: &TopicPartition,
-    leader: NodeId,
-    epoch: LeaderEpoch,
-    end: Offset,
+    (leader, epoch, end): (NodeId, LeaderEpoch, Offset),
     batch_at: impl Fn(Offset) -> Option<BatchId>,
+    are_one: impl Fn(&BatchId, &BatchId) -> bool,
 ) -> Option<(Offset, String)> {
     let mark = watch.mark;
     if end < mark {
@@ -176,7 +176,7 @@ fn gone(
         return Some((end, text));
     }
     let (ours, committed) = (batch_at(mark.plus(-1))?, watch.last?);
-    (ours != committed).then(|| {
+    (!are_one(&ours, &committed)).then(|| {
         let text = format!(
             "{partition}: broker {leader} leads epoch {epoch} and holds other records (epoch {}) at {} than were committed there (epoch {})",
             ours.epoch, ours.base, committed.epoch

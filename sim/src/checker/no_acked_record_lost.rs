@@ -7,7 +7,8 @@
 //! Why not stricter: only acknowledged sends count. A send that ended in an error or a timeout is indefinite: the
 //! record may be there or not. The record may lie at any offset of its partition (that it lies where the
 //! acknowledgement says is `offset-means-one-record`). Records of a partition that could not be read to its end
-//! are neither found nor lost and do not count as checked. Whether acks allowed the loss is for `promise`.
+//! are neither found nor lost and do not count as checked. A record of a compacted topic whose key was written again
+//! later has made way for that one (`cleanup.policy=compact`). Whether acks allowed the loss is for `promise`.
 
 use std::collections::BTreeMap;
 
@@ -56,8 +57,32 @@ pub(crate) fn lost(history: &History) -> (u64, Vec<Lost<'_>>) {
             lost.push(Lost { producer, send, partition, offset });
         }
     }
+    let latest = latest_of_keys(history);
+    lost.retain(|lost| !is_overwritten(&latest, lost));
     lost.sort_by_key(|lost| (lost.send.completed, lost.send.record));
     (checked, lost)
+}
+
+/// The last offset of each key in what was read at the end of compacted partitions.
+fn latest_of_keys(history: &History) -> BTreeMap<(&TopicPartition, u64), Offset> {
+    let mut latest: BTreeMap<(&TopicPartition, u64), Offset> = BTreeMap::new();
+    let compacted = history.final_reads.iter().filter(|(partition, _)| history.compacted.contains(partition));
+    for (partition, records) in compacted {
+        for (offset, record) in records {
+            if let Some(key) = record.and_then(|record| history.send(record)?.key) {
+                let last = latest.entry((partition, key)).or_insert(*offset);
+                *last = (*last).max(*offset);
+            }
+        }
+    }
+    latest
+}
+
+/// A record of a compacted partition that made way for a later one of its key is not lost: it is what
+/// `cleanup.policy=compact` asks for. Without the offset of its acknowledgement any record of the key may be later.
+fn is_overwritten(latest: &BTreeMap<(&TopicPartition, u64), Offset>, lost: &Lost<'_>) -> bool {
+    let last = lost.send.key.and_then(|key| latest.get(&(lost.partition, key)));
+    last.is_some_and(|last| lost.offset.is_none_or(|offset| offset < *last))
 }
 
 /// The checker.
@@ -191,5 +216,34 @@ mod tests {
         sample.acked(producer, 9);
         sample.log_is(&[(0, 0, 0), (9, 0, 1)]);
         assert_eq!(finding(&sample).violated, 0);
+    }
+
+    /// Producer's records 0 and 1 have one key, 2 has another; only 1 is left.
+    fn overwritten(compacted: bool) -> Finding {
+        let mut sample = Sample::new();
+        let producer = sample.producer(Acks::All);
+        for offset in 0..3 {
+            sample.acked(producer, offset);
+        }
+        for (sequence, key) in [1, 1, 2].into_iter().enumerate() {
+            sample.history.sends[0][sequence].key = Some(key);
+        }
+        sample.log_is(&[(1, 0, 1)]);
+        if compacted {
+            sample.history.compacted.insert(sample.partition.clone());
+        }
+        finding(&sample)
+    }
+
+    #[test]
+    fn a_record_that_made_way_for_a_later_one_of_its_key_is_not_lost() {
+        let finding = overwritten(true);
+        assert_eq!((finding.checked, finding.violated), (3, 1));
+        assert_eq!(finding.violations[0].offset, Some(Offset(2)), "nothing came after this one");
+    }
+
+    #[test]
+    fn without_compaction_a_later_record_of_the_key_excuses_nothing() {
+        assert_eq!(overwritten(false).violated, 2);
     }
 }

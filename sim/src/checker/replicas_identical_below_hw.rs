@@ -8,6 +8,9 @@
 //! What two replicas have been found to agree on is remembered, so that each batch is compared once for each pair
 //! and each time it is written: a rise costs a search (logarithmic) and the batches it adds.
 //!
+//! Replicas of a compacted topic are compacted each on its own. There batches are compared by their place and epoch, and
+//! the disks record by record, where both still hold one.
+//!
 //! Why not stricter: above the high watermark replicas may differ, and records there may be truncated: nobody was
 //! promised them. Each replica's own high watermark counts, not the true one: a replica that lags or has just
 //! returned may hold a tail it has yet to cut. A replica that is down has no high watermark (it is not kept on
@@ -20,7 +23,7 @@ use bytes::Bytes;
 use tribunal_engine::event::{BatchId, Event};
 use tribunal_engine::id::{NodeId, TopicPartition};
 use tribunal_engine::offset::Offset;
-use tribunal_engine::record::{RecordBatch, batches};
+use tribunal_engine::record::{Record, RecordBatch, batches};
 use tribunal_engine::time::Instant;
 
 use super::found::Found;
@@ -102,7 +105,7 @@ impl ReplicasIdentical {
             if end <= *known {
                 continue;
             }
-            let (compared, difference) = first_difference(replica, other_replica, *known, end);
+            let (compared, difference) = first_difference(state, replica, other_replica, (*known, end));
             *known = end;
             self.checked += compared;
             if let Some((ours, theirs)) = difference {
@@ -139,7 +142,12 @@ impl ReplicasIdentical {
             }
             let end = first_end.min(other_end);
             self.checked += first_replica.log.partition_point(|batch| batch.last < end) as u64;
-            if let Some((offset, difference)) = first_difference_on_disk(first_disk, other_disk, end) {
+            let difference = if state.is_compacted() {
+                first_different_record(first_disk, other_disk, end)
+            } else {
+                first_difference_on_disk(first_disk, other_disk, end)
+            };
+            if let Some((offset, difference)) = difference {
                 self.found.add(|| {
                     let text = format!(
                         "{partition}: at the end the disks of brokers {first} and {other} differ at offset {offset}, below {end}, which both count as committed: {difference}"
@@ -159,10 +167,10 @@ impl ReplicasIdentical {
 /// Compares the batches of `one` in `from..end` with what `other` holds there. Gives how many, and the first pair
 /// that differs.
 fn first_difference(
+    state: &PartitionView,
     one: &ReplicaView,
     other: &ReplicaView,
-    from: Offset,
-    end: Offset,
+    (from, end): (Offset, Offset),
 ) -> (u64, Option<(BatchId, BatchId)>) {
     let start = one.log.partition_point(|batch| batch.last < from);
     let mut theirs = other.log.partition_point(|batch| batch.last < from);
@@ -176,7 +184,7 @@ fn first_difference(
             continue;
         };
         compared += 1;
-        if counterpart != batch {
+        if !state.are_one(counterpart, batch) {
             return (compared, Some((*batch, *counterpart)));
         }
     }
@@ -207,6 +215,20 @@ fn first_difference_on_disk(one: &Bytes, other: &Bytes, end: Offset) -> Option<(
         }
     }
     None
+}
+
+/// The first offset below `end` at which both logs hold a record, and not the same. Each replica is compacted on its own:
+/// what one of them lacks has made way for a later record.
+fn first_different_record(one: &Bytes, other: &Bytes, end: Offset) -> Option<(Offset, String)> {
+    let ours: BTreeMap<Offset, Record> = records(one).map(|record| (record.offset, record)).collect();
+    let mut theirs = records(other).take_while(|record| record.offset < end);
+    let different = theirs.find(|record| ours.get(&record.offset).is_some_and(|held| held != record))?;
+    Some((different.offset, "they hold different records there".to_owned()))
+}
+
+fn records(log: &Bytes) -> impl Iterator<Item = Record> {
+    let batches = batches(log.clone()).filter_map(Result::ok);
+    batches.filter_map(|batch| batch.records().ok()).flatten().filter_map(Result::ok)
 }
 
 fn both(a: &RecordBatch, b: &RecordBatch) -> String {
@@ -351,5 +373,33 @@ mod tests {
     #[test]
     fn disks_may_differ_above_the_high_watermark() {
         assert_eq!(with_disks([&["a", "b", "c"], &["a", "b", "d"]]).violated, 0);
+    }
+
+    fn compacted(disks: [&[&str]; 2]) -> Finding {
+        let mut sample = two_alike();
+        let partition = sample.partition.clone();
+        let (from, to) = (Offset(0), Offset(2));
+        sample.event(1, Event::Compacted { partition, from, to, bytes_before: 2, bytes_after: 1 });
+        for (broker, values) in (1..).zip(disks) {
+            let all = disk(values);
+            // What is called "" was compacted away.
+            let kept = batches(all).map(|batch| batch.expect("sound"));
+            let kept =
+                kept.zip(values).filter(|(_, value)| !value.is_empty()).map(|(batch, _)| batch.to_bytes());
+            let log: Bytes = kept.collect::<Vec<Bytes>>().concat().into();
+            sample.replica_logs.insert((sample.partition.clone(), NodeId(broker)), log);
+        }
+        sample.finding()
+    }
+
+    #[test]
+    fn replicas_that_were_compacted_each_on_its_own_are_held() {
+        assert_eq!(compacted([&["", "b"], &["a", "b"]]).violated, 0);
+    }
+
+    #[test]
+    fn compacted_replicas_that_hold_different_records_at_one_offset_are_found() {
+        let finding = compacted([&["", "b"], &["a", "c"]]);
+        assert_eq!((finding.violated, finding.violations[0].offset), (1, Some(Offset(1))));
     }
 }

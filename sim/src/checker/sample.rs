@@ -184,7 +184,7 @@ impl Sample {
         let completed = Some(self.tick());
         let sends = &mut self.history.sends[producer as usize];
         let record = RecordId { producer, sequence: sends.len() as u64 };
-        sends.push(Send { record, intended: invoked, invoked, completed, outcome });
+        sends.push(Send { record, intended: invoked, invoked, completed, outcome, key: None });
         record
     }
 

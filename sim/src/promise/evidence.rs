@@ -15,7 +15,7 @@ use crate::run::RunOutcome;
 use crate::scenario::Plan;
 use crate::scenario::disk_fault::{DiskFaultKind, FileKind};
 use crate::scenario::plan::{Action, ProducerPlan};
-use crate::view::{Acknowledgement, LOST_AT_RESTART, PartitionView, What};
+use crate::view::{Acknowledgement, Append, LOST_AT_RESTART, PartitionView, What};
 
 /// A run and its plan.
 #[derive(Clone, Copy)]
@@ -25,11 +25,10 @@ pub(super) struct Evidence<'a> {
 }
 
 /// A record whose copies went with the power of their machines, or rotted on their disks.
+#[derive(Default)]
 struct LostCopies {
     /// Whose copies went.
     brokers: BTreeSet<NodeId>,
-    /// When the last of them went.
-    last: Instant,
     /// A fault of a disk without which one of them might have stayed.
     disk_fault: Option<DiskFaultKind>,
 }
@@ -84,28 +83,24 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    /// The ISR as the controller had it at a time.
-    fn isr_at(&self, wanted: &TopicPartition, at: Instant) -> Vec<NodeId> {
-        let until = self.run.view.happenings.iter().take_while(|happening| happening.at <= at);
-        let isrs = until.filter_map(|happening| match &happening.what {
-            What::Event(
-                Event::LeaderElected { partition, isr, .. } | Event::IsrChanged { partition, isr, .. },
-            ) if partition == wanted => Some(isr),
-            _ => None,
-        });
-        isrs.last().cloned().unwrap_or_default()
-    }
-
-    /// Whether the last stop of a broker before `at` was a power failure: a process that dies alone loses nothing
-    /// that it has acknowledged.
-    fn power_failed_before(&self, broker: NodeId, at: Instant) -> bool {
+    /// Whether the power of a broker failed between the cut of a replica at `at`, when it was read back, and the time
+    /// it was read back before: a process that dies alone loses nothing that it has acknowledged. There may be several
+    /// boots in between, none of which came far enough to have the replica.
+    fn power_failed_before(&self, wanted: &TopicPartition, broker: NodeId, at: Instant) -> bool {
         let happenings = self.run.view.happenings.iter().rev();
-        let mut stops = happenings.filter(|happening| {
-            happening.node == Some(broker)
-                && happening.at <= at
-                && matches!(happening.what, What::Crashed | What::Stopped | What::PowerLost)
-        });
-        stops.next().is_some_and(|stop| stop.what == What::PowerLost)
+        let before = happenings.filter(|it| it.node == Some(broker) && it.at <= at);
+        for happening in before {
+            match &happening.what {
+                What::PowerLost => return true,
+                What::Event(Event::Recovered { partition, .. })
+                    if partition == wanted && happening.at < at =>
+                {
+                    return false;
+                }
+                _ => {}
+            }
+        }
+        false
     }
 
     /// The fault that struck the log of a replica on its disk before `at`, if it is one that makes a copy worthless:
@@ -150,21 +145,21 @@ impl<'a> Evidence<'a> {
         };
         let cuts = state.cuts.iter().filter(|cut| cut.why == LOST_AT_RESTART && cut.lost.iter().any(holds));
         let cuts = cuts.filter(|cut| {
-            self.power_failed_before(cut.broker, cut.at) || self.rotted(partition, cut.broker, cut.at)
+            self.power_failed_before(partition, cut.broker, cut.at)
+                || self.rotted(partition, cut.broker, cut.at)
         });
         let mut lost: Option<LostCopies> = None;
         for cut in cuts {
-            let none = LostCopies { brokers: BTreeSet::new(), last: cut.at, disk_fault: None };
-            let all = lost.get_or_insert(none);
+            let all = lost.get_or_insert_default();
             all.brokers.insert(cut.broker);
-            all.last = all.last.max(cut.at);
             all.disk_fault = all.disk_fault.or(self.disk_fault(partition, cut.broker, cut.at));
         }
         lost
     }
 
-    /// Excuses the loss of a committed record: too many copies went with the power of their machines or rotted. Too
-    /// many are as many as `min.insync.replicas`, or every member of the ISR at that time (the last replica standing).
+    /// Excuses the loss of a committed record: as many copies as `min.insync.replicas` went with the power of their
+    /// machines or rotted. Fewer are never too many: a replica that has left the ISR is still eligible to lead while
+    /// the ISR is below the minimum (KIP-966).
     pub(super) fn too_many_copies_lost(
         &self,
         partition: &TopicPartition,
@@ -175,13 +170,15 @@ impl<'a> Evidence<'a> {
         let lost = self.lost_copies(partition, state, offset, epoch)?;
         let replicas = state.replicas.len().max(1);
         let min = state.min_insync_replicas.min(replicas);
-        let isr = self.isr_at(partition, lost.last);
-        let last_standing = !isr.is_empty() && isr.iter().all(|member| lost.brokers.contains(member));
-        if lost.brokers.len() < min && !last_standing {
-            return None;
+        if lost.brokers.len() < min {
+            return self.last_known_leader_lost(partition, offset, epoch, &lost);
         }
         if let Some(fault) = lost.disk_fault {
             return Some(broken_disk(fault));
+        }
+        let flush_messages = self.flush_messages(partition);
+        if flush_messages == Some(1) {
+            return None;
         }
         Some(if min == 1 && replicas > 1 && lost.brokers.len() < replicas {
             Excuse::new(
@@ -190,8 +187,62 @@ impl<'a> Evidence<'a> {
             )
         } else {
             Excuse::new(
-                "log.flush.interval.messages (default)",
+                flush_messages.map_or_else(
+                    || "log.flush.interval.messages (default)".to_owned(),
+                    |messages| format!("flush.messages={messages}"),
+                ),
                 "Kafka does not wait for the disk: a record is safe only while one in-sync replica that has it keeps its power, and here none did.",
+            )
+        })
+    }
+
+    /// `flush.messages` of the partition's topic; `None` where nothing is flushed by count. With 1 every record is on
+    /// the disks of all in-sync replicas before it is acknowledged.
+    fn flush_messages(&self, partition: &TopicPartition) -> Option<i64> {
+        let topic = self.plan.topics.iter().find(|topic| topic.name == partition.topic)?;
+        Some(topic.config.log.flush_messages).filter(|messages| *messages < i64::MAX)
+    }
+
+    /// Excuses the loss of a record by an election in which nobody was eligible: as many replicas as
+    /// `min.insync.replicas` had stopped uncleanly since the record was written, so that the controller trusts none of
+    /// them (KIP-966), and the last known leader, which it takes then, is one whose copy is gone.
+    fn last_known_leader_lost(
+        &self,
+        wanted: &TopicPartition,
+        offset: Offset,
+        epoch: Option<LeaderEpoch>,
+        lost: &LostCopies,
+    ) -> Option<Excuse> {
+        let state = self.partition(wanted)?;
+        let holds = |append: &&Append| {
+            let batch = &append.batch;
+            batch.base <= offset && offset <= batch.last && epoch.is_none_or(|epoch| batch.epoch == epoch)
+        };
+        let copies: Vec<&Append> = state.appends.iter().filter(holds).collect();
+        let written = copies.first()?.at;
+        let elected = self.run.view.happenings.iter().find_map(|happening| match &happening.what {
+            What::Event(Event::LeaderElected {
+                partition,
+                leader: Some(leader),
+                reason: ElectionReason::LastKnownLeader,
+                ..
+            }) if partition == wanted && happening.at >= written && lost.brokers.contains(leader) => {
+                Some(happening.at)
+            }
+            _ => None,
+        })?;
+        let stops = self.run.view.happenings.iter().filter(|happening| {
+            written <= happening.at
+                && happening.at <= elected
+                && matches!(happening.what, What::Crashed | What::PowerLost)
+        });
+        let had_it = |node: &NodeId| copies.iter().any(|copy| copy.broker == *node);
+        let stopped: BTreeSet<NodeId> = stops.filter_map(|stop| stop.node).filter(had_it).collect();
+        let min = state.min_insync_replicas;
+        (stopped.len() >= min).then(|| {
+            Excuse::new(
+                format!("min.insync.replicas={min}"),
+                "As many replicas as min.insync.replicas stopped uncleanly, one before the other was back in sync: Kafka trusts none of them then and takes the last known leader (KIP-966), which had lost the record with its power.",
             )
         })
     }

@@ -1,6 +1,6 @@
 //! One test for each row of the table.
 
-use tribunal_engine::event::ElectionReason;
+use tribunal_engine::event::{ElectionReason, Event};
 use tribunal_engine::id::NodeId;
 use tribunal_engine::message::Acks;
 use tribunal_engine::offset::Offset;
@@ -160,13 +160,54 @@ fn a_loss_under_acks_all_is_broken_if_fewer_copies_than_the_minimum_went_with_th
 }
 
 #[test]
-fn a_loss_with_the_power_of_the_last_replica_standing_is_allowed() {
+fn a_loss_with_the_power_of_the_last_replica_standing_is_broken() {
     let mut sample = Sample::new();
     acked_on(&mut sample, Acks::All, &[1, 2], &[1, 2]);
     sample.elect(1, 1, &[1]);
     sample.power_cycle(1, 0);
+    assert_eq!(verdict(&sample, Guarantee::NoAckedRecordLost), Verdict::Broken);
+}
+
+#[test]
+fn a_loss_by_the_last_known_leader_is_allowed_if_as_many_as_the_minimum_stopped_uncleanly() {
+    let stop = |crashed: &[i32]| {
+        let mut sample = Sample::new();
+        acked_on(&mut sample, Acks::All, &[1, 2], &[1, 2]);
+        for broker in crashed {
+            sample.process(*broker, What::Crashed);
+        }
+        sample.power_cycle(1, 0);
+        sample.elect_because(ElectionReason::LastKnownLeader, 1, 1, &[1]);
+        verdict(&sample, Guarantee::NoAckedRecordLost)
+    };
+    assert_eq!(setting(&stop(&[2])), "min.insync.replicas=2");
+    assert_eq!(stop(&[]), Verdict::Broken, "only one had stopped: the other was eligible");
+}
+
+#[test]
+fn a_boot_that_died_before_it_had_the_replica_does_not_hide_the_power_loss_before_it() {
+    let mut sample = Sample::new();
+    acked_on(&mut sample, Acks::All, &[1, 2], &[1, 2]);
+    sample.power_cycle(1, 0);
+    sample.process(2, What::PowerLost);
+    sample.process(2, What::Started);
+    sample.process(2, What::Crashed);
+    sample.process(2, What::Started);
+    let (partition, end) = (sample.partition.clone(), Offset(0));
+    sample.event(2, Event::Recovered { partition, end });
     let verdict = verdict(&sample, Guarantee::NoAckedRecordLost);
     assert_eq!(setting(&verdict), "log.flush.interval.messages (default)");
+}
+
+#[test]
+fn a_loss_of_what_every_replica_had_flushed_is_broken() {
+    let mut sample = Sample::new();
+    sample.plan.topics.iter_mut().for_each(|topic| topic.config.log.flush_messages = 1);
+    acked_on(&mut sample, Acks::All, &[1, 2, 3], &[1, 2, 3]);
+    for broker in 1..=3 {
+        sample.power_cycle(broker, 0);
+    }
+    assert_eq!(verdict(&sample, Guarantee::NoAckedRecordLost), Verdict::Broken);
 }
 
 #[test]
@@ -253,7 +294,7 @@ fn bytes_missing_after_a_plain_crash_excuse_nothing() {
     acked_on(&mut sample, Acks::All, &[1], &[1]);
     sample.process(1, What::Crashed);
     let partition = sample.partition.clone();
-    sample.event(1, tribunal_engine::event::Event::Recovered { partition, end: Offset(0) });
+    sample.event(1, Event::Recovered { partition, end: Offset(0) });
     assert_eq!(verdict(&sample, Guarantee::NoAckedRecordLost), Verdict::Broken);
 }
 
@@ -408,8 +449,9 @@ fn readers_may_disagree_after_an_unclean_election() {
 #[test]
 fn readers_may_disagree_about_what_went_with_the_power_of_too_many() {
     let verdict = readers_disagree(|sample| {
-        sample.elect(1, 1, &[1]);
+        sample.append(2, 0, 0, 0, false);
         sample.power_cycle(1, 0);
+        sample.power_cycle(2, 0);
     });
     assert_eq!(setting(&verdict), "log.flush.interval.messages (default)");
 }
@@ -454,11 +496,13 @@ fn after_unclean_election() -> Sample {
     sample
 }
 
-fn after_power_of_the_last_standing() -> Sample {
+fn after_power_of_both() -> Sample {
     let mut sample = Sample::new();
-    sample.elect(1, 0, &[1]);
+    sample.elect(1, 0, &[1, 2]);
     sample.append(1, 0, 0, 0, true);
+    sample.append(2, 0, 0, 0, false);
     sample.power_cycle(1, 0);
+    sample.power_cycle(2, 0);
     sample
 }
 
@@ -473,7 +517,7 @@ fn replicas_may_differ_for_a_while_after_committed_records_were_given_up() {
     let guarantee = Guarantee::ReplicasIdenticalBelowHighWatermark;
     let unclean = event_verdict(&after_unclean_election(), guarantee, true, 0);
     assert_eq!(setting(&unclean), "unclean.leader.election.enable=true");
-    let power = event_verdict(&after_power_of_the_last_standing(), guarantee, true, 0);
+    let power = event_verdict(&after_power_of_both(), guarantee, true, 0);
     assert_eq!(setting(&power), "log.flush.interval.messages (default)");
     assert_eq!(event_verdict(&Sample::new(), guarantee, true, 0), Verdict::Broken);
 }
@@ -489,7 +533,7 @@ fn the_high_watermark_may_go_back_only_if_committed_records_were_given_up() {
     let guarantee = Guarantee::HighWatermarkNeverBack;
     let unclean = event_verdict(&after_unclean_election(), guarantee, true, 0);
     assert_eq!(setting(&unclean), "unclean.leader.election.enable=true");
-    let power = event_verdict(&after_power_of_the_last_standing(), guarantee, true, 0);
+    let power = event_verdict(&after_power_of_both(), guarantee, true, 0);
     assert_eq!(setting(&power), "log.flush.interval.messages (default)");
     assert_eq!(event_verdict(&Sample::new(), guarantee, true, 0), Verdict::Broken);
 }

@@ -129,7 +129,9 @@ impl<'a> Run<'a> {
         let replica_logs = self.replica_logs();
         let (trace_hash, event_count) = self.cluster.trace();
         let (view, mut checkers) = self.cluster.recorder().finish();
-        let history = self.load.finish();
+        let mut history = self.load.finish();
+        let compacted = view.partitions.iter().filter(|(_, state)| state.is_compacted());
+        history.compacted = compacted.map(|(partition, _)| partition.clone()).collect();
         let end = self.cluster.now();
         let finished = FinishedRun {
             plan: self.plan,

@@ -153,7 +153,7 @@ pub fn probe(load: &Load, cluster: &mut Cluster, plan: &Plan) -> Progress {
             let record = RecordId { producer: index, sequence };
             let now = load.handle.now();
             let outcome = SendOutcome::Pending;
-            load.sent(Send { record, intended: now, invoked: now, completed: None, outcome });
+            load.sent(Send { record, intended: now, invoked: now, completed: None, outcome, key: None });
             let outcome = producer
                 .send(ProducerRecord {
                     topic: partition.topic.clone(),

@@ -96,7 +96,8 @@ impl Client {
             (usize::try_from(size).unwrap_or(usize::MAX), key)
         };
         let invoked = self.load.handle.now();
-        self.load.sent(Send { record, intended, invoked, completed: None, outcome: SendOutcome::Pending });
+        let outcome = SendOutcome::Pending;
+        self.load.sent(Send { record, intended, invoked, completed: None, outcome, key });
         let sent = producer.send(ProducerRecord {
             topic: self.kind.topic.clone(),
             partition: None,

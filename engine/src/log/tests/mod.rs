@@ -1,6 +1,8 @@
 //! Behaviour of whole logs, on a disk in memory.
 
 mod appending;
+mod compaction;
+mod compaction_model;
 mod model;
 mod producers;
 mod reading;
