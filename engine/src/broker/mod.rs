@@ -218,7 +218,7 @@ impl Broker {
             | Request::OffsetDelete(_)
             | Request::ListGroups(_)
             | Request::DescribeGroups(_)
-            | Request::DeleteGroups(_) => self.on_group_request(now, context, request, effects),
+            | Request::DeleteGroups(_) => self.on_group_request(now, &context, request, effects),
             Request::InitProducerId(request) => self.on_init_producer_id(context, &request, effects),
             Request::DescribeProducers(request) => {
                 effects.respond(&context, self.describe_producers(&request).into());

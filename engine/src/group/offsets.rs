@@ -29,7 +29,7 @@ impl Shard {
     pub fn commit(&mut self, now: Now, caller: &Caller, request: &OffsetCommitRequest, out: &mut Outcome) {
         let name = request.group_id.as_str();
         let valid = self.with_group(now, name, out, |group, turn| group.validate_commit(turn, request));
-        let valid = valid.unwrap_or_else(|| {
+        let valid = valid.unwrap_or({
             // Without a group its consumers keep only offsets here.
             if name.is_empty() {
                 Err(ErrorCode::InvalidGroupId)

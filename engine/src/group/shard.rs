@@ -202,7 +202,7 @@ impl Shard {
             Continuation::Answer(ticket, response) => out.answers.push((ticket, response)),
             Continuation::Assigned { group, generation, assignments } => {
                 self.with_group(now, &group, out, |group, turn| {
-                    group.assigned(turn, generation, &assignments)
+                    group.assigned(turn, generation, &assignments);
                 });
             }
             Continuation::Replaced { group, replacement } => {
@@ -223,7 +223,7 @@ impl Shard {
             }
             Continuation::Replaced { group, replacement } => {
                 self.with_group(now, &group, out, |group, turn| {
-                    group.not_replaced(turn, *replacement, error)
+                    group.not_replaced(turn, *replacement, error);
                 });
             }
         }

@@ -87,7 +87,6 @@ fn served_by(key: ApiKey) -> &'static [Listener] {
     const BROKER: &[Listener] = &[Listener::Broker];
     const CONTROLLER: &[Listener] = &[Listener::Controller];
     const BOTH: &[Listener] = &[Listener::Broker, Listener::Controller];
-    const NOBODY: &[Listener] = &[];
     match key {
         ApiKey::Produce => BROKER,
         ApiKey::Fetch => BOTH,

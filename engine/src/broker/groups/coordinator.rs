@@ -38,6 +38,9 @@ impl Broker {
         group: &str,
         effects: &mut Effects,
     ) -> Result<(NodeId, Endpoint), ErrorCode> {
+        if !self.metadata_fetch.published {
+            return Err(ErrorCode::CoordinatorNotAvailable);
+        }
         let Some(index) = self.partition_of_group(group) else {
             self.create_missing(vec![offsets_topic()], effects);
             return Err(ErrorCode::CoordinatorNotAvailable);

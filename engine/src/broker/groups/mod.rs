@@ -85,20 +85,20 @@ impl Broker {
     pub(super) fn on_group_request(
         &mut self,
         now: Now,
-        context: RequestContext,
+        context: &RequestContext,
         request: Request,
         effects: &mut Effects,
     ) {
         match request {
             Request::FindCoordinator(request) => {
                 let response = self.find_coordinators(&request, effects);
-                effects.respond(&context, response.into());
+                effects.respond(context, response.into());
             }
             Request::ListGroups(request) => {
-                effects.respond(&context, self.list_groups(&request).into());
+                effects.respond(context, self.list_groups(&request).into());
             }
             Request::DescribeGroups(request) => {
-                effects.respond(&context, self.describe_groups(&request).into());
+                effects.respond(context, self.describe_groups(&request).into());
             }
             Request::OffsetFetch(OffsetFetchRequest { groups, require_stable }) => {
                 let part = |group| OffsetFetchRequest { groups: vec![group], require_stable }.into();
@@ -127,12 +127,12 @@ impl Broker {
     fn on_one_group(
         &mut self,
         now: Now,
-        context: RequestContext,
+        context: &RequestContext,
         mut request: Request,
         effects: &mut Effects,
     ) {
         let unknown = self.take_unknown_topics(&mut request);
-        let caller = self.caller(&context, |context| Asked::Whole(context, unknown));
+        let caller = self.caller(context, |context| Asked::Whole(context, unknown));
         self.ask_shard(now, &caller, request, effects);
     }
 
@@ -174,20 +174,20 @@ impl Broker {
     fn gather(
         &mut self,
         now: Now,
-        context: RequestContext,
+        context: &RequestContext,
         parts: Vec<Request>,
         empty: &Response,
         effects: &mut Effects,
     ) {
         if parts.is_empty() {
-            return effects.respond(&context, empty.clone());
+            return effects.respond(context, empty.clone());
         }
         self.groups.last_ticket += 1;
         let gather = self.groups.last_ticket;
         let places = vec![None; parts.len()];
         self.groups.gathers.insert(gather, Gather { context: context.clone(), parts: places });
         for (place, part) in parts.into_iter().enumerate() {
-            let caller = self.caller(&context, |_| Asked::Part { gather, place });
+            let caller = self.caller(context, |_| Asked::Part { gather, place });
             self.ask_shard(now, &caller, part, effects);
         }
     }
@@ -212,6 +212,10 @@ impl Broker {
     /// # Errors
     /// NOT_COORDINATOR, or COORDINATOR_LOAD_IN_PROGRESS.
     fn shard_of(&mut self, group: &str) -> Result<(PartitionIndex, &mut Shard), ErrorCode> {
+        if !self.metadata_fetch.published {
+            // It has just booted and may well lead the partition: it does not know yet.
+            return Err(ErrorCode::CoordinatorLoadInProgress);
+        }
         let index = self.partition_of_group(group).ok_or(ErrorCode::NotCoordinator)?;
         let hosted = self.groups.hosted.get_mut(&index).ok_or(ErrorCode::NotCoordinator)?;
         Ok((index, hosted.shard_mut()?))
