@@ -8,6 +8,8 @@
 //! The **ghost** is what no broker can know: the true high watermark of a partition, that is the furthest a
 //! legitimate leader (the controller's, in its epoch) has ever committed, and the batches below it.
 
+mod group;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -17,6 +19,8 @@ use tribunal_engine::id::{NodeId, TopicPartition};
 use tribunal_engine::message::Acks;
 use tribunal_engine::offset::Offset;
 use tribunal_engine::time::Instant;
+
+pub use group::{AcceptedCommit, Arrival, Assigned, Departure, Expiration, GroupView, Rebalance};
 
 use crate::scenario::Plan;
 
@@ -317,8 +321,12 @@ pub struct ClusterView {
     pub partitions: BTreeMap<TopicPartition, PartitionView>,
     /// The voters of the metadata quorum.
     pub voters: BTreeMap<NodeId, VoterView>,
+    /// The consumer groups, by id.
+    pub groups: BTreeMap<String, GroupView>,
+    /// When a partition of `__consumer_offsets` got or lost its coordinator, by time.
+    pub coordinator_moves: Vec<Instant>,
     /// What a person may ask about, in order: everything but appends, acknowledgements, high watermarks and commits of
-    /// metadata.
+    /// metadata and of offsets.
     pub happenings: Vec<Happening>,
 }
 
@@ -385,6 +393,7 @@ impl ClusterView {
                     | Event::Acknowledged { .. }
                     | Event::HighWatermark { .. }
                     | Event::MetadataCommitted { .. }
+                    | Event::OffsetCommitted { .. }
             );
             if frequent {
                 return;
@@ -427,6 +436,12 @@ impl ClusterView {
     fn take_event(&mut self, at: Instant, node: Option<NodeId>, event: &Event) {
         if let (Event::QuorumRoleChanged { role, epoch, .. }, Some(node)) = (event, node) {
             self.voters.insert(node, VoterView { role: *role, epoch: *epoch, up: true });
+        }
+        if let Some(group) = group::group_of(event) {
+            return self.groups.entry(group.to_owned()).or_default().take(at, event);
+        }
+        if matches!(event, Event::GroupsLoaded { .. } | Event::GroupsResigned { .. }) {
+            self.coordinator_moves.push(at);
         }
         let Some((name, node)) = partition_of(event).zip(node) else { return };
         let Some(partition) = self.partitions.get_mut(name) else { return };

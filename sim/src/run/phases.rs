@@ -30,7 +30,7 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub(super) fn new(plan: &'a Plan, seed: u64, options: RunOptions) -> Run<'a> {
-        let recorder = Rc::new(Recorder::new(ClusterView::of(plan), checker::all()));
+        let recorder = Rc::new(Recorder::new(ClusterView::of(plan), checker::all(plan)));
         let cluster = Cluster::new(plan, seed, &Load::hosts(plan), recorder, options.trace);
         let load = Load::new(cluster.handle());
         Run { plan, seed, cluster, load, phases: Vec::new() }
