@@ -102,10 +102,15 @@ impl Plan {
     /// Brokers that are not there from the beginning: a fault adds them.
     #[must_use]
     pub fn late_brokers(&self) -> BTreeSet<NodeId> {
-        let adds = self.faults.iter().filter(|fault| fault.action == Action::Add);
-        let targets = adds.flat_map(|fault| &fault.targets.0);
-        targets.filter_map(|target| if let Target::Broker(id) = target { Some(*id) } else { None }).collect()
+        late_brokers(&self.faults)
     }
+}
+
+/// Brokers that one of `faults` adds, each once, however many faults add it.
+pub(crate) fn late_brokers(faults: &[FaultPlan]) -> BTreeSet<NodeId> {
+    let adds = faults.iter().filter(|fault| fault.action == Action::Add);
+    let targets = adds.flat_map(|fault| &fault.targets.0);
+    targets.filter_map(|target| if let Target::Broker(id) = target { Some(*id) } else { None }).collect()
 }
 
 /// The cluster of a plan.
