@@ -39,9 +39,11 @@ pub(crate) const PRODUCER: &Keys = &Keys {
     later: &["properties", "properties-file", "transaction"],
 };
 pub(crate) const CONSUMER: &Keys = &Keys {
-    built: &["topics", "members", "config"],
-    later: &["work", "commit", "group", "properties", "properties-file"],
+    built: &["topics", "members", "work", "commit", "group", "config"],
+    later: &["properties", "properties-file"],
 };
+/// Of these, the keys that only a consumer group has.
+pub(crate) const GROUP: &[&str] = &["work", "commit", "group"];
 pub(crate) const FAULT: &Keys = &Keys {
     built: &joined::<{ FAULT_ITSELF.len() + ACTION_KEYS.len() }>(FAULT_ITSELF),
     later: &[
@@ -123,8 +125,7 @@ const fn joined<const COUNT: usize>(itself: &[&'static str]) -> [&'static str; C
     let mut names = [""; COUNT];
     let mut index = 0;
     while index < COUNT {
-        names[index] =
-            if index < itself.len() { itself[index] } else { ACTION_KEYS[index - itself.len()].0 };
+        names[index] = if index < itself.len() { itself[index] } else { ACTION_KEYS[index - itself.len()].0 };
         index += 1;
     }
     names

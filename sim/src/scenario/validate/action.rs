@@ -45,7 +45,9 @@ pub(super) fn action(
         "add" => operate::add(sink, section, names),
         "reassign" => operate::reassign(sink, section, names),
         "move-leader" => operate::move_leader(sink, section, names),
-        _ if DiskFaultKind::NAMED.iter().any(|(name, _)| *name == word) => disk::action(sink, section, names, word),
+        _ if DiskFaultKind::NAMED.iter().any(|(name, _)| *name == word) => {
+            disk::action(sink, section, names, word)
+        }
         _ => {
             let targets = process_targets(sink, section, names, word)?;
             let action = match word {
