@@ -211,6 +211,29 @@ fn an_artifact_in_which_nothing_was_tested_says_so() {
 }
 
 #[test]
+fn a_group_shows_its_figures_and_its_owners() {
+    let page = render(&sample::artifact());
+    for text in ["Group <code>billing</code>", "4.12 %", "23,012 records", "Consumer group: billing", "payments/3"] {
+        assert!(page.contains(text), "nothing says {text}");
+    }
+    assert!(page.contains("url(#hatch-pause)") && page.contains("rebalance cut-short"));
+}
+
+#[test]
+fn a_run_without_groups_does_not_speak_of_them() {
+    let mut artifact = sample::artifact();
+    for variant in &mut artifact.variants {
+        variant.figures.groups.clear();
+        if let Some(exhibit) = &mut variant.exhibit {
+            exhibit.groups.clear();
+        }
+    }
+    let page = render(&artifact);
+    let (visible, _) = page.split_once("id=\"artifact\"").expect("the element");
+    assert!(!visible.contains("href=\"#groups\"") && !visible.contains("Consumer group:"));
+}
+
+#[test]
 fn a_big_run_stays_under_two_megabytes() {
     let page = render(&sample::with_windows(10_000));
     assert!(page.len() < 2_000_000, "{} bytes", page.len());

@@ -6,6 +6,7 @@
 
 mod configuration;
 mod exhibit;
+mod groups;
 mod guarantee;
 mod identity;
 mod isr;
