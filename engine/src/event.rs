@@ -319,28 +319,15 @@ impl fmt::Display for Event {
             Event::RecoveryCut { partition, at, bytes, reason } => {
                 write!(f, "recovery-cut {partition} at={at} {bytes}B {reason}")
             }
-            Event::QuorumRoleChanged { .. }
-            | Event::MetadataCommitted { .. }
-            | Event::MetadataSnapshotWritten { .. }
-            | Event::MetadataSnapshotLoaded { .. } => self.fmt_quorum(f),
-            Event::GroupRebalanceBegan { .. }
-            | Event::GroupMemberJoined { .. }
-            | Event::GroupMemberLeft { .. }
-            | Event::GroupAssigned { .. }
-            | Event::GroupMemberOwns { .. }
-            | Event::GroupStable { .. }
-            | Event::OffsetCommitted { .. }
-            | Event::OffsetsExpired { .. }
-            | Event::GroupsLoaded { .. }
-            | Event::GroupsResigned { .. } => self.fmt_group(f),
             Event::StorageFailed { partition } => write!(f, "storage-failed {partition}"),
             Event::ConnectionClosed { client_id, reason } => Closed(client_id.as_deref(), reason).fmt(f),
+            _ => self.fmt_quorum(f),
         }
     }
 }
 
 impl Event {
-    /// What the metadata quorum tells.
+    /// What the metadata quorum tells, and everything else.
     fn fmt_quorum(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::QuorumRoleChanged { role, epoch, leader } => {
@@ -356,7 +343,7 @@ impl Event {
             Event::MetadataSnapshotLoaded { end, epoch } => {
                 write!(f, "snapshot loaded end={end} epoch={epoch}")
             }
-            other => write!(f, "{other:?}"),
+            _ => self.fmt_group(f),
         }
     }
 }

@@ -91,7 +91,7 @@ impl fmt::Display for Assignments<'_> {
 }
 
 impl Event {
-    /// What a group coordinator tells. Names are quoted with escapes: strangers make them up.
+    /// What a group coordinator tells, the last of all. Names are quoted with escapes: strangers make them up.
     pub(super) fn fmt_group(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::GroupRebalanceBegan { group, epoch, why } => {
