@@ -4,7 +4,7 @@ use crate::html::{Tag, tags};
 use crate::sample;
 use std::collections::BTreeSet;
 use tribunal_reports::artifact::{Outcome, RunArtifact};
-use tribunal_reports::{extract, headline, render, title};
+use tribunal_reports::{extract, format, headline, render, title};
 
 fn pages() -> [(&'static str, RunArtifact); 4] {
     let mut bare = sample::artifact();
@@ -213,7 +213,8 @@ fn an_artifact_in_which_nothing_was_tested_says_so() {
 #[test]
 fn a_group_shows_its_figures_and_its_owners() {
     let page = render(&sample::artifact());
-    for text in ["Group <code>billing</code>", "4.12 %", "23,012 records", "Consumer group: billing", "payments/3"] {
+    let lag = format::plural(23_012, "record");
+    for text in ["Group <code>billing</code>", "4.12 %", &lag, "Consumer group: billing", "payments/3"] {
         assert!(page.contains(text), "nothing says {text}");
     }
     assert!(page.contains("url(#hatch-pause)") && page.contains("rebalance cut-short"));

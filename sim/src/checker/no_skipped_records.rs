@@ -32,7 +32,8 @@ impl Checker for NoSkippedRecords {
         let held = held(run.history);
         let mut checked = 0;
         let mut found = Found::default();
-        for walk in run.history.readers.iter().map(of_reader).chain(run.history.members.iter().map(of_member)) {
+        for walk in run.history.readers.iter().map(of_reader).chain(run.history.members.iter().map(of_member))
+        {
             let mut last: BTreeMap<(u32, u32), &Step> = BTreeMap::new();
             for step in &walk.steps {
                 let Some(before) = last.insert((step.stretch, step.partition), step) else { continue };

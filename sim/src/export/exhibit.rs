@@ -40,7 +40,8 @@ pub fn exhibit(
         outcomes: windows::outcomes(run, window_ns),
         outages: outages(measured),
         latency: windows::latency(run, window_ns),
-        lag: [lag::tracks(run, window_ns, duration_ns), groups::lag(plan, run, window_ns, duration_ns)].concat(),
+        lag: [lag::tracks(run, window_ns, duration_ns), groups::lag(plan, run, window_ns, duration_ns)]
+            .concat(),
         groups: groups::tracks(plan, run, measured.end),
         recoveries: recoveries(run, measured),
         losses,

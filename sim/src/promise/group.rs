@@ -58,7 +58,8 @@ fn began_at_the_end(evidence: &Evidence<'_>, table: &ConsumerPlan, one: &Unproce
     });
     let jump = jumps.find(|reset| reset.to > one.offset)?;
     let view = evidence.run.view.groups.get(&one.group)?;
-    let committed = view.commits.iter().any(|commit| commit.partition == one.partition && commit.at < jump.at);
+    let committed =
+        view.commits.iter().any(|commit| commit.partition == one.partition && commit.at < jump.at);
     if !committed {
         return Some(Excuse::new(
             "auto.offset.reset=latest",
@@ -105,7 +106,7 @@ fn offsets_topic_elected_uncleanly(evidence: &Evidence<'_>) -> Option<Excuse> {
 /// As many brokers lost their power as may take a commit with them. Which of them held it is not looked up: any of
 /// them may have been the ones in sync.
 fn offsets_topic_lost_power(evidence: &Evidence<'_>, from: Instant, until: Instant) -> Option<Excuse> {
-    let config = &evidence.plan.cluster.config;
+    let config = &evidence.plan.cluster.config.topic_defaults;
     if config.log.flush_messages == 1 {
         return None;
     }
@@ -113,7 +114,7 @@ fn offsets_topic_lost_power(evidence: &Evidence<'_>, from: Instant, until: Insta
     let within = happenings.filter(|happening| from <= happening.at && happening.at <= until);
     let dark = within.filter(|happening| happening.what == What::PowerLost);
     let brokers: BTreeSet<NodeId> = dark.filter_map(|happening| happening.node).collect();
-    let min = config.log.min_insync_replicas;
+    let min = config.min_insync_replicas;
     (brokers.len() >= min).then(|| {
         Excuse::new(
             format!("min.insync.replicas={min}"),

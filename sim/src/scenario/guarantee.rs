@@ -47,11 +47,8 @@ pub enum Guarantee {
 }
 
 /// Guarantees of the format that are not built yet.
-pub(crate) const NOT_BUILT: &[&str] = &[
-    "no-backwards-reads",
-    "no-read-of-truncated-record",
-    "no-aborted-read",
-];
+pub(crate) const NOT_BUILT: &[&str] =
+    &["no-backwards-reads", "no-read-of-truncated-record", "no-aborted-read"];
 
 impl Guarantee {
     /// Every guarantee that is built, in the order of the report.
@@ -149,7 +146,9 @@ impl Guarantee {
             Guarantee::AtLeastOnceProcessing => {
                 "Every record that the committed position of a group has passed was processed by one of its members."
             }
-            Guarantee::CommitsNeverRegress => "The committed offset of a group in a partition never decreases.",
+            Guarantee::CommitsNeverRegress => {
+                "The committed offset of a group in a partition never decreases."
+            }
             Guarantee::ZombieCommitFenced => {
                 "A commit of a client that is no current member of the group is refused."
             }

@@ -126,7 +126,12 @@ impl GroupView {
     pub(super) fn take(&mut self, at: Instant, event: &Event) {
         match event {
             Event::GroupRebalanceBegan { epoch, why, .. } => {
-                self.rebalances.push(Rebalance { began: at, epoch: *epoch, why: why.to_string(), ended: None });
+                self.rebalances.push(Rebalance {
+                    began: at,
+                    epoch: *epoch,
+                    why: why.to_string(),
+                    ended: None,
+                });
             }
             Event::GroupMemberJoined { member, instance, .. } => {
                 self.members.insert(member.clone(), instance.clone());

@@ -29,10 +29,8 @@ pub(crate) fn track() -> GroupTrack {
         zombie_from_ns: None,
     };
     let lane = |index: u32| {
-        let mut owners = vec![
-            owner(index % 3, 1, 3 * S, 20 * S),
-            owner((index + 1) % 3, 2, 20 * S + 300 * MS, 50 * S),
-        ];
+        let mut owners =
+            vec![owner(index % 3, 1, 3 * S, 20 * S), owner((index + 1) % 3, 2, 20 * S + 300 * MS, 50 * S)];
         if index == 2 {
             owners[0] = OwnerInterval { end_ns: 24 * S, zombie_from_ns: Some(20 * S), ..owners[0] };
         }

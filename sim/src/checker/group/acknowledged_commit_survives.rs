@@ -204,7 +204,11 @@ mod tests {
     fn a_successor_that_starts_before_the_commit_shows_that_it_is_lost() {
         let finding = takeover(3).finish(AcknowledgedCommitSurvives);
         assert_eq!(finding.violated, 1);
-        assert!(finding.violations[0].text.contains("later billing-1 found offset 3"), "{:?}", finding.violations);
+        assert!(
+            finding.violations[0].text.contains("later billing-1 found offset 3"),
+            "{:?}",
+            finding.violations
+        );
     }
 
     #[test]

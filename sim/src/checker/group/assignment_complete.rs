@@ -62,7 +62,14 @@ fn illegal(group: &Group<'_>, assigned: &Assigned, found: &mut Found) {
     let mut owners: BTreeMap<&TopicPartition, &str> = BTreeMap::new();
     for (member, partitions) in &assigned.assignments {
         if !partitions.is_empty() && !assigned.members.contains(member) {
-            found.add(|| wrong(group, assigned, partitions.first(), &format!("gives partitions to {member}, which is no member")));
+            found.add(|| {
+                wrong(
+                    group,
+                    assigned,
+                    partitions.first(),
+                    &format!("gives partitions to {member}, which is no member"),
+                )
+            });
         }
         for partition in partitions {
             if let Some(other) = owners.insert(partition, member) {
@@ -81,7 +88,9 @@ fn incomplete(group: &Group<'_>, assigned: &Assigned, until: Option<Instant>, fo
             Some(until) => format!("for {} ms", until.since(assigned.at).as_millis()),
             None => "to the end".to_owned(),
         };
-        found.add(|| wrong(group, assigned, Some(partition), &format!("left {partition} to nobody, {how_long}")));
+        found.add(|| {
+            wrong(group, assigned, Some(partition), &format!("left {partition} to nobody, {how_long}"))
+        });
     }
 }
 
@@ -93,9 +102,8 @@ fn shared_instances(group: &Group<'_>, view: &GroupView, found: &mut Found) {
             view.left(member, since).is_none_or(|departure| departure.at > arrival.at)
         };
         let mut others = earlier.filter(|other| other.member != arrival.member);
-        let other = others.find(|other| {
-            other.instance.as_ref() == Some(instance) && still_there(&other.member, other.at)
-        });
+        let other = others
+            .find(|other| other.instance.as_ref() == Some(instance) && still_there(&other.member, other.at));
         if let Some(other) = other {
             let text = format!(
                 "group {}: {} joined as {instance} while {} was a member under that group.instance.id",
@@ -106,7 +114,12 @@ fn shared_instances(group: &Group<'_>, view: &GroupView, found: &mut Found) {
     }
 }
 
-fn wrong(group: &Group<'_>, assigned: &Assigned, partition: Option<&TopicPartition>, what: &str) -> Violation {
+fn wrong(
+    group: &Group<'_>,
+    assigned: &Assigned,
+    partition: Option<&TopicPartition>,
+    what: &str,
+) -> Violation {
     let text = format!("the assignment of group {} in epoch {} {what}", group.id, assigned.epoch);
     Violation { at: Some(assigned.at), partition: partition.cloned(), ..Violation::saying(text) }
 }
@@ -150,7 +163,11 @@ mod tests {
         let mut sample = of_two();
         sample.assigned(10, 1, &[("a", &[0]), ("b", &[])]);
         let finding = sample.finish(AssignmentComplete);
-        assert!(finding.violations[0].text.contains("left orders/1 to nobody, to the end"), "{:?}", finding.violations);
+        assert!(
+            finding.violations[0].text.contains("left orders/1 to nobody, to the end"),
+            "{:?}",
+            finding.violations
+        );
     }
 
     #[test]

@@ -118,7 +118,8 @@ impl Passed {
 }
 
 fn violation(one: &Unprocessed) -> Violation {
-    let how = if one.was_given { "was given to a member that did not finish it" } else { "was given to nobody" };
+    let how =
+        if one.was_given { "was given to a member that did not finish it" } else { "was given to nobody" };
     let text = format!(
         "group {} has passed offset {} of {}, which no member processed: it {how}",
         one.group, one.offset, one.partition

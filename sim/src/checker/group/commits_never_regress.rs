@@ -88,7 +88,11 @@ mod tests {
         sample.committed(20, 0, 5, ("a", 1, 2));
         let finding = sample.finish(CommitsNeverRegress);
         assert_eq!(finding.violated, 1);
-        assert!(finding.violations[0].text.contains("from 9 (by b) to 5 (by a"), "{}", finding.violations[0].text);
+        assert!(
+            finding.violations[0].text.contains("from 9 (by b) to 5 (by a"),
+            "{}",
+            finding.violations[0].text
+        );
     }
 
     #[test]

@@ -43,10 +43,13 @@ pub(crate) struct Group<'a> {
 impl Group<'_> {
     /// How long one step of a rebalance may take: the slowest member is waited for until the rebalance timeout
     /// (`max.poll.interval.ms`), a dead one until its session ends.
-    pub(crate) fn patience(&self, plan: &Plan) -> Duration {
-        let config = &self.table.config;
-        let session = config.session_timeout.max(plan.cluster.config.group.consumer_session_timeout);
-        config.max_poll_interval + session
+    pub(crate) fn patience(&self, _plan: &Plan) -> Duration {
+        let millis = |name: &str, default: u64| {
+            let given = self.table.properties.get(name).and_then(|value| value.parse().ok());
+            Duration::from_millis(given.unwrap_or(default))
+        };
+        let session = millis("session.timeout.ms", 45_000).max(Duration::from_secs(45));
+        millis("max.poll.interval.ms", 300_000) + session
     }
 }
 
@@ -56,8 +59,7 @@ pub(crate) fn groups<'a>(
     history: &'a History,
     view: &'a ClusterView,
 ) -> impl Iterator<Item = Group<'a>> {
-    let counts: BTreeMap<_, _> =
-        plan.topics.iter().map(|topic| (&topic.name, topic.partitions)).collect();
+    let counts: BTreeMap<_, _> = plan.topics.iter().map(|topic| (&topic.name, topic.partitions)).collect();
     plan.consumers.iter().filter_map(move |table| {
         let group = table.group.as_ref()?;
         let partitions = table.topics.iter().flat_map(|topic| {

@@ -38,7 +38,9 @@ impl Checker for RebalanceEnds {
                 let over = rebalance.ended.is_some() || next.is_some();
                 checked += u64::from(over || waited > patience);
                 if waited > patience {
-                    found.add(|| violation(group.id, rebalance.epoch, &rebalance.why, since, waited, patience));
+                    found.add(|| {
+                        violation(group.id, rebalance.epoch, &rebalance.why, since, waited, patience)
+                    });
                 }
             }
         }

@@ -70,7 +70,13 @@ impl GroupSample {
     }
 
     /// It owns a partition.
-    pub(crate) fn owns(&mut self, life: usize, partition: u32, epoch: i32, (from, until): (u64, Option<u64>)) {
+    pub(crate) fn owns(
+        &mut self,
+        life: usize,
+        partition: u32,
+        epoch: i32,
+        (from, until): (u64, Option<u64>),
+    ) {
         let member = self.members[life].clone();
         let (from, until) = (at(from), until.map(at));
         let ownership = Ownership { partition, member, epoch, from, until, lost: false };

@@ -87,7 +87,8 @@ mod tests {
     #[test]
     fn a_long_owner_is_compared_with_everyone_who_comes_later() {
         let mut sample = GroupSample::new();
-        let lives = [sample.life("billing-0", "a"), sample.life("billing-1", "b"), sample.life("billing-2", "c")];
+        let lives =
+            [sample.life("billing-0", "a"), sample.life("billing-1", "b"), sample.life("billing-2", "c")];
         sample.owns(lives[0], 0, 1, (10, Some(90)));
         sample.owns(lives[1], 0, 2, (20, Some(30)));
         sample.owns(lives[2], 0, 3, (40, Some(50)));

@@ -78,7 +78,8 @@ impl Lag {
         let mut changes: Vec<(Instant, &TopicPartition, Change)> = Vec::new();
         for partition in &group.partitions {
             let committed = start(group, partition);
-            let track = Track { high_watermark: Offset::ZERO, committed, rises: std::collections::VecDeque::new() };
+            let track =
+                Track { high_watermark: Offset::ZERO, committed, rises: std::collections::VecDeque::new() };
             tracks.insert(partition, track);
             let moves = view.partitions.get(partition).map_or(&[][..], |state| &state.high_watermarks);
             changes.extend(moves.iter().map(|one| (one.at, partition, Change::HighWatermark(one.to))));

@@ -56,7 +56,8 @@ impl GroupFigures {
     /// owned anything.
     #[must_use]
     pub fn stopped_share(&self) -> Option<u64> {
-        let share = self.stopped.as_nanos().saturating_mul(10_000).checked_div(self.member_time.as_nanos())?;
+        let share =
+            self.stopped.as_nanos().saturating_mul(10_000).checked_div(self.member_time.as_nanos())?;
         Some(u64::try_from(share).unwrap_or(u64::MAX))
     }
 
