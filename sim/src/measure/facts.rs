@@ -71,7 +71,7 @@ impl Facts for RunFacts<'_> {
                 Some(count(i64::from(self.partition(name)?.committed.as_ref()?.epoch.0)))
             }
             Quantity::SnapshotsLoaded => Some(Value::Count(self.run.view.snapshots_loaded() as u64)),
-            Quantity::Rto(fault) => self.measured.recovery(fault)?.rto().map(Value::Duration),
+            Quantity::Rto(fault) => self.measured.rto(fault).map(Value::Duration),
             Quantity::Unavailable(name) => {
                 let availability = self.measured.partitions.get(name)?;
                 Some(Value::Duration(availability.longest.map_or(Duration::ZERO, |span| span.length())))
