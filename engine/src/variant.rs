@@ -141,6 +141,8 @@ pub struct ProtocolVariant {
     pub quorum_memory: QuorumMemory,
     /// A new leader knows of idempotent producers what their batches in its log say (KIP-98).
     pub producer_state: Guard,
+    /// A sticky assignor believes only members that own partitions of the newest generation (KAFKA-12984).
+    pub assignor_generation_check: Guard,
 }
 
 impl ProtocolVariant {
@@ -158,6 +160,7 @@ impl ProtocolVariant {
         quorum_memory: QuorumMemory::Safe,
         eligible_leaders: EligibleLeaders::Kept,
         producer_state: Guard::On,
+        assignor_generation_check: Guard::On,
     };
 
     /// Every variant that has a name, with the sentence that explains it; the first is the safe one.
@@ -245,6 +248,11 @@ impl ProtocolVariant {
             "producer-state-not-rebuilt",
             ProtocolVariant { producer_state: Guard::Off, ..Self::SAFE },
             "a new leader knows nothing of idempotent producers and takes a retry for a new batch",
+        ),
+        (
+            "stale-owned-partitions",
+            ProtocolVariant { assignor_generation_check: Guard::Off, ..Self::SAFE },
+            "a sticky assignor leaves a partition to everybody who claims it, however old the claim is (KAFKA-12984)",
         ),
     ];
 
