@@ -47,6 +47,9 @@ impl<'a> Run<'a> {
         let reading = workload::read_everything(&self.load, &mut self.cluster, self.plan);
         let deadline = self.cluster.now().after(FINAL_READ_MAX);
         self.cluster.run_while(deadline, |_| !reading.is_done());
+        let asking = workload::committed_offsets(&self.load, &mut self.cluster, self.plan);
+        let deadline = self.cluster.now().after(FINAL_READ_MAX);
+        self.cluster.run_while(deadline, |_| !asking.is_done());
         self.finish(faults, recovery, None)
     }
 

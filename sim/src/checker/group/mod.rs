@@ -21,7 +21,7 @@ use tribunal_engine::time::Duration;
 
 use crate::history::{History, MemberLife};
 use crate::scenario::Plan;
-use crate::scenario::plan::{ConsumerPlan, GroupPlan};
+use crate::scenario::plan::ConsumerPlan;
 use crate::view::{ClusterView, GroupView};
 
 /// A group with everything known of it.
@@ -30,8 +30,6 @@ pub(crate) struct Group<'a> {
     pub(crate) id: &'a str,
     /// The table of the scenario.
     pub(crate) table: &'a ConsumerPlan,
-    /// The group's own part of it.
-    pub(crate) plan: &'a GroupPlan,
     /// Every boot of every member.
     pub(crate) lives: Vec<&'a MemberLife>,
     /// What its coordinators told; `None` if nothing.
@@ -43,13 +41,9 @@ pub(crate) struct Group<'a> {
 impl Group<'_> {
     /// How long one step of a rebalance may take: the slowest member is waited for until the rebalance timeout
     /// (`max.poll.interval.ms`), a dead one until its session ends.
-    pub(crate) fn patience(&self, _plan: &Plan) -> Duration {
-        let millis = |name: &str, default: u64| {
-            let given = self.table.properties.get(name).and_then(|value| value.parse().ok());
-            Duration::from_millis(given.unwrap_or(default))
-        };
-        let session = millis("session.timeout.ms", 45_000).max(Duration::from_secs(45));
-        millis("max.poll.interval.ms", 300_000) + session
+    pub(crate) fn patience(&self) -> Duration {
+        let member = self.table.config.membership.as_ref();
+        member.map_or(Duration::ZERO, |member| member.max_poll_interval + member.session_timeout)
     }
 }
 
@@ -69,7 +63,6 @@ pub(crate) fn groups<'a>(
         Some(Group {
             id: &group.id,
             table,
-            plan: group,
             lives: history.members.iter().filter(|life| life.group == group.id).collect(),
             view: view.groups.get(&group.id),
             partitions: partitions.collect(),

@@ -129,11 +129,8 @@ impl<P: Platform> Consumer<P> {
         };
         self.shared.read_for_group(owned);
         let partitions = partitions.to_vec();
-        let event = if lost {
-            ConsumerEvent::Lost { partitions }
-        } else {
-            ConsumerEvent::Revoked { partitions }
-        };
+        let event =
+            if lost { ConsumerEvent::Lost { partitions } } else { ConsumerEvent::Revoked { partitions } };
         group.events.borrow_mut().push(event);
     }
 
@@ -249,7 +246,8 @@ impl<P: Platform> Shared<P> {
     fn start_from(&self, waiting: &[(TopicPartition, u64)], found: Vec<(TopicPartition, Option<Position>)>) {
         let mut state = self.state.borrow_mut();
         for (partition, position) in found {
-            let generation = waiting.iter().find(|(one, _)| *one == partition).map(|(_, generation)| *generation);
+            let generation =
+                waiting.iter().find(|(one, _)| *one == partition).map(|(_, generation)| *generation);
             let assigned = generation.and_then(|one| state.assignment.current(&partition, one));
             if let Some(assigned) = assigned
                 && std::mem::take(&mut assigned.waits_for_committed)
