@@ -86,7 +86,7 @@ codes! {
         "An expression compares values: `time >= 10s and unreplicated(orders/0) >= 20`. Operators: < <= == != >= >, \
          and, or, not, parentheses. Windows in expectations: `outside faults`, `during FAULT`.";
     EXPRESSION_TYPE = "T017" local "values that cannot be compared":
-        "Durations compare with durations (`40ms`), counts with plain numbers (`20`).";
+        "Durations compare with durations (`40ms`), counts with plain numbers (`20`), shares with percentages (`5%`).";
     NOT_IN_TRIGGER = "T018" local "not known while the run goes on":
         "A trigger can only use what the cluster knows at that moment: time, sent, acked, isr, unreplicated, epoch, \
          truncated. Losses, percentiles and outages are known at the end, and belong in `expect`.";

@@ -206,6 +206,9 @@ impl<'p> Names<'p> {
         if let Some(partition) = quantity.partition() {
             self.check_partition(sink, node, partition);
         }
+        if let Some(group) = quantity.group() {
+            self.check_group(sink, node, group);
+        }
     }
 }
 

@@ -115,7 +115,7 @@ fn condition(sink: &mut Sink<'_>, section: &Section<'_>, node: &Node, expr: &Exp
             let message =
                 format!("`{}` cannot use `{written}`: it is not known while the run goes on", section.path);
             let problem = TextProblem::new(codes::NOT_IN_TRIGGER, at, message).label("known at the end only").help(
-                "triggers can use time, sent, acked, isr(t/p), unreplicated(t/p), epoch(t/p), truncated(t/p) and snapshots-loaded",
+                "triggers can use time, sent, acked, isr(t/p), unreplicated(t/p), epoch(t/p), truncated(t/p), lag(G), members(G), rebalances(G) and snapshots-loaded",
             );
             sink.text(node, problem);
         }
