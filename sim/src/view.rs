@@ -337,7 +337,7 @@ impl ClusterView {
     /// The view of a cluster of which nothing is known but the partitions it is to have.
     #[must_use]
     pub fn of(plan: &Plan) -> ClusterView {
-        let mut view = ClusterView::default();
+        let mut view = ClusterView { groups: GroupView::all(plan), ..ClusterView::default() };
         for topic in &plan.topics {
             for index in 0..topic.partitions {
                 let partition = PartitionView::new(topic.config.min_insync_replicas);
@@ -359,6 +359,12 @@ impl ClusterView {
     pub fn snapshots_loaded(&self) -> usize {
         let loaded = |what: &What| matches!(what, What::Event(Event::MetadataSnapshotLoaded { .. }));
         self.happenings.iter().filter(|happening| loaded(&happening.what)).count()
+    }
+
+    /// The group of a table of the scenario.
+    #[must_use]
+    pub fn group_of(&self, table: &str) -> Option<&GroupView> {
+        self.groups.values().find(|group| group.table == table)
     }
 
     /// The controller that leads the metadata quorum in the highest epoch, if its process runs.

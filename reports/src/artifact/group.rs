@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 /// What a consumer group did, over all seeds of a variant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupFigures {
-    /// Its id.
+    /// Its name in the scenario.
     pub group: String,
     /// Rebalances that began.
     pub rebalances: u64,
     /// How long those that ended took.
     pub rebalance_time: Percentiles,
-    /// Share of their time in which members owned nothing because of a rebalance, in hundredths of a percent; absent if
-    /// no member ever owned anything.
-    pub stopped_hundredths: Option<u64>,
+    /// Share of their time in which members owned nothing because of a rebalance, in millionths; absent if no member ever
+    /// owned anything.
+    pub stopped_millionths: Option<u32>,
     /// Partitions that got another owner.
     pub moved: u64,
     /// From the death of an owner's process to the next owner.
@@ -36,7 +36,7 @@ pub struct GroupFigures {
 /// A group in the run that is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupTrack {
-    /// Its id.
+    /// Its name in the scenario.
     pub group: String,
     /// Its members by the name of their host; other fields index them.
     pub members: Vec<String>,

@@ -16,7 +16,7 @@ const ROWS: &[Row] = &[
     ("rebalances", |group| Some(format::count(group.rebalances))),
     ("rebalance p50", |group| time(&group.rebalance_time, |times| times.p50_ns)),
     ("rebalance max", |group| time(&group.rebalance_time, |times| times.max_ns)),
-    ("time members were stopped by rebalances", |group| group.stopped_hundredths.map(share)),
+    ("time members were stopped by rebalances", |group| group.stopped_millionths.map(share)),
     ("partitions moved", |group| Some(format::count(group.moved))),
     ("death of an owner to the next owner, p50", |group| time(&group.takeover, |times| times.p50_ns)),
     ("death of an owner to the next owner, max", |group| time(&group.takeover, |times| times.max_ns)),
@@ -32,8 +32,8 @@ fn time(times: &Percentiles, pick: fn(&Percentiles) -> u64) -> Option<String> {
     (times.samples > 0).then(|| format::duration(pick(times)))
 }
 
-fn share(hundredths: u64) -> String {
-    format!("{}.{:02} %", hundredths / 100, hundredths % 100)
+fn share(millionths: u32) -> String {
+    format!("{}.{:02} %", millionths / 10_000, millionths / 100 % 100)
 }
 
 /// Whether a variant has a group.

@@ -37,7 +37,7 @@ pub struct Totals {
     pub longest_outage: Option<OutageFound>,
     /// Recovery times by fault, ascending within a fault; without end where nothing was acknowledged afterwards.
     pub recovery: BTreeMap<String, Vec<Duration>>,
-    /// The consumer groups, by id.
+    /// The consumer groups, by the name of their table.
     pub groups: BTreeMap<String, GroupFigures>,
     /// Virtual time under load.
     pub load: Duration,

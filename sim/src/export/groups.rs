@@ -12,14 +12,15 @@ use crate::checker::group::{Group, groups};
 use crate::measure::{self, Lag};
 use crate::run::RunOutcome;
 use crate::scenario::Plan;
+use crate::scenario::plan::ConsumerPlan;
 
 /// The figures of every group of a variant.
 pub(super) fn figures(groups: &BTreeMap<String, measure::GroupFigures>) -> Vec<GroupFigures> {
-    let one = |(id, figures): (&String, &measure::GroupFigures)| GroupFigures {
-        group: id.clone(),
+    let one = |(table, figures): (&String, &measure::GroupFigures)| GroupFigures {
+        group: table.clone(),
         rebalances: figures.rebalances,
         rebalance_time: percentiles(&figures.rebalance_time),
-        stopped_hundredths: figures.stopped_share(),
+        stopped_millionths: figures.stopped_share(),
         moved: figures.moved,
         takeover: percentiles(&figures.takeovers),
         processed: figures.processed,
@@ -65,7 +66,7 @@ fn track(group: &Group<'_>, end: Instant) -> GroupTrack {
         OwnerLane { partition: partition.to_string(), owners }
     };
     GroupTrack {
-        group: group.id.to_owned(),
+        group: group.table.name.clone(),
         partitions: group.partitions.iter().map(lane).collect(),
         rebalances: rebalances(group, end),
         members: members.iter().map(|name| (*name).to_owned()).collect(),
@@ -89,12 +90,12 @@ fn rebalances(group: &Group<'_>, end: Instant) -> Vec<RebalanceBand> {
 
 /// How far every group of a run was behind, at the end of each window.
 pub(super) fn lag(plan: &Plan, run: &RunOutcome, window_ns: u64, duration_ns: u64) -> Vec<LagTrack> {
-    let ids = plan.consumers.iter().filter_map(|table| Some(table.group.as_ref()?.id.as_str()));
-    let track = |id: &str| {
-        let lag = measure::lag(plan, run, id)?;
-        Some(LagTrack { group: id.to_owned(), windows: windows(&lag, window_ns, duration_ns) })
+    let tables = plan.consumers.iter().filter(|table| table.group.is_some());
+    let track = |table: &ConsumerPlan| {
+        let lag = measure::lag(plan, run, &table.name)?;
+        Some(LagTrack { group: table.name.clone(), windows: windows(&lag, window_ns, duration_ns) })
     };
-    ids.filter_map(track).collect()
+    tables.filter_map(track).collect()
 }
 
 fn windows(lag: &Lag, window_ns: u64, duration_ns: u64) -> Vec<LagWindow> {

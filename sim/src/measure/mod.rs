@@ -113,7 +113,7 @@ pub struct Measured {
     pub clients: BTreeMap<String, Availability>,
     /// What followed each fault that fired, in the order of the plan.
     pub recoveries: Vec<FaultRecovery>,
-    /// The consumer groups, by id.
+    /// The consumer groups, by the name of their table.
     pub groups: BTreeMap<String, GroupFigures>,
     /// Acknowledged records that cannot be read at the end; `None` if that was not checked.
     pub lost: Option<u64>,

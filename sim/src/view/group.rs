@@ -4,14 +4,25 @@
 
 use std::collections::BTreeMap;
 
+use tribunal_engine::config::OffsetReset;
 use tribunal_engine::event::{Event, LeaveReason};
 use tribunal_engine::id::TopicPartition;
 use tribunal_engine::offset::Offset;
 use tribunal_engine::time::Instant;
 
+use super::PartitionView;
+use crate::scenario::Plan;
+use crate::scenario::plan::ConsumerPlan;
+
 /// Everything known of one group.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct GroupView {
+    /// Name of its table in the scenario; empty for a group of nobody's.
+    pub table: String,
+    /// The partitions of its subscription.
+    pub partitions: Vec<TopicPartition>,
+    /// Whether it begins at the start of a log (`auto.offset.reset=earliest`) rather than at the end.
+    pub from_start: bool,
     /// Members now, with the instance id of static ones.
     pub members: BTreeMap<String, Option<String>>,
     /// Every rebalance, by start.
@@ -109,6 +120,43 @@ pub struct Expiration {
 }
 
 impl GroupView {
+    /// The groups of a plan, by id; nothing is known of them yet.
+    pub(super) fn all(plan: &Plan) -> BTreeMap<String, GroupView> {
+        let of = |table: &ConsumerPlan| {
+            let topics = plan.topics.iter().filter(|topic| table.topics.contains(&topic.name));
+            let partitions = topics.flat_map(|topic| {
+                (0..topic.partitions).map(|index| TopicPartition::new(topic.name.as_str(), index))
+            });
+            let view = GroupView {
+                table: table.name.clone(),
+                partitions: partitions.collect(),
+                from_start: table.config.auto_offset_reset == OffsetReset::Earliest,
+                ..GroupView::default()
+            };
+            Some((table.group.as_ref()?.id.clone(), view))
+        };
+        plan.consumers.iter().filter_map(of).collect()
+    }
+
+    /// Records below the high watermarks that the group has not committed. What a group that begins at the end has not
+    /// committed anything of does not count.
+    #[must_use]
+    pub fn lag(&self, partitions: &BTreeMap<TopicPartition, PartitionView>) -> u64 {
+        let of = |name: &TopicPartition| {
+            let end = partitions.get(name)?.true_high_watermark;
+            let start = self.from_start.then_some(Offset::ZERO);
+            let position = self.committed.get(name).copied().or(start)?;
+            u64::try_from(end.since(position)).ok()
+        };
+        self.partitions.iter().filter_map(of).sum()
+    }
+
+    /// What keeps the group from being at rest: a rebalance, or partitions that nobody has.
+    pub(crate) fn unrest(&self) -> Option<String> {
+        (!self.members.is_empty() && !self.is_stable())
+            .then(|| format!("the consumer group {} is rebalancing", self.table))
+    }
+
     /// Whether an assignment stands and no rebalance is under way.
     #[must_use]
     pub fn is_stable(&self) -> bool {

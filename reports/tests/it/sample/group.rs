@@ -8,7 +8,7 @@ pub(crate) fn figures(shape: &Shape) -> GroupFigures {
         group: "billing".to_owned(),
         rebalances: 412,
         rebalance_time: percentiles(400, shape.p50_ns, 3 * S),
-        stopped_hundredths: Some(412),
+        stopped_millionths: Some(41_200),
         moved: 1_012,
         takeover: percentiles(40, 10 * S, 12 * S),
         processed: 70_412,

@@ -52,13 +52,12 @@ pub struct GroupFigures {
 }
 
 impl GroupFigures {
-    /// The share of their time in which members were stopped, in hundredths of a percent; `None` if no member ever
-    /// owned anything.
+    /// The share of their time in which members were stopped, in millionths; `None` if no member ever owned anything.
     #[must_use]
-    pub fn stopped_share(&self) -> Option<u64> {
-        let share =
-            self.stopped.as_nanos().saturating_mul(10_000).checked_div(self.member_time.as_nanos())?;
-        Some(u64::try_from(share).unwrap_or(u64::MAX))
+    pub fn stopped_share(&self) -> Option<u32> {
+        let millionths = self.stopped.as_nanos().saturating_mul(1_000_000);
+        let share = millionths.checked_div(self.member_time.as_nanos())?;
+        Some(u32::try_from(share).unwrap_or(u32::MAX))
     }
 
     /// Adds the figures of another run. The order of additions does not matter.
@@ -80,17 +79,17 @@ impl GroupFigures {
     }
 }
 
-/// The figures of every group of a run, by id.
+/// The figures of every group of a run, by the name of its table.
 pub(super) fn measure(plan: &Plan, run: &RunOutcome, end: Instant) -> BTreeMap<String, GroupFigures> {
-    let of = |group: Group<'_>| (group.id.to_owned(), figures(&group, run, end));
+    let of = |group: Group<'_>| (group.table.name.clone(), figures(&group, run, end));
     groups(plan, &run.history, &run.view).map(of).collect()
 }
 
 /// How far a group was behind, step by step.
 #[must_use]
-pub fn lag(plan: &Plan, run: &RunOutcome, id: &str) -> Option<Lag> {
+pub fn lag(plan: &Plan, run: &RunOutcome, table: &str) -> Option<Lag> {
     let mut groups = groups(plan, &run.history, &run.view);
-    groups.find(|group| group.id == id).map(|group| Lag::of(&group, &run.view))
+    groups.find(|group| group.table.name == table).map(|group| Lag::of(&group, &run.view))
 }
 
 /// The rebalances of a group: from its start to its end, or to the start of the next.

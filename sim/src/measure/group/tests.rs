@@ -28,7 +28,7 @@ fn a_member_is_stopped_while_a_rebalance_leaves_it_nothing() {
     sample.rebalances(4_100, Some(4_900));
     let figures = measured(&sample);
     assert_eq!((figures.stopped, figures.member_time), (millis(1_000), millis(10_000)));
-    assert_eq!(figures.stopped_share(), Some(1_000));
+    assert_eq!(figures.stopped_share(), Some(100_000));
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! The keys of a consumer group: `members`, `group`, `work`, `commit`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::codes;
 use super::super::diagnostic::{Sink, TextProblem};
 use super::super::distribution::Distribution;
-use super::super::plan::{Commit, GroupPlan};
+use super::super::plan::{Commit, ConsumerPlan, GroupPlan};
 use super::super::read::Section;
 use super::super::schema;
 use super::super::settings::Given;
+use super::super::tree::shorten;
 use super::super::units::DurationRange;
 use super::load::CLIENTS_MAX;
 
@@ -55,6 +57,20 @@ pub(super) fn settings<'t>(
     let commits_itself = matches!(group.commit, Commit::Auto | Commit::AutoAsync);
     given.stands_for("group.id", group.id.clone(), section.entry("group"));
     given.stands_for("enable.auto.commit", commits_itself.to_string(), section.entry("commit"));
+}
+
+/// Notes tables whose group is another table's already: its figures would be counted twice.
+pub(super) fn one_table_each(sink: &mut Sink<'_>, top: &Section<'_>, consumers: &[ConsumerPlan]) {
+    let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
+    for consumer in consumers {
+        let Some(group) = &consumer.group else { continue };
+        let Some(owner) = taken.insert(&group.id, &consumer.name) else { continue };
+        let table = top.node("consumer").and_then(|node| node.table());
+        let Some(entry) = table.and_then(|table| table.get(&consumer.name)) else { continue };
+        let message = format!("the group `{}` is that of [consumer.{owner}] already", shorten(&group.id));
+        let problem = TextProblem::new(codes::BAD_GROUP, 0..0, message).label("the second table");
+        sink.push(entry.key_span, problem.help("raise `members` of the first, or name another `group`"));
+    }
 }
 
 fn without_members(sink: &mut Sink<'_>, section: &Section<'_>) {
