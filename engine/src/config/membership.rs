@@ -169,13 +169,13 @@ pub(super) const KEYS: &[Key] = &[
         "A name that stays when the member restarts: it gets its partitions back without a rebalance.",
     ),
     only(
-    key(
-        Consumer,
-        "group.protocol",
-        Kind::Word(&["classic", "consumer"]),
-        "classic",
-        "classic: members join anew at each change and their leader assigns. consumer: the coordinator assigns (KIP-848).",
-    ),
+        key(
+            Consumer,
+            "group.protocol",
+            Kind::Word(&["classic", "consumer"]),
+            "classic",
+            "classic: members join anew at each change and their leader assigns. consumer: the coordinator assigns (KIP-848).",
+        ),
         "classic",
     ),
     key(

@@ -76,7 +76,11 @@ impl Assigned {
 
     /// Where to fetch, if a fetch makes sense now: there is a position and all that was fetched is returned.
     pub(super) fn fetch_offset(&self) -> Option<Offset> {
-        if self.fetched.is_some() || self.paused { None } else { self.position.map(|position| position.offset) }
+        if self.fetched.is_some() || self.paused {
+            None
+        } else {
+            self.position.map(|position| position.offset)
+        }
     }
 
     /// True if the position must be asked for.

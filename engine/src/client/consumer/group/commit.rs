@@ -33,7 +33,11 @@ enum Attempt {
 
 impl<P: Platform> Group<P> {
     /// Commits, again and again where that may help, for at most `limit`.
-    pub(in crate::client::consumer) async fn commit(&self, offsets: &Offsets, limit: Duration) -> Outcome<()> {
+    pub(in crate::client::consumer) async fn commit(
+        &self,
+        offsets: &Offsets,
+        limit: Duration,
+    ) -> Outcome<()> {
         let ticket = self.lane.ticket();
         let mut doubt = None;
         // An attempt that the time limit cuts short may be under way.
@@ -137,7 +141,8 @@ impl<P: Platform> Group<P> {
     }
 
     fn take_commit(&self, sent: &Identity, offsets: &Offsets, response: &OffsetCommitResponse) -> Attempt {
-        let outcome_of = |partition: &TopicPartition| response.partitions.iter().find(|one| one.partition == *partition);
+        let outcome_of =
+            |partition: &TopicPartition| response.partitions.iter().find(|one| one.partition == *partition);
         let errors = offsets.keys().map(|partition| outcome_of(partition).map(|outcome| outcome.error));
         let mut errors: Vec<Option<ErrorCode>> = errors.collect();
         let some_done = errors.contains(&Some(ErrorCode::None));

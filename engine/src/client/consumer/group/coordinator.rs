@@ -57,7 +57,11 @@ impl<P: Platform> Group<P> {
     ///
     /// # Errors
     /// It was not answered.
-    pub(super) async fn ask<R>(&self, request: impl Into<Request>, timeout: Duration) -> Result<R, ClientError>
+    pub(super) async fn ask<R>(
+        &self,
+        request: impl Into<Request>,
+        timeout: Duration,
+    ) -> Result<R, ClientError>
     where
         R: TryFrom<Response, Error = ApiKey>,
     {

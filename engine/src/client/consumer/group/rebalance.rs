@@ -129,11 +129,8 @@ impl<P: Platform> Consumer<P> {
         };
         self.shared.read_for_group(owned);
         let partitions = partitions.to_vec();
-        let event = if lost {
-            ConsumerEvent::Lost { partitions }
-        } else {
-            ConsumerEvent::Revoked { partitions }
-        };
+        let event =
+            if lost { ConsumerEvent::Lost { partitions } } else { ConsumerEvent::Revoked { partitions } };
         group.events.borrow_mut().push(event);
     }
 
@@ -154,7 +151,7 @@ impl<P: Platform> Consumer<P> {
         listener.assigned(self.handle(), added.clone()).await;
         drop(callback);
         group.machine.borrow_mut().took_over(&partitions);
-        self.start_where_committed(group, added);
+        self.start_where_committed(group, &added);
     }
 
     /// Leaves the group in good order: the listener is told, and positions are committed if `commit` and if that is
@@ -179,9 +176,9 @@ impl<P: Platform> Consumer<P> {
     }
 
     /// Asks where the group has come to, beside everything else: partitions that are waiting are not read meanwhile.
-    fn start_where_committed(&self, group: &Rc<Group<P>>, partitions: Vec<TopicPartition>) {
+    fn start_where_committed(&self, group: &Rc<Group<P>>, partitions: &[TopicPartition]) {
         let (shared, group) = (self.shared.clone(), group.clone());
-        let waiting = shared.waiting_for_committed(&partitions);
+        let waiting = shared.waiting_for_committed(partitions);
         if waiting.is_empty() {
             return;
         }
@@ -249,7 +246,8 @@ impl<P: Platform> Shared<P> {
     fn start_from(&self, waiting: &[(TopicPartition, u64)], found: Vec<(TopicPartition, Option<Position>)>) {
         let mut state = self.state.borrow_mut();
         for (partition, position) in found {
-            let generation = waiting.iter().find(|(one, _)| *one == partition).map(|(_, generation)| *generation);
+            let generation =
+                waiting.iter().find(|(one, _)| *one == partition).map(|(_, generation)| *generation);
             let assigned = generation.and_then(|one| state.assignment.current(&partition, one));
             if let Some(assigned) = assigned
                 && std::mem::take(&mut assigned.waits_for_committed)

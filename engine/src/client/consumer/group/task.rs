@@ -109,11 +109,7 @@ impl<P: Platform> Group<P> {
     }
 
     /// An assignment for everybody, by the partitions this member knows of.
-    async fn assign(
-        &self,
-        assignor: Assignor,
-        members: &[Candidate],
-    ) -> Vec<(String, bytes::Bytes)> {
+    async fn assign(&self, assignor: Assignor, members: &[Candidate]) -> Vec<(String, bytes::Bytes)> {
         let mut wanted = Topics::new();
         for topic in members.iter().flat_map(|member| &member.subscription.topics) {
             self.cluster.want(topic);

@@ -31,7 +31,8 @@ pub(super) fn assign(
         let by_topic: BTreeMap<_, _> = topics.keys().map(|topic| (topic, readers_of(topic))).collect();
         all.iter().map(|partition| by_topic[&partition.topic].clone()).collect()
     };
-    let mut plan = Plan { readers, owner: vec![None; all.len()], load: vec![0; members.len()], kept: Vec::new() };
+    let mut plan =
+        Plan { readers, owner: vec![None; all.len()], load: vec![0; members.len()], kept: Vec::new() };
     let twice = plan.keep_claims(&all, claims, generation_check);
     plan.give_the_rest();
     plan.even_out();
@@ -102,7 +103,8 @@ impl Plan {
 
     /// Gives every partition without an owner to the reader with the fewest; first those with few readers.
     fn give_the_rest(&mut self) {
-        let mut rest: Vec<usize> = (0..self.owner.len()).filter(|place| self.owner[*place].is_none()).collect();
+        let mut rest: Vec<usize> =
+            (0..self.owner.len()).filter(|place| self.owner[*place].is_none()).collect();
         rest.sort_by_key(|place| self.readers[*place].len());
         for partition in rest {
             let least = self.readers[partition].iter().copied().min_by_key(|member| self.load[*member]);
@@ -132,6 +134,8 @@ impl Plan {
             let gain = self.load[from].checked_sub(self.load[to]).filter(|gain| *gain >= 2)?;
             Some((gain, !self.kept[partition], partition, to))
         });
-        moves.max_by_key(|(gain, fresh, partition, _)| (*gain, *fresh, *partition)).map(|best| (best.2, best.3))
+        moves
+            .max_by_key(|(gain, fresh, partition, _)| (*gain, *fresh, *partition))
+            .map(|best| (best.2, best.3))
     }
 }

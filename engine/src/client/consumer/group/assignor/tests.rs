@@ -28,8 +28,9 @@ fn owning(member: &mut Candidate, owned: Vec<TopicPartition>, generation: i32) {
 }
 
 fn topics() -> impl Strategy<Value = Topics> {
-    prop::collection::vec(0_usize..7, 1..4)
-        .prop_map(|counts| counts.into_iter().enumerate().map(|(place, count)| (topic(place), count)).collect())
+    prop::collection::vec(0_usize..7, 1..4).prop_map(|counts| {
+        counts.into_iter().enumerate().map(|(place, count)| (topic(place), count)).collect()
+    })
 }
 
 fn members() -> impl Strategy<Value = Vec<Candidate>> {
