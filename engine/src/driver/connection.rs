@@ -40,6 +40,8 @@ pub(super) struct Connection<S> {
     pub(super) answers: Mailbox<Answer>,
     pub(super) listener: Listener,
     pub(super) frame_bytes_max: usize,
+    /// Whether the stream gathers: answers go out in parts then, and record bytes are not copied for them.
+    pub(super) gathers: bool,
 }
 
 impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<S> {
@@ -101,9 +103,17 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<S> {
     async fn answer(&mut self, header: &RequestHeader, reply: &mut BytesMut) -> Result<(), Option<String>> {
         match self.answers.receive().await {
             Answer::Response(response) => {
+                let (key, version, correlation) = (header.key, header.version, header.correlation);
                 reply.clear();
-                wire::encode_response(header.key, header.version, header.correlation, &response, reply);
-                self.stream.write_all(reply).await.map_err(|_| None)
+                let sent = if self.gathers {
+                    let mut parts =
+                        wire::encode_response_in_parts(key, version, correlation, &response, reply);
+                    self.stream.write_all_buf(&mut parts).await
+                } else {
+                    wire::encode_response(key, version, correlation, &response, reply);
+                    self.stream.write_all(reply).await
+                };
+                sent.map_err(|_| None)
             }
             Answer::Nothing => Ok(()),
             Answer::Close(reason) => Err(Some(reason.to_owned())),

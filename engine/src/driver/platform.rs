@@ -18,6 +18,10 @@ pub trait Network: Clone + 'static {
     /// A connected socket.
     type Stream: AsyncRead + AsyncWrite + Unpin + 'static;
 
+    /// Whether a stream sends many slices with one call, so that an answer need not be one slice. Not so in a
+    /// simulation: there each slice would travel on its own.
+    const GATHERS: bool = false;
+
     /// Listens on `endpoint`.
     ///
     /// # Errors

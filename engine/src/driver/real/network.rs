@@ -47,6 +47,8 @@ impl Network for TcpNetwork {
     type Listener = TcpListener;
     type Stream = TcpStream;
 
+    const GATHERS: bool = true;
+
     async fn bind(&self, endpoint: &Endpoint) -> io::Result<TcpListener> {
         let opened = self.opened.borrow_mut().remove(endpoint);
         TcpListener::from_std(opened.map_or_else(|| listen(endpoint), Ok)?)
