@@ -13,8 +13,9 @@ use super::fetch::SESSIONS;
 use crate::message::{ApiKey, FetchResponse};
 use crate::wire::version::is_flexible;
 
-/// Records of fewer bytes than this are cheaper to copy than to send as a part of their own.
-pub(in crate::wire) const COPIED_BYTES_MAX: usize = 1024;
+/// Records of fewer bytes than this are cheaper to copy than to send as a part of their own (measured on loopback: at
+/// 8 KiB a copy is cheaper, at 64 KiB it is even, at 1 MiB it is dearer).
+pub(in crate::wire) const COPIED_BYTES_MAX: usize = 32 * 1024;
 
 /// Bytes that belong into a buffer before what lies at `position` there.
 #[derive(Debug)]
