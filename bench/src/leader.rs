@@ -136,7 +136,8 @@ impl Leader {
     }
 
     fn request(&mut self, connection: ConnectionId, request: Request) {
-        let context = RequestContext { connection, correlation: CorrelationId(0), api_version: 15 };
+        let context =
+            RequestContext { connection, correlation: CorrelationId(0), api_version: 15, client_id: None };
         self.step(Input::Request { context, request });
     }
 

@@ -81,6 +81,8 @@ pub struct TopicName(Arc<str>);
 impl TopicName {
     /// The topic that holds the controller's log (KIP-595).
     pub const CLUSTER_METADATA: &'static str = "__cluster_metadata";
+    /// The topic that keeps consumer groups and their offsets.
+    pub const CONSUMER_OFFSETS: &'static str = "__consumer_offsets";
     /// Longest legal name, in characters (Kafka `Topic.MAX_NAME_LENGTH`).
     pub const LENGTH_MAX: usize = 249;
 
@@ -100,7 +102,7 @@ impl TopicName {
     /// `Topic.isInternal`).
     #[must_use]
     pub fn is_internal(&self) -> bool {
-        matches!(self.as_str(), "__consumer_offsets" | "__transaction_state")
+        matches!(self.as_str(), Self::CONSUMER_OFFSETS | "__transaction_state")
     }
 
     /// Kafka's rules for a topic name: 1 to 249 of `[a-zA-Z0-9._-]`, not `.` or `..`.

@@ -5,6 +5,7 @@
 //! Waiting (for the high watermark, for durability, for more bytes) is state of the machine, not of the shell.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::event::Event;
 use crate::id::{ConnectionId, CorrelationId, Endpoint, NodeId};
@@ -21,6 +22,8 @@ pub struct RequestContext {
     pub correlation: CorrelationId,
     /// The version it was sent in; the reply goes out in the same.
     pub api_version: i16,
+    /// The `client.id` of whoever sent it, if it said one.
+    pub client_id: Option<Arc<str>>,
 }
 
 /// Matches a reply with the call it answers. Chosen by the machine.
@@ -164,6 +167,8 @@ pub enum Wakeup {
     Balance,
     /// A shutdown has waited long enough.
     Shutdown,
+    /// A consumer group has something to do.
+    Group,
     /// Producers that have been silent for too long are to be forgotten.
     ProducerExpiration,
     /// Logs are looked after.

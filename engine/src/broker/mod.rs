@@ -18,6 +18,7 @@ mod controllers;
 mod delete_records;
 mod fetch;
 mod forward;
+mod groups;
 mod isr;
 mod lifecycle;
 mod maintenance;
@@ -91,6 +92,7 @@ enum Call {
 enum DiskWait {
     Log(TopicPartition, LogCompletion),
     Fetch(fetch::ReadSlot),
+    GroupLoad(groups::LoadSlot),
     /// The marker of a clean stop.
     Marker,
     /// Nobody waits for it any more.
@@ -120,6 +122,7 @@ pub struct Broker {
     deletions: delete_records::ParkedDeletions,
     producer_ids: producer_ids::ProducerIds,
     fetches: fetch::Fetches,
+    groups: groups::Groups,
     lookups: offsets::Lookups,
     auto_creation: auto_create::AutoCreation,
     calls: BTreeMap<CallToken, Call>,
@@ -150,6 +153,7 @@ impl Broker {
             deletions: delete_records::ParkedDeletions::default(),
             producer_ids: producer_ids::ProducerIds::default(),
             fetches,
+            groups: groups::Groups::default(),
             lookups: offsets::Lookups::default(),
             auto_creation: auto_create::AutoCreation::default(),
             calls: BTreeMap::new(),
@@ -204,6 +208,17 @@ impl Broker {
             | Request::AlterConfigs(_)
             | Request::IncrementalAlterConfigs(_)
             | Request::DescribeQuorum(_) => self.forward(context, request, effects),
+            Request::FindCoordinator(_)
+            | Request::JoinGroup(_)
+            | Request::SyncGroup(_)
+            | Request::Heartbeat(_)
+            | Request::LeaveGroup(_)
+            | Request::OffsetCommit(_)
+            | Request::OffsetFetch(_)
+            | Request::OffsetDelete(_)
+            | Request::ListGroups(_)
+            | Request::DescribeGroups(_)
+            | Request::DeleteGroups(_) => self.on_group_request(now, &context, request, effects),
             Request::InitProducerId(request) => self.on_init_producer_id(context, &request, effects),
             Request::DescribeProducers(request) => {
                 effects.respond(&context, self.describe_producers(&request).into());
@@ -252,6 +267,7 @@ impl Broker {
                 self.after_change(now, &partition, before, effects);
             }
             Some(DiskWait::Fetch(slot)) => self.on_read(now, slot, outcome, effects),
+            Some(DiskWait::GroupLoad(slot)) => self.on_group_load(now, &slot, outcome, effects),
             Some(DiskWait::Lookup(slot)) => self.on_lookup_read(slot, outcome, effects),
             Some(DiskWait::Marker | DiskWait::Nothing) => {}
             None => panic!("end of a disk operation that was never started"),
@@ -318,6 +334,7 @@ impl Broker {
         }
         self.remove_directory(replica.log().directory().clone(), effects);
         self.fail_waiting(now, partition, effects);
+        self.attend_group(now, partition, effects);
         self.note_leader(now, partition, effects);
     }
 
@@ -339,6 +356,7 @@ impl Broker {
         } else {
             self.fail_waiting(now, partition, effects);
         }
+        self.attend_group(now, partition, effects);
         self.note_leader(now, partition, effects);
     }
 
@@ -349,6 +367,7 @@ impl Broker {
         if after != before {
             self.release_produces(partition, effects);
             self.release_fetches(now, partition, effects);
+            self.attend_group(now, partition, effects);
         }
         self.release_deletions(partition, effects);
         self.propose_isr(now, partition, effects);
@@ -432,6 +451,7 @@ impl Machine for Broker {
                 self.deletions.forget(connection);
                 self.producer_ids.forget(connection);
                 self.fetches.forget(connection);
+                self.groups.forget(connection);
             }
             Input::Shutdown { patience } => self.begin_shutdown(now, patience, effects),
             Input::Tick => {}
@@ -445,6 +465,7 @@ impl Machine for Broker {
         self.expire_deletions(now, effects);
         self.expire_producers(now);
         self.expire_fetches(now, effects);
+        self.tick_groups(now, effects);
         self.maintain(now, effects);
         self.clean(now, effects);
     }
@@ -464,6 +485,7 @@ impl Machine for Broker {
             self.deletions.next_deadline(),
             self.producer_ids.next_wakeup(),
             self.fetches.next_deadline(),
+            self.groups.next_wakeup(),
             self.shutdown.next_wakeup(),
         ]
         .into_iter()
@@ -482,6 +504,7 @@ impl Machine for Broker {
         self.produces.invariants();
         self.deletions.invariants();
         self.fetches.invariants();
+        self.groups.invariants();
     }
 }
 

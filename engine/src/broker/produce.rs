@@ -39,13 +39,20 @@ enum PartitionOutcome {
 
 /// Records appended and not yet acknowledged.
 #[derive(Clone, Debug)]
-struct Appended {
+pub(super) struct Appended {
     partition: TopicPartition,
     epoch: LeaderEpoch,
     base: Offset,
     last: Offset,
     /// The broker's time, if the records carry it.
     log_append_time: Timestamp,
+}
+
+impl Appended {
+    /// The offset behind the records.
+    pub(super) fn end(&self) -> Offset {
+        self.last.next()
+    }
 }
 
 impl Waiting {
@@ -100,6 +107,10 @@ impl Broker {
         let partition = part.partition;
         let replica = self.replica(&partition)?;
         replica.leader()?;
+        if partition.topic.is_internal() {
+            // Coordinators alone write there.
+            return Err(ErrorCode::InvalidTopicException.into());
+        }
         let batch = validate::check(part.records, &replica.config(), version, now.wall)?;
         if acks == Acks::All && replica.is_under_min_isr() {
             return Err(ErrorCode::NotEnoughReplicas.into());
@@ -107,7 +118,7 @@ impl Broker {
         Ok(self.append_to_leader(now, partition, batch, effects)?)
     }
 
-    fn append_to_leader(
+    pub(super) fn append_to_leader(
         &mut self,
         now: Now,
         partition: TopicPartition,

@@ -5,6 +5,7 @@
 //! so a default stands in one place. A key that is not in the table is an error, never ignored.
 
 mod client_keys;
+mod group;
 pub mod key;
 pub mod keys;
 mod log;
@@ -14,6 +15,7 @@ mod typed;
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use group::GroupConfig;
 pub use key::{Key, Kind, Scope};
 pub use keys::KEYS;
 pub use log::{CleanupPolicy, LogConfig, TimestampType};

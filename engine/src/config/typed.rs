@@ -1,5 +1,6 @@
 //! Settings as typed structs, read out of the table.
 
+use super::group::GroupConfig;
 use super::keys::RACK_AWARE_SELECTOR;
 use super::log::LogConfig;
 use super::metadata_log::MetadataLogConfig;
@@ -52,7 +53,7 @@ impl<'a> Lookup<'a> {
         usize::try_from(self.integer(name)).unwrap_or(usize::MAX)
     }
 
-    fn int(&self, name: &str) -> i32 {
+    pub(super) fn int(&self, name: &str) -> i32 {
         i32::try_from(self.integer(name)).unwrap_or(i32::MAX)
     }
 
@@ -60,7 +61,7 @@ impl<'a> Lookup<'a> {
         Duration::from_millis(u64::try_from(self.integer(name)).unwrap_or(0))
     }
 
-    fn seconds(&self, name: &str) -> Duration {
+    pub(super) fn seconds(&self, name: &str) -> Duration {
         Duration::from_secs(u64::try_from(self.integer(name)).unwrap_or(0))
     }
 
@@ -123,6 +124,8 @@ pub struct BrokerConfig {
     pub socket_request_max_bytes: usize,
     pub fetch_max_bytes: i32,
     pub quorum: QuorumConfig,
+    /// Settings of consumer groups.
+    pub group: GroupConfig,
     pub producer_id_expiration: Duration,
     pub producer_id_expiration_check_interval: Duration,
     pub max_incremental_fetch_session_cache_slots: usize,
@@ -185,6 +188,7 @@ impl BrokerConfig {
             socket_request_max_bytes: lookup.count("socket.request.max.bytes"),
             fetch_max_bytes: lookup.int("fetch.max.bytes"),
             quorum: QuorumConfig::read(&lookup),
+            group: GroupConfig::read(&lookup),
             producer_id_expiration: lookup.millis("producer.id.expiration.ms"),
             producer_id_expiration_check_interval: lookup.millis("producer.id.expiration.check.interval.ms"),
             max_incremental_fetch_session_cache_slots: lookup

@@ -4,6 +4,8 @@
 //! the order of the requests, and a slow request holds back only its own connection. A frame that is too long,
 //! malformed or of an unknown API closes the connection and touches nothing else.
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -56,6 +58,7 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<S> {
         let mut received = BytesMut::new();
         let mut reply = BytesMut::new();
         let mut client_id = None;
+        let mut name = None;
         loop {
             let frame = match wire::split_frame(&mut received, self.frame_bytes_max) {
                 Ok(Some(frame)) => frame,
@@ -75,6 +78,7 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<S> {
                         connection: self.id,
                         correlation: header.correlation,
                         api_version: header.version,
+                        client_id: same_or_new(&mut name, header.client_id.as_deref()),
                     };
                     // Views of its records alone keep the frame from here on.
                     drop(frame);
@@ -119,6 +123,14 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<S> {
             Answer::Close(reason) => Err(Some(reason.to_owned())),
         }
     }
+}
+
+/// A client calls itself the same in every request: its name is kept once.
+fn same_or_new(known: &mut Option<Arc<str>>, said: Option<&str>) -> Option<Arc<str>> {
+    if known.as_deref() != said {
+        *known = said.map(Arc::from);
+    }
+    known.clone()
 }
 
 /// Why a request closes its connection, for a person who looks for the client that sent it.

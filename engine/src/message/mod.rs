@@ -10,6 +10,7 @@ mod control;
 mod data;
 mod group_admin;
 mod group_offsets;
+mod group_refusal;
 mod groups;
 mod leadership;
 mod producer;

@@ -3,6 +3,7 @@
 //! For what only the active controller can do: a controller that is not active refuses so, and a broker that gets no
 //! answer from any. APIs that have no room for an error, or are answered by nobody else, have no such answer.
 
+use super::group_refusal;
 use super::{
     AllocateProducerIdsResponse, AlterConfigsResponse, AlterPartitionReassignmentsResponse,
     AlterPartitionResponse, AlteredConfigs, BrokerHeartbeatResponse, BrokerRegistrationResponse,
@@ -76,7 +77,7 @@ pub fn refusal(request: &Request, error: ErrorCode, why: &str) -> Option<Respons
         Request::DescribeQuorum(_) => {
             DescribeQuorumResponse { error, partitions: Vec::new(), nodes: Vec::new() }.into()
         }
-        _ => return None,
+        other => return group_refusal::of_group(other, error),
     })
 }
 

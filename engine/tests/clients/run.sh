@@ -4,7 +4,7 @@
 #     engine/tests/clients/run.sh [TRIBUNAL [SCRIPT...]]
 #
 # TRIBUNAL is the binary (default: target/release/tribunal, built if it is not there); SCRIPT is one or more of kcat,
-# confluent, kafka_python, startup, restart, kill9, kill9-ten, kill9-combined (default: all but the last two). Clients
+# confluent, kafka_python, groups, startup, restart, kill9, kill9-ten, kill9-combined (default: all but the last two). Clients
 # are installed from their packages into target/clients, once. Everything runs on loopback, on ports the system chose,
 # and is bounded in time.
 set -euo pipefail
@@ -13,7 +13,7 @@ cd "$here/../../.."
 tribunal=${1:-target/release/tribunal}
 shift || true
 scripts=("$@")
-[ ${#scripts[@]} -gt 0 ] || scripts=(startup restart kcat confluent kafka_python kill9)
+[ ${#scripts[@]} -gt 0 ] || scripts=(startup restart kcat confluent kafka_python groups kill9)
 cache=$PWD/target/clients
 work=$(mktemp -d)
 server=
@@ -116,6 +116,13 @@ for script in "${scripts[@]}"; do
                 lz4 zstandard python-snappy)
             need_cluster
             step kafka-python env PYTHONPATH="$folder" timeout 240 python3 "$here/kafka_python.py" "$bootstrap"
+            ;;
+        groups)
+            confluent=$(python_client "confluent-kafka-$confluent_version" "confluent-kafka==$confluent_version")
+            folder=$(python_client "kafka-python-$kafka_python_version" "kafka-python==$kafka_python_version" \
+                lz4 zstandard python-snappy)
+            need_cluster
+            step groups env PYTHONPATH="$confluent:$folder" timeout 240 python3 "$here/groups.py" "$bootstrap"
             ;;
         restart)
             folder=$(python_client "confluent-kafka-$confluent_version" "confluent-kafka==$confluent_version")

@@ -3,6 +3,7 @@
 
 mod admin;
 mod dialogue;
+mod groups;
 mod mini_cluster;
 mod museum;
 mod quirks;

@@ -29,6 +29,7 @@ use tribunal_engine::time::{Duration, Instant, Now, Timestamp};
 use tribunal_engine::variant::ProtocolVariant;
 
 use crate::admin;
+use crate::groups;
 use crate::museum::held;
 
 /// The first controller's node id; others follow.
@@ -285,7 +286,8 @@ impl MiniCluster {
         self.next_connection += 1;
         self.asked = CLIENT_CONNECTIONS + self.next_connection;
         let connection = ConnectionId(self.asked);
-        let context = RequestContext { connection, correlation: CorrelationId(0), api_version };
+        let context =
+            RequestContext { connection, correlation: CorrelationId(0), api_version, client_id: None };
         let boot = self.hosts[&to].boot;
         self.queue.push_back((to, boot, Input::Request { context, request }));
     }
@@ -404,8 +406,12 @@ impl MiniCluster {
                 }
                 if !self.cut.contains(&(id, to.0)) {
                     let connection = ConnectionId(key);
-                    let context =
-                        RequestContext { connection, correlation: CorrelationId(0), api_version: 0 };
+                    let context = RequestContext {
+                        connection,
+                        correlation: CorrelationId(0),
+                        api_version: 0,
+                        client_id: None,
+                    };
                     let boot = self.hosts[&to.0].boot;
                     let kept = self.holding == Some(request.key());
                     let input = Input::Request { context, request };
@@ -477,7 +483,7 @@ impl MiniCluster {
                         given.producer_id, given.producer_epoch, given.error
                     )
                 }
-                Some(other) => admin::describe(other),
+                Some(other) => groups::describe(other).unwrap_or_else(|| admin::describe(other)),
                 None => "nothing".to_owned(),
             };
             self.answers.extend(response.map(|response| (context.connection.0, response)));

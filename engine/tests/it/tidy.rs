@@ -27,8 +27,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("machine", &["storage"]),
     ("replica", &["record", "log", "storage", "metadata", "machine"]),
     ("quorum", &["record", "log", "storage", "metadata", "machine"]),
+    ("group", &[]),
     ("controller", &["log", "metadata", "machine", "quorum", "storage", "wire"]),
-    ("broker", &["record", "log", "storage", "metadata", "machine", "replica", "quorum", "wire"]),
+    ("broker", &["record", "log", "storage", "metadata", "machine", "replica", "quorum", "wire", "group"]),
     ("driver", &["broker", "controller", "quorum", "log", "machine", "storage", "wire"]),
     ("client", &["driver", "record", "wire", "storage"]),
 ];
@@ -41,6 +42,7 @@ const USES_VOCABULARY: &[&str] = &[
     "machine",
     "replica",
     "quorum",
+    "group",
     "controller",
     "broker",
     "driver",

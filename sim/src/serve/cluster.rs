@@ -73,6 +73,9 @@ impl ClusterPlan {
             }
         }
         properties.add_default("--brokers", "controller.quorum.election.timeout.ms", ELECTION_TIMEOUT_MS);
+        // With Kafka's default of three a smaller cluster would never have a consumer group.
+        let replicas = brokers.min(3).to_string();
+        properties.add_default("--brokers", "offsets.topic.replication.factor", &replicas);
         let mut problems = Vec::new();
         if let Some(controllers) = controllers.filter(|controllers| *controllers > brokers) {
             let origin = Origin::Flag(format!("--controllers {controllers}"));

@@ -90,8 +90,12 @@ fn broker() -> Broker {
 
 /// What the broker answers; none if it closes the connection.
 fn ask(broker: &mut Broker, request: impl Into<Request>) -> Option<Response> {
-    let context =
-        RequestContext { connection: ConnectionId(1), correlation: CorrelationId(1), api_version: 0 };
+    let context = RequestContext {
+        connection: ConnectionId(1),
+        correlation: CorrelationId(1),
+        api_version: 0,
+        client_id: None,
+    };
     let mut effects = Effects::default();
     broker.on_query(&context, request.into(), &mut effects);
     effects.drain().find_map(|effect| match effect {
@@ -353,8 +357,12 @@ fn some_request(key: i16) -> Request {
 fn every_api_a_broker_advertises_is_served() {
     for range in advertised(Listener::Broker) {
         let mut broker = broker();
-        let context =
-            RequestContext { connection: ConnectionId(1), correlation: CorrelationId(1), api_version: 0 };
+        let context = RequestContext {
+            connection: ConnectionId(1),
+            correlation: CorrelationId(1),
+            api_version: 0,
+            client_id: None,
+        };
         let mut effects = Effects::default();
         let now = Now { mono: Instant::START, wall: Timestamp(0) };
         broker.step(now, Input::Request { context, request: some_request(range.key) }, &mut effects);

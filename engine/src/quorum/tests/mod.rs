@@ -235,6 +235,7 @@ impl Voters {
                     connection: ConnectionId(key),
                     correlation: CorrelationId(0),
                     api_version: 0,
+                    client_id: None,
                 };
                 self.step(to, |quorum, now, effects| {
                     let other = quorum.on_request(now, context, request, effects);

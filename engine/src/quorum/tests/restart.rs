@@ -46,8 +46,12 @@ fn fetch(voters: &mut Voters, of: NodeId, replica: NodeId, at: Offset, last: Lea
     };
     let topic = FetchTopic { name: None, id: TopicId::CLUSTER_METADATA, partitions: vec![partition] };
     let request = FetchRequest::new(replica, vec![topic]);
-    let context =
-        RequestContext { connection: ConnectionId(u64::MAX), correlation: CorrelationId(0), api_version: 0 };
+    let context = RequestContext {
+        connection: ConnectionId(u64::MAX),
+        correlation: CorrelationId(0),
+        api_version: 0,
+        client_id: None,
+    };
     voters.answers.clear();
     voters.step(of, |quorum, now, effects| {
         assert_eq!(quorum.on_request(now, context, request.into(), effects), None);

@@ -285,8 +285,12 @@ fn ask(
         position: 0,
     };
     change(&mut request);
-    let context =
-        RequestContext { connection: ConnectionId(u64::MAX), correlation: CorrelationId(0), api_version: 0 };
+    let context = RequestContext {
+        connection: ConnectionId(u64::MAX),
+        correlation: CorrelationId(0),
+        api_version: 0,
+        client_id: None,
+    };
     voters.answers.clear();
     voters.step(of, |quorum, now, effects| {
         assert_eq!(quorum.on_request(now, context, request.into(), effects), None);

@@ -7,7 +7,7 @@
 //! `start N|controller`, `crash N`, `cut A B`, `heal`, `create orders replicas=1,2,3 [key=value ...]`,
 //! `metadata N TOPIC`, `produce N acks=all|1|0 VALUE...`, `init-producer-id N`, `produce-as N ID/EPOCH/SEQUENCE VALUE...`,
 //! `delete-records N TOPIC BEFORE`, `settle`, `advance DURATION`, `quietly COMMAND`, `same-log A B`, `stop N`, `power-loss N keep=BYTES`, and what
-//! [`crate::admin`] knows.
+//! [`crate::admin`] and [`crate::groups`] know.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,6 +21,7 @@ use tribunal_engine::time::Duration;
 use tribunal_engine::variant::ProtocolVariant;
 
 use crate::admin;
+use crate::groups;
 use crate::mini_cluster::{CONTROLLER, MiniCluster};
 
 fn run(name: &str, golden: &ExpectFile, variant: &str, controllers: i32) {
@@ -45,7 +46,11 @@ fn run(name: &str, golden: &ExpectFile, variant: &str, controllers: i32) {
 
 /// The cluster of all dialogues: three brokers and so many controllers, not started.
 pub(crate) fn start(variant: ProtocolVariant, controllers: i32) -> MiniCluster {
-    let properties = [("broker.session.timeout.ms", "6000"), ("replica.lag.time.max.ms", "10000")];
+    let properties = [
+        ("broker.session.timeout.ms", "6000"),
+        ("replica.lag.time.max.ms", "10000"),
+        ("offsets.topic.num.partitions", "1"),
+    ];
     MiniCluster::new(3, controllers, &properties, variant)
 }
 
@@ -118,8 +123,8 @@ pub(crate) fn obey(cluster: &mut MiniCluster, command: &str) {
             let kept = kept.and_then(|kept| kept.parse().ok()).expect("keep=74B");
             cluster.power_loss(node(id), kept);
         }
-        words => match admin::request(words) {
-            Some(request) => cluster.request(1, request),
+        words => match groups::request(words).or_else(|| Some((1, admin::request(words)?))) {
+            Some((to, request)) => cluster.request(to, request),
             None => panic!("unknown command {command}"),
         },
     }
@@ -181,6 +186,8 @@ dialogues! {
     settings_change_while_the_cluster_runs "alter_configs.txt" "safe" 1;
     what_cannot_be_done_is_refused_with_the_codes_of_kafka "admin_refusals.txt" "safe" 1;
     records_are_deleted_when_every_live_replica_has_deleted_them "delete_records.txt" "safe" 1;
+    two_members_share_a_group_and_one_leaves_and_one_dies "group_classic.txt" "safe" 1;
+    a_group_and_its_offsets_outlive_their_coordinator "group_failover.txt" "safe" 1;
     a_topic_appears_when_it_is_named "auto_create.txt" "safe" 1;
     three_controllers_elect_one_and_a_broker_finds_it "quorum_election.txt" "safe" 3;
     a_controller_that_was_cut_off_does_not_depose_the_leader "quorum_pre_vote.txt" "safe" 3;

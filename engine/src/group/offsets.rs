@@ -1,0 +1,226 @@
+//! Committed offsets: commit, fetch, delete, expiry.
+//!
+//! The rules are those of Kafka's `OffsetMetadataManager`. One difference: a fetch is answered when everything it has
+//! read is committed, where Kafka reads what is committed at the moment. Both disclose committed offsets only; this one
+//! never tells a member less than what was stored before it asked.
+
+use super::classic::{CONSUMER, ClassicGroup, GroupState};
+use super::record::{CommittedOffset, Record};
+use super::shard::Shard;
+use super::stored::StoredGroup;
+use super::{Caller, Continuation, Outcome, Then, Turn, Write};
+use crate::epoch::LeaderEpoch;
+use crate::error::ErrorCode;
+use crate::id::TopicPartition;
+use crate::message::{
+    FetchedOffset, FetchedOffsets, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
+    OffsetDeleteResponse, OffsetFetchGroup, OffsetFetchResponse, OffsetOutcome, OffsetToCommit,
+};
+use crate::offset::Offset;
+use crate::time::{Now, Timestamp};
+
+/// The first version of OffsetCommit whose senders know that a group may not exist (KIP-848).
+const GROUP_ID_NOT_FOUND: i16 = 9;
+/// Most tombstones in one batch of expired offsets.
+const EXPIRED_MAX: usize = 1000;
+
+impl Shard {
+    /// A group commits offsets. Topics must exist; whoever calls has looked.
+    pub fn commit(&mut self, now: Now, caller: &Caller, request: &OffsetCommitRequest, out: &mut Outcome) {
+        let name = request.group_id.as_str();
+        let valid = self.with_group(now, name, out, |group, turn| group.validate_commit(turn, request));
+        let valid = valid.unwrap_or({
+            // Without a group its consumers keep only offsets here.
+            if name.is_empty() {
+                Err(ErrorCode::InvalidGroupId)
+            } else if request.generation < 0 {
+                Ok(())
+            } else if caller.api_version >= GROUP_ID_NOT_FOUND {
+                Err(ErrorCode::GroupIdNotFound)
+            } else {
+                Err(ErrorCode::IllegalGeneration)
+            }
+        });
+        let mut records = Vec::with_capacity(request.partitions.len());
+        let mut partitions = Vec::with_capacity(request.partitions.len());
+        for commit in &request.partitions {
+            let error = match valid {
+                Err(error) => error,
+                Ok(()) if self.is_too_large(commit) => ErrorCode::OffsetMetadataTooLarge,
+                Ok(()) => {
+                    records.push(record(now, request, commit));
+                    ErrorCode::None
+                }
+            };
+            partitions.push(OffsetOutcome { partition: commit.partition.clone(), error });
+        }
+        let response = OffsetCommitResponse { partitions };
+        if records.is_empty() {
+            out.answers.push((caller.ticket, response.into()));
+        } else {
+            Shard::answer_when_stored(out, records, caller.ticket, response);
+        }
+    }
+
+    fn is_too_large(&self, commit: &OffsetToCommit) -> bool {
+        commit
+            .metadata
+            .as_ref()
+            .is_some_and(|metadata| metadata.len() > self.config.offset_metadata_max_bytes)
+    }
+
+    /// How far has a group come? No transaction is ever open, so every offset is stable.
+    pub fn fetch(&mut self, caller: &Caller, request: &OffsetFetchGroup, out: &mut Outcome) {
+        let stored = self.stored.group(&request.group_id);
+        let partitions = match &request.partitions {
+            Some(asked) => asked
+                .iter()
+                .map(|partition| {
+                    fetched(partition, stored.and_then(|group: &StoredGroup| group.offsets.get(partition)))
+                })
+                .collect(),
+            None => stored
+                .iter()
+                .flat_map(|group| &group.offsets)
+                .map(|(partition, offset)| fetched(partition, Some(offset)))
+                .collect(),
+        };
+        let (group_id, error) = (request.group_id.clone(), ErrorCode::None);
+        let groups = vec![FetchedOffsets { group_id, error, partitions }];
+        Shard::answer_when_stored(out, Vec::new(), caller.ticket, OffsetFetchResponse { groups });
+    }
+
+    /// Forgets offsets of a group that nobody in it needs (KIP-496).
+    pub fn delete_offsets(&mut self, caller: &Caller, request: &OffsetDeleteRequest, out: &mut Outcome) {
+        let Some(group) = self.groups.get(&request.group_id) else {
+            let error = if request.group_id.is_empty() {
+                ErrorCode::InvalidGroupId
+            } else {
+                ErrorCode::GroupIdNotFound
+            };
+            let response = OffsetDeleteResponse { error, partitions: Vec::new() };
+            return out.answers.push((caller.ticket, response.into()));
+        };
+        if group.state() != GroupState::Empty && group.protocol_type() != Some(CONSUMER) {
+            let response = OffsetDeleteResponse { error: ErrorCode::NonEmptyGroup, partitions: Vec::new() };
+            return out.answers.push((caller.ticket, response.into()));
+        }
+        let stored = self.stored.group(&request.group_id);
+        let (mut records, mut partitions) = (Vec::new(), Vec::new());
+        for partition in &request.partitions {
+            let subscribed = group.state() != GroupState::Empty && group.is_subscribed_to(&partition.topic);
+            let error = if subscribed { ErrorCode::GroupSubscribedToTopic } else { ErrorCode::None };
+            if !subscribed && stored.is_some_and(|stored| stored.offsets.contains_key(partition)) {
+                records.push(tombstone(&request.group_id, partition));
+            }
+            partitions.push(OffsetOutcome { partition: partition.clone(), error });
+        }
+        let response = OffsetDeleteResponse { error: ErrorCode::None, partitions };
+        Shard::answer_when_stored(out, records, caller.ticket, response);
+    }
+
+    /// Forgets offsets that are too old, and groups that have nothing left.
+    pub(super) fn expire_offsets(&mut self, now: Now, out: &mut Outcome) {
+        let mut records = Vec::new();
+        for (name, group) in &self.groups {
+            let Some(stored) = self.stored.group(name) else { continue };
+            let expired: Vec<&TopicPartition> = stored
+                .offsets
+                .iter()
+                .filter(|(partition, offset)| self.is_expired(now, group, partition, offset))
+                .map(|(partition, _)| partition)
+                .collect();
+            let nothing_left = expired.len() == stored.offsets.len();
+            records.extend(expired.into_iter().map(|partition| tombstone(name, partition)));
+            if nothing_left && group.is_idle() {
+                records.push(Record::Group { group: name.clone(), value: None });
+            }
+        }
+        while !records.is_empty() {
+            let rest = records.split_off(records.len().min(EXPIRED_MAX));
+            out.writes.push(Write { records, then: Then(Continuation::Nothing) });
+            records = rest;
+        }
+    }
+
+    /// Offsets live as long as their group does, and for `offsets.retention.minutes` after it became empty (KIP-211).
+    fn is_expired(
+        &self,
+        now: Now,
+        group: &ClassicGroup,
+        partition: &TopicPartition,
+        offset: &CommittedOffset,
+    ) -> bool {
+        let unused_since = match (group.protocol_type(), group.state()) {
+            // A consumer without a group has nothing but its commits to show that it lives.
+            (None, _) => offset.committed_at,
+            (Some(_), GroupState::Empty) if group.state_since() == Timestamp::NONE => offset.committed_at,
+            (Some(_), GroupState::Empty) => group.state_since(),
+            (Some(CONSUMER), GroupState::Stable)
+                if group.knows_subscriptions() && !group.is_subscribed_to(&partition.topic) =>
+            {
+                offset.committed_at
+            }
+            (Some(_), _) => return false,
+        };
+        match offset.expires_at {
+            Some(expires_at) => now.wall >= expires_at,
+            None => {
+                let retention = i64::try_from(self.config.offsets_retention.as_millis()).unwrap_or(i64::MAX);
+                now.wall.0.saturating_sub(unused_since.0) >= retention
+            }
+        }
+    }
+}
+
+impl ClassicGroup {
+    /// Whether whoever sends a commit may commit for the group (Kafka's `ClassicGroup.validateOffsetCommit`). A commit
+    /// is a sign of life.
+    fn validate_commit(&mut self, turn: &Turn<'_>, request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
+        let OffsetCommitRequest { generation, member_id, group_instance_id, .. } = request;
+        if *generation < 0 && self.state() == GroupState::Empty {
+            // The group only keeps offsets here.
+            return Ok(());
+        }
+        if *generation < 0 && member_id.is_empty() && group_instance_id.is_none() {
+            // While a group has members, only they commit.
+            return Err(ErrorCode::UnknownMemberId);
+        }
+        self.validate_generation(member_id, group_instance_id.as_deref(), *generation)?;
+        if self.state() == GroupState::CompletingRebalance {
+            return Err(ErrorCode::RebalanceInProgress);
+        }
+        self.keep_session(turn, member_id);
+        Ok(())
+    }
+}
+
+fn record(now: Now, request: &OffsetCommitRequest, commit: &OffsetToCommit) -> Record {
+    let expires_at =
+        (request.retention_ms >= 0).then(|| Timestamp(now.wall.0.saturating_add(request.retention_ms)));
+    Record::Offset {
+        group: request.group_id.clone(),
+        partition: commit.partition.clone(),
+        value: Some(CommittedOffset {
+            offset: commit.offset,
+            leader_epoch: if expires_at.is_some() { LeaderEpoch::NONE } else { commit.leader_epoch },
+            metadata: commit.metadata.clone().unwrap_or_default(),
+            committed_at: now.wall,
+            expires_at,
+        }),
+    }
+}
+
+pub(super) fn tombstone(group: &str, partition: &TopicPartition) -> Record {
+    Record::Offset { group: group.to_owned(), partition: partition.clone(), value: None }
+}
+
+fn fetched(partition: &TopicPartition, offset: Option<&CommittedOffset>) -> FetchedOffset {
+    FetchedOffset {
+        partition: partition.clone(),
+        offset: offset.map_or(Offset::NONE, |offset| offset.offset),
+        leader_epoch: offset.map_or(LeaderEpoch::NONE, |offset| offset.leader_epoch),
+        metadata: Some(offset.map(|offset| offset.metadata.clone()).unwrap_or_default()),
+        error: ErrorCode::None,
+    }
+}

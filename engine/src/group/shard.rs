@@ -1,0 +1,268 @@
+//! One partition of `__consumer_offsets`: its groups, and who is asked what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::classic::{self, ClassicGroup, join_refused, sync_refused};
+use super::failure::{coordinator_error, failed};
+use super::record::Record;
+use super::stored::Stored;
+use super::{Caller, Continuation, Outcome, Then, Ticket, Turn};
+use crate::config::GroupConfig;
+use crate::error::ErrorCode;
+use crate::message::{
+    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, LeaveGroupRequest, LeaveGroupResponse, Response,
+    SyncGroupRequest,
+};
+use crate::time::{Instant, Now};
+
+/// The groups of one partition.
+#[derive(Debug)]
+pub struct Shard {
+    pub(super) config: GroupConfig,
+    pub(super) stored: Stored,
+    pub(super) groups: BTreeMap<String, ClassicGroup>,
+    /// When which group has something to do; each group at most once.
+    timers: BTreeSet<(Instant, String)>,
+    armed: BTreeMap<String, Instant>,
+    /// When offsets are looked through for old ones.
+    pub(super) next_check: Option<Instant>,
+}
+
+impl Shard {
+    /// A shard that knows nothing yet: replay the log, then [`Shard::start`] it.
+    #[must_use]
+    pub fn new(config: GroupConfig) -> Shard {
+        Shard {
+            config,
+            stored: Stored::default(),
+            groups: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            armed: BTreeMap::new(),
+            next_check: None,
+        }
+    }
+
+    /// Takes in a record of the log: the only way in which what is stored changes.
+    pub fn replay(&mut self, record: &Record) {
+        self.stored.replay(record);
+        match record {
+            Record::Group { group, value: None } => {
+                self.groups.remove(group);
+            }
+            Record::Offset { group, value: Some(_), .. } => {
+                self.groups.entry(group.clone()).or_insert_with(|| ClassicGroup::empty(group));
+            }
+            _ => {}
+        }
+    }
+
+    /// The whole log is replayed: groups come to life as they were stored.
+    pub fn start(&mut self, now: Now) {
+        for (name, stored) in self.stored.groups() {
+            let group = match &stored.metadata {
+                Some(metadata) => ClassicGroup::of_record(now, name, metadata),
+                None => ClassicGroup::empty(name),
+            };
+            self.groups.insert(name.clone(), group);
+        }
+        self.groups.retain(|name, _| self.stored.group(name).is_some());
+        let names: Vec<String> = self.groups.keys().cloned().collect();
+        for name in &names {
+            self.settle(name);
+        }
+        self.next_check = Some(now.mono.after(self.config.offsets_retention_check_interval));
+    }
+
+    /// What is stored.
+    #[must_use]
+    pub fn stored(&self) -> &Stored {
+        &self.stored
+    }
+
+    /// The groups, by name.
+    #[must_use]
+    pub fn groups(&self) -> &BTreeMap<String, ClassicGroup> {
+        &self.groups
+    }
+
+    /// A member joins.
+    pub fn join(&mut self, now: Now, caller: &Caller, request: &JoinGroupRequest, out: &mut Outcome) {
+        let name = request.group_id.as_str();
+        if name.is_empty() {
+            let response = join_refused(&request.member_id, ErrorCode::InvalidGroupId);
+            return out.answers.push((caller.ticket, response.into()));
+        }
+        if !classic::is_legal_session(&self.config, request.session_timeout) {
+            let response = join_refused(&request.member_id, ErrorCode::InvalidSessionTimeout);
+            return out.answers.push((caller.ticket, response.into()));
+        }
+        if request.member_id.is_empty() {
+            self.groups.entry(name.to_owned()).or_insert_with(|| ClassicGroup::empty(name));
+        }
+        let known = self.with_group(now, name, out, |group, turn| group.join(turn, caller, request));
+        if known.is_none() {
+            let response = join_refused(&request.member_id, ErrorCode::UnknownMemberId);
+            out.answers.push((caller.ticket, response.into()));
+        }
+    }
+
+    /// A member asks for its assignment.
+    pub fn sync(&mut self, now: Now, caller: &Caller, request: SyncGroupRequest, out: &mut Outcome) {
+        let name = request.group_id.clone();
+        let known = self.with_group(now, &name, out, |group, turn| group.sync(turn, caller, request));
+        if known.is_none() {
+            let error = if name.is_empty() { ErrorCode::InvalidGroupId } else { ErrorCode::UnknownMemberId };
+            out.answers.push((caller.ticket, sync_refused(error).into()));
+        }
+    }
+
+    /// A member is alive.
+    pub fn heartbeat(&mut self, now: Now, caller: &Caller, request: &HeartbeatRequest, out: &mut Outcome) {
+        let name = &request.group_id;
+        let known = self.with_group(now, name, out, |group, turn| group.heartbeat(turn, request));
+        let unknown = if name.is_empty() { ErrorCode::InvalidGroupId } else { ErrorCode::UnknownMemberId };
+        let response = HeartbeatResponse { error: known.unwrap_or(unknown) };
+        out.answers.push((caller.ticket, response.into()));
+    }
+
+    /// Members leave.
+    pub fn leave(&mut self, now: Now, caller: &Caller, request: &LeaveGroupRequest, out: &mut Outcome) {
+        let name = &request.group_id;
+        let known = self.with_group(now, name, out, |group, turn| group.leave(turn, request));
+        let unknown = if name.is_empty() { ErrorCode::InvalidGroupId } else { ErrorCode::UnknownMemberId };
+        let response = known.unwrap_or(LeaveGroupResponse { error: unknown, members: Vec::new() });
+        out.answers.push((caller.ticket, response.into()));
+    }
+
+    /// Does something with a group, if it exists, and sees to its timers.
+    pub(super) fn with_group<T>(
+        &mut self,
+        now: Now,
+        name: &str,
+        out: &mut Outcome,
+        act: impl FnOnce(&mut ClassicGroup, &mut Turn<'_>) -> T,
+    ) -> Option<T> {
+        let group = self.groups.get_mut(name)?;
+        let result = act(group, &mut Turn { now, config: &self.config, out });
+        self.settle(name);
+        Some(result)
+    }
+
+    /// A group has changed: its timer may have, and nobody may need it any more.
+    fn settle(&mut self, name: &str) {
+        let stored = self.stored.group(name).is_some();
+        if self.groups.get(name).is_some_and(|group| !stored && group.is_unborn()) {
+            self.groups.remove(name);
+        }
+        let next = self.groups.get(name).and_then(ClassicGroup::next_deadline);
+        let armed = self.armed.get(name).copied();
+        // A timer that rings too early does no harm, and most deadlines move away all the time.
+        if next.is_some() && armed.is_some_and(|armed| Some(armed) <= next) {
+            return;
+        }
+        if let Some(armed) = self.armed.remove(name) {
+            self.timers.remove(&(armed, name.to_owned()));
+        }
+        if let Some(next) = next {
+            self.timers.insert((next, name.to_owned()));
+            self.armed.insert(name.to_owned(), next);
+        }
+    }
+
+    /// When [`Shard::tick`] has something to do.
+    #[must_use]
+    pub fn next_wakeup(&self) -> Option<Instant> {
+        let first = self.timers.first().map(|(at, _)| *at);
+        first.into_iter().chain(self.next_check).min()
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Now, out: &mut Outcome) {
+        while let Some((_, name)) = self.timers.first().filter(|(at, _)| *at <= now.mono).cloned() {
+            self.disarm(&name);
+            self.with_group(now, &name, out, |group, turn| group.tick(turn));
+            self.settle(&name);
+        }
+        if self.next_check.is_some_and(|at| at <= now.mono) {
+            self.next_check = Some(now.mono.after(self.config.offsets_retention_check_interval));
+            self.expire_offsets(now, out);
+        }
+    }
+
+    fn disarm(&mut self, name: &str) {
+        if let Some(armed) = self.armed.remove(name) {
+            self.timers.remove(&(armed, name.to_owned()));
+        }
+    }
+
+    /// The high watermark has passed a write.
+    pub fn committed(&mut self, now: Now, then: Then, out: &mut Outcome) {
+        match then.0 {
+            Continuation::Nothing => {}
+            Continuation::Answer(ticket, response) => out.answers.push((ticket, response)),
+            Continuation::Assigned { group, generation, assignments } => {
+                self.with_group(now, &group, out, |group, turn| {
+                    group.assigned(turn, generation, &assignments);
+                });
+            }
+            Continuation::Replaced { group, replacement } => {
+                self.with_group(now, &group, out, |group, turn| group.replaced(turn, *replacement));
+            }
+        }
+    }
+
+    /// A write was not appended, or is not committed in time: it may be committed later, or never.
+    pub fn failed(&mut self, now: Now, then: Then, error: ErrorCode, out: &mut Outcome) {
+        match then.0 {
+            Continuation::Nothing => {}
+            Continuation::Answer(ticket, response) => {
+                out.answers.push((ticket, failed(response, coordinator_error(error))));
+            }
+            Continuation::Assigned { group, generation, .. } => {
+                self.with_group(now, &group, out, |group, turn| group.not_assigned(turn, generation, error));
+            }
+            Continuation::Replaced { group, replacement } => {
+                self.with_group(now, &group, out, |group, turn| {
+                    group.not_replaced(turn, *replacement, error);
+                });
+            }
+        }
+    }
+
+    /// The partition is led by another broker: everybody who waits, for members or for the writes still on their way,
+    /// is told.
+    pub fn resign(mut self, now: Now, writes: impl IntoIterator<Item = Then>, out: &mut Outcome) {
+        for group in self.groups.values_mut() {
+            group.resign(&mut Turn { now, config: &self.config, out });
+        }
+        for then in writes {
+            if let Continuation::Answer(ticket, response) = then.0 {
+                out.answers.push((ticket, failed(response, ErrorCode::NotCoordinator)));
+            }
+        }
+    }
+
+    pub(super) fn answer_when_stored(
+        out: &mut Outcome,
+        records: Vec<Record>,
+        ticket: Ticket,
+        response: impl Into<Response>,
+    ) {
+        let then = Then(Continuation::Answer(ticket, response.into()));
+        out.writes.push(super::Write { records, then });
+    }
+
+    /// Panics on a bug of ours.
+    pub fn invariants(&self) {
+        for (name, group) in &self.groups {
+            group.invariants();
+            let next = group.next_deadline();
+            let armed = self.armed.get(name);
+            assert!(next.is_none() || armed.is_some_and(|armed| Some(*armed) <= next), "{name}: no timer");
+        }
+        for name in self.stored.groups().keys() {
+            assert!(self.groups.contains_key(name), "{name}: stored and not there");
+        }
+        assert_eq!(self.timers.len(), self.armed.len(), "every group has one timer");
+    }
+}

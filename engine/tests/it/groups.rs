@@ -1,0 +1,154 @@
+//! Commands of dialogues about consumer groups, and what is answered.
+//!
+//! `find-coordinator N GROUP`, `join N GROUP MEMBER`, `sync N GROUP MEMBER GENERATION [MEMBER=ASSIGNMENT ...]`,
+//! `group-heartbeat N GROUP MEMBER GENERATION`, `leave N GROUP MEMBER`, `commit N GROUP MEMBER GENERATION OFFSET`,
+//! `committed N GROUP`. A member is `new`, `none`, or `broker/boot/ticket`, of which its id is made.
+
+use bytes::Bytes;
+use tribunal_engine::epoch::LeaderEpoch;
+use tribunal_engine::id::TopicPartition;
+use tribunal_engine::message::{
+    FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, LeavingMember,
+    OffsetCommitRequest, OffsetFetchGroup, OffsetFetchRequest, OffsetToCommit, Request, Response,
+    SyncGroupRequest,
+};
+use tribunal_engine::offset::Offset;
+use tribunal_engine::time::Duration;
+use uuid::Uuid;
+
+/// Whom a command asks, and what.
+pub(crate) fn request(words: &[&str]) -> Option<(i32, Request)> {
+    let node = |text: &str| text.parse().expect("a broker");
+    let number = |text: &str| text.parse().expect("a number");
+    Some(match words {
+        ["find-coordinator", at, group] => {
+            let keys = vec![(*group).to_owned()];
+            (node(at), FindCoordinatorRequest { key_type: FindCoordinatorRequest::GROUP, keys }.into())
+        }
+        ["join", at, group, member] => (node(at), join(group, member).into()),
+        ["sync", at, group, member, generation, assignments @ ..] => {
+            let assignments = assignments.iter().map(|one| {
+                let (member, assignment) = one.split_once('=').expect("MEMBER=ASSIGNMENT");
+                (member_id(member), Bytes::copy_from_slice(assignment.as_bytes()))
+            });
+            let request = SyncGroupRequest {
+                group_id: (*group).to_owned(),
+                generation: number(generation),
+                member_id: member_id(member),
+                group_instance_id: None,
+                protocol_type: None,
+                protocol_name: None,
+                assignments: assignments.collect(),
+            };
+            (node(at), request.into())
+        }
+        ["group-heartbeat", at, group, member, generation] => {
+            let request = HeartbeatRequest {
+                group_id: (*group).to_owned(),
+                generation: number(generation),
+                member_id: member_id(member),
+                group_instance_id: None,
+            };
+            (node(at), request.into())
+        }
+        ["leave", at, group, member] => {
+            let member_id = member_id(member);
+            let members = vec![LeavingMember { member_id, group_instance_id: None, reason: None }];
+            (node(at), LeaveGroupRequest { group_id: (*group).to_owned(), members }.into())
+        }
+        ["commit", at, group, member, generation, offset] => {
+            let commit = OffsetToCommit {
+                partition: TopicPartition::new("orders", 0),
+                offset: Offset(i64::from(number(offset))),
+                leader_epoch: LeaderEpoch(0),
+                metadata: None,
+            };
+            let request = OffsetCommitRequest {
+                group_id: (*group).to_owned(),
+                generation: number(generation),
+                member_id: member_id(member),
+                group_instance_id: None,
+                retention_ms: -1,
+                partitions: vec![commit],
+            };
+            (node(at), request.into())
+        }
+        ["committed", at, group] => {
+            let (group_id, member_epoch) = ((*group).to_owned(), -1);
+            let group = OffsetFetchGroup { group_id, member_id: None, member_epoch, partitions: None };
+            (node(at), OffsetFetchRequest { groups: vec![group], require_stable: false }.into())
+        }
+        _ => return None,
+    })
+}
+
+fn join(group: &str, member: &str) -> JoinGroupRequest {
+    JoinGroupRequest {
+        group_id: group.to_owned(),
+        session_timeout: Duration::from_secs(10),
+        rebalance_timeout: Duration::from_secs(30),
+        member_id: member_id(member),
+        group_instance_id: None,
+        protocol_type: "consumer".to_owned(),
+        protocols: vec![("range".to_owned(), Bytes::new())],
+        reason: None,
+    }
+}
+
+fn member_id(member: &str) -> String {
+    if matches!(member, "new" | "none") {
+        return String::new();
+    }
+    let parts: Vec<u128> = member.split('/').map(|part| part.parse().expect("broker/boot/ticket")).collect();
+    let [broker, boot, ticket] = parts[..] else { panic!("broker/boot/ticket, not {member}") };
+    format!("-{}", Uuid::from_u128(((broker << 64) | boot) ^ (ticket << 32)))
+}
+
+/// The short form of a member's id.
+fn short(id: &str) -> String {
+    let Some(unique) = id.strip_prefix('-').and_then(|unique| Uuid::parse_str(unique).ok()) else {
+        return if id.is_empty() { "none".to_owned() } else { id.to_owned() };
+    };
+    let bits = unique.as_u128();
+    format!("{}/{}/{}", bits >> 64, bits & 0xffff_ffff, (bits >> 32) & 0xffff_ffff)
+}
+
+/// What a client is told; `None` if it is not about a group.
+pub(crate) fn describe(response: &Response) -> Option<String> {
+    Some(match response {
+        Response::FindCoordinator(found) => {
+            let found = &found.coordinators[0];
+            match &found.node {
+                Some((node, _)) => format!("coordinator {node}"),
+                None => format!("coordinator {}", found.error),
+            }
+        }
+        Response::JoinGroup(joined) => {
+            let members: Vec<String> = joined.members.iter().map(|member| short(&member.member_id)).collect();
+            let (member, leader) = (short(&joined.member_id), short(&joined.leader));
+            let generation = joined.generation;
+            format!(
+                "joined {} as {member} generation={generation} leader={leader} members=[{}]",
+                joined.error,
+                members.join(",")
+            )
+        }
+        Response::SyncGroup(synced) => {
+            format!("synced {} {:?}", synced.error, String::from_utf8_lossy(&synced.assignment))
+        }
+        Response::Heartbeat(heartbeat) => format!("heartbeat {}", heartbeat.error),
+        Response::LeaveGroup(left) => {
+            format!("left {}", left.members.first().map_or(left.error, |member| member.error))
+        }
+        Response::OffsetCommit(commit) => {
+            format!("committed {} {}", commit.partitions[0].partition, commit.partitions[0].error)
+        }
+        Response::OffsetFetch(fetched) => {
+            let group = &fetched.groups[0];
+            let offsets: Vec<String> =
+                group.partitions.iter().map(|one| format!("{}@{}", one.partition, one.offset)).collect();
+            format!("offsets {} [{}]", group.error, offsets.join(","))
+        }
+        _ => return None,
+    })
+}
