@@ -183,9 +183,8 @@ impl<P: Platform, M: Machine + 'static> Node<P, M> {
                 let answers = Mailbox::new();
                 connections.borrow_mut().insert(id, answers.clone());
                 let inbox = inbox.clone();
-                let gathers = P::Network::GATHERS;
-                let connection =
-                    Connection { id, stream, inbox, answers, listener: kind, frame_bytes_max, gathers };
+                let connection: Connection<P::Network> =
+                    Connection { id, stream, inbox, answers, listener: kind, frame_bytes_max };
                 platform.spawner().spawn("connection", connection.serve());
             }
         };

@@ -26,11 +26,12 @@ mod tests;
 pub use error::DecodeError;
 pub use frame::{FRAME_BYTES_MAX, FrameError, make_room, split_frame};
 pub use header::{RequestHeader, api_and_version, client_id};
-pub use parts::Parts;
+pub use parts::{Part, Parts, Slices};
 pub use version::{Listener, advertised, client_version, supported_versions};
 
 use bytes::{Bytes, BytesMut};
 
+use self::convert::Splice;
 use self::frame::{put_frame, put_open_frame};
 use crate::error::ErrorCode;
 use crate::id::CorrelationId;
@@ -82,7 +83,8 @@ pub fn encode_request(header: &RequestHeader, request: &Request, out: &mut Bytes
 /// What `version` cannot carry is left out.
 ///
 /// # Panics
-/// If `response` belongs to another API than `key`, or `version` is none we speak.
+/// If `response` belongs to another API than `key`, `version` is none we speak, or records lie in a file: those are
+/// sent in parts.
 pub fn encode_response(
     key: ApiKey,
     version: i16,
@@ -92,14 +94,21 @@ pub fn encode_response(
 ) {
     assert_eq!(key, response.key(), "a response must answer its request");
     assert!(supported_versions(key).contains(&version), "the version must be one we speak");
+    assert!(!has_records_in_files(response), "records in a file are sent in parts");
     put_frame(out, |out| {
         header::write_response_header(key, version, correlation, out);
         convert::write_response(response, version, out);
     });
 }
 
+fn has_records_in_files(response: &Response) -> bool {
+    let Response::Fetch(fetch) = response else { return false };
+    let mut partitions = fetch.topics.iter().flat_map(|topic| &topic.partitions);
+    partitions.any(|partition| partition.records_in_file.is_some())
+}
+
 /// Encodes a response into parts that together are what [`encode_response`] appends. Record bytes of a Fetch response
-/// are parts of their own, not copies. `room` is taken for the rest and comes back empty.
+/// are parts of their own, not copies, and those in files are not even read. `room` is taken for the rest and comes back empty.
 ///
 /// # Panics
 /// As [`encode_response`], and if `room` is not empty.
@@ -121,7 +130,7 @@ pub fn encode_response_in_parts(
     put_open_frame(room, |out| {
         header::write_response_header(key, version, correlation, out);
         splices = convert::write_fetch_response(fetch, version, out);
-        splices.iter().map(|splice| splice.bytes.len()).sum()
+        splices.iter().map(Splice::length).sum()
     });
     Parts::new(room, splices)
 }

@@ -345,5 +345,6 @@ fn fetched(wire: PartitionData) -> FetchedPartition {
         aborted_transactions: wire.aborted_transactions.iter().flatten().map(aborted).collect(),
         preferred_read_replica: NodeId(wire.preferred_read_replica.0),
         records: wire.records.unwrap_or_default(),
+        records_in_file: None,
     }
 }

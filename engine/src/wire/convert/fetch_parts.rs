@@ -10,6 +10,7 @@ use kafka_protocol::protocol::Encodable;
 
 use super::Translate;
 use super::fetch::SESSIONS;
+use crate::file_range::FileRange;
 use crate::message::{ApiKey, FetchResponse};
 use crate::wire::version::is_flexible;
 
@@ -17,14 +18,30 @@ use crate::wire::version::is_flexible;
 /// 8 KiB a copy is cheaper, at 64 KiB it is even, at 1 MiB it is dearer).
 pub(in crate::wire) const COPIED_BYTES_MAX: usize = 32 * 1024;
 
-/// Bytes that belong into a buffer before what lies at `position` there.
+/// Records that belong into a buffer before what lies at `position` there.
 #[derive(Debug)]
 pub(in crate::wire) struct Splice {
     pub(in crate::wire) position: usize,
-    pub(in crate::wire) bytes: Bytes,
+    pub(in crate::wire) spliced: Spliced,
 }
 
-/// Appends an encoded body without its longer records; returns those, in order.
+/// Records that were left out of a buffer.
+#[derive(Debug)]
+pub(in crate::wire) enum Spliced {
+    Bytes(Bytes),
+    File(FileRange),
+}
+
+impl Splice {
+    pub(in crate::wire) fn length(&self) -> usize {
+        match &self.spliced {
+            Spliced::Bytes(bytes) => bytes.len(),
+            Spliced::File(range) => range.length(),
+        }
+    }
+}
+
+/// Appends an encoded body without its longer records and those in files; returns those, in order.
 pub(in crate::wire) fn write_fetch_response(
     response: &FetchResponse,
     version: i16,
@@ -39,15 +56,16 @@ pub(in crate::wire) fn write_fetch_response(
     put(&wire, version, out);
     let behind = cut_open(out, topics_at, flexible);
     put_length(topics.len(), flexible, out);
-    for mut topic in topics {
+    for (mut topic, fetched) in topics.into_iter().zip(&response.topics) {
         let partitions = std::mem::take(&mut topic.partitions);
         put(&topic, version, out);
         // Behind the partitions: that there are no tagged fields.
         let partitions_at = out.len() - usize::from(flexible) - empty_bytes(flexible);
         let behind = cut_open(out, partitions_at, flexible);
         put_length(partitions.len(), flexible, out);
-        for partition in partitions {
-            splices.extend(write_partition(partition, version, flexible, out));
+        for (partition, fetched) in partitions.into_iter().zip(&fetched.partitions) {
+            let in_file = fetched.records_in_file.clone();
+            splices.extend(write_partition(partition, in_file, version, flexible, out));
         }
         out.extend_from_slice(&behind);
     }
@@ -58,6 +76,7 @@ pub(in crate::wire) fn write_fetch_response(
 /// Appends a partition; returns its records if they are left out.
 fn write_partition(
     mut wire: PartitionData,
+    in_file: Option<FileRange>,
     version: i16,
     flexible: bool,
     out: &mut BytesMut,
@@ -66,15 +85,18 @@ fn write_partition(
     put(&wire, version, out);
     let records_at = out.len() - tagged_bytes(wire, version, flexible) - empty_bytes(flexible);
     let behind = cut_open(out, records_at, flexible);
-    put_length(records.len(), flexible, out);
-    let splice = if records.len() < COPIED_BYTES_MAX {
-        out.extend_from_slice(&records);
-        None
-    } else {
-        Some(Splice { position: out.len(), bytes: records })
+    put_length(in_file.as_ref().map_or(records.len(), FileRange::length), flexible, out);
+    let spliced = match in_file {
+        Some(range) => Some(Spliced::File(range)),
+        None if records.len() < COPIED_BYTES_MAX => {
+            out.extend_from_slice(&records);
+            None
+        }
+        None => Some(Spliced::Bytes(records)),
     };
+    let position = out.len();
     out.extend_from_slice(&behind);
-    splice
+    spliced.map(|spliced| Splice { position, spliced })
 }
 
 /// How many bytes the tagged fields of a partition take, with their count.

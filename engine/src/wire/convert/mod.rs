@@ -48,7 +48,7 @@ mod sync_group;
 mod telemetry;
 mod vote;
 
-pub(super) use fetch_parts::{Splice, write_fetch_response};
+pub(super) use fetch_parts::{Splice, Spliced, write_fetch_response};
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{BrokerId, GroupId, TopicName as WireTopicName};
