@@ -171,8 +171,7 @@ impl fmt::Display for DiskOp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DiskOp::Append { file, .. } => write!(formatter, "append {file} {}B", self.bytes()),
-            DiskOp::Read { file, position, length }
-            | DiskOp::ReadToSend { file, position, length, .. } => {
+            DiskOp::Read { file, position, length } | DiskOp::ReadToSend { file, position, length, .. } => {
                 write!(formatter, "read {file} @{position} {length}B")
             }
             DiskOp::Truncate { file, length } => write!(formatter, "truncate {file} to {length}B"),

@@ -7,7 +7,7 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::convert::{Spliced, Splice};
+use super::convert::{Splice, Spliced};
 use crate::file_range::FileRange;
 
 /// A frame to send, from its length prefix on.

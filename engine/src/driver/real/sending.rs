@@ -57,7 +57,9 @@ mod files {
         let mut left = range.length();
         while left > 0 {
             let sent = stream
-                .async_io(Interest::WRITABLE, || Ok(sendfile(stream, range.file(), Some(&mut position), left)?))
+                .async_io(Interest::WRITABLE, || {
+                    Ok(sendfile(stream, range.file(), Some(&mut position), left)?)
+                })
                 .await?;
             if sent == 0 {
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a log file was cut from outside"));

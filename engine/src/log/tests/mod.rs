@@ -22,7 +22,7 @@ use crate::epoch::LeaderEpoch;
 use crate::event::BatchId;
 use crate::id::TopicPartition;
 use crate::offset::Offset;
-use crate::record::{BatchError, BatchBuilder, Compression, RecordBatch};
+use crate::record::{BatchBuilder, BatchError, Compression, RecordBatch};
 use crate::storage::mem::MemoryDisk;
 use crate::storage::{DiskDone, DiskOp};
 use crate::time::Timestamp;

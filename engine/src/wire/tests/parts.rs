@@ -8,9 +8,9 @@ use proptest::prelude::{ProptestConfig, Strategy, any};
 use proptest::test_runner::TestRunner;
 
 use super::{every_version, generate};
+use crate::file_range::{FileRange, Lease};
 use crate::id::{CorrelationId, PartitionIndex, TopicId, TopicName};
 use crate::message::{ApiKey, FetchResponse, FetchedPartition, FetchedTopic, Response};
-use crate::file_range::{FileRange, Lease};
 use crate::wire::{Part, Parts, encode_response, encode_response_in_parts, supported_versions};
 
 const CORRELATION: CorrelationId = CorrelationId(7);
@@ -100,8 +100,7 @@ fn records_in_a_file_lie_where_records_in_memory_would() {
             FetchResponse::new(vec![FetchedTopic { name, id, partitions }]).into()
         };
         let range = FileRange::new(file.clone(), 7, length, Lease::default());
-        let (in_file, in_memory) =
-            (answer(Bytes::new(), Some(range)), answer(vec![0; length].into(), None));
+        let (in_file, in_memory) = (answer(Bytes::new(), Some(range)), answer(vec![0; length].into(), None));
         for version in supported_versions(ApiKey::Fetch) {
             assert_eq!(sent(in_parts(version, &in_file)), in_one_piece(version, &in_memory), "{version}");
         }

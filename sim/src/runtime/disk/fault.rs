@@ -199,11 +199,7 @@ impl Faults {
                 }
                 (DiskFault::SyncError { share }, DiskOp::Sync { .. } | DiskOp::Replace { .. })
                 | (DiskFault::ReadError { share }, DiskOp::Read { .. } | DiskOp::ReadToSend { .. }) => {
-                    if rng.chance(*share) {
-                        Fate::Error
-                    } else {
-                        Fate::Normal
-                    }
+                    if rng.chance(*share) { Fate::Error } else { Fate::Normal }
                 }
                 (DiskFault::SyncLie { share }, DiskOp::Sync { .. } | DiskOp::Replace { .. }) => {
                     if rng.chance(*share) { Fate::Lie } else { Fate::Normal }

@@ -159,8 +159,7 @@ impl DiskState {
     /// Bytes an operation on the page cache moves: a read moves what is there, however much it asks for.
     fn moved(&self, op: &DiskOp) -> u64 {
         match op {
-            DiskOp::Read { file, position, length }
-            | DiskOp::ReadToSend { file, position, length, .. } => {
+            DiskOp::Read { file, position, length } | DiskOp::ReadToSend { file, position, length, .. } => {
                 (*length).min(self.files.get(file).map_or(0, File::length).saturating_sub(*position))
             }
             _ => op.bytes(),
@@ -192,8 +191,7 @@ impl DiskState {
             }
             (DiskOp::Read { .. } | DiskOp::ReadToSend { .. }, Fate::Error) => return Err(DiskError::Io),
             (
-                DiskOp::Read { file, position, length }
-                | DiskOp::ReadToSend { file, position, length, .. },
+                DiskOp::Read { file, position, length } | DiskOp::ReadToSend { file, position, length, .. },
                 _,
             ) => {
                 let file = self.files.get_mut(&file).ok_or(DiskError::NotFound)?;

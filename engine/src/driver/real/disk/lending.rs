@@ -62,7 +62,7 @@ mod linux {
     use crate::file_range::FileRange;
     use crate::record::BatchError;
 
-    /// Fewer bytes are cheaper to read than to send from their file.
+    /// Fewer bytes are read: two system calls for one would cost more than the copy.
     pub(in super::super) const LENT_BYTES_MIN: u64 = 32 * 1024;
     /// Most ranges that live at a time: each may keep a file open that nobody else has open.
     pub(in super::super) const COUNT_MAX: usize = 128;
