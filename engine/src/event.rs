@@ -3,7 +3,11 @@
 //! An event is a fact, not a log line. Each has one text form (`Display`), which is the trace line, so that two
 //! runs can be compared byte by byte. Emitting an event never changes what a machine does.
 
+mod group;
+
 use std::fmt;
+
+pub use group::{LeaveReason, RebalanceReason};
 
 use crate::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
 use crate::id::{NodeId, TopicPartition};
@@ -154,6 +158,48 @@ pub enum Event {
     MetadataSnapshotWritten { end: Offset, epoch: LeaderEpoch },
     /// A voter or a broker took the active controller's snapshot instead of the metadata log before `end`.
     MetadataSnapshotLoaded { end: Offset, epoch: LeaderEpoch },
+    /// A group began to rebalance. Classic: generation `epoch` ends. KIP-848: this is the new group epoch.
+    GroupRebalanceBegan { group: String, epoch: i32, why: RebalanceReason },
+    /// Somebody became a member of a group, which was at `epoch` then.
+    GroupMemberJoined { group: String, member: String, instance: Option<String>, epoch: i32 },
+    /// Somebody is a member of a group no more: whatever it owned, it does not from now on.
+    GroupMemberLeft { group: String, member: String, why: LeaveReason },
+    /// Who shall own what. Classic: the assignment of this generation is stored, which is also told again when a static
+    /// member has replaced another. KIP-848: the target assignment of this epoch.
+    GroupAssigned {
+        group: String,
+        epoch: i32,
+        protocol: String,
+        assignments: Vec<(String, Vec<TopicPartition>)>,
+    },
+    /// What a member owns, and what it is still to give up, has changed (KIP-848).
+    GroupMemberOwns {
+        group: String,
+        member: String,
+        epoch: i32,
+        partitions: Vec<TopicPartition>,
+        revoking: Vec<TopicPartition>,
+    },
+    /// Every member of a group has what it should have, or the group has no members.
+    GroupStable { group: String, epoch: i32 },
+    /// An offset of a group is committed. `epoch` is what the committer said, `current_epoch` what it should have been
+    /// when the offset was appended, `fenced` is true if it was no member at its epoch: a consumer without a group,
+    /// which names no member, or a planted bug.
+    OffsetCommitted {
+        group: String,
+        partition: TopicPartition,
+        offset: Offset,
+        member: String,
+        epoch: i32,
+        current_epoch: i32,
+        fenced: bool,
+    },
+    /// Offsets of a group were forgotten, because nobody needed them for so long.
+    OffsetsExpired { group: String, partitions: Vec<TopicPartition> },
+    /// A broker has read a partition of `__consumer_offsets` and coordinates its groups.
+    GroupsLoaded { partition: TopicPartition },
+    /// A broker coordinates the groups of a partition of `__consumer_offsets` no more.
+    GroupsResigned { partition: TopicPartition },
     /// A log failed at the disk; the replica is offline.
     StorageFailed { partition: TopicPartition },
     /// A connection was closed by us. The client is what it calls itself, if it has said so.
@@ -273,18 +319,15 @@ impl fmt::Display for Event {
             Event::RecoveryCut { partition, at, bytes, reason } => {
                 write!(f, "recovery-cut {partition} at={at} {bytes}B {reason}")
             }
-            Event::QuorumRoleChanged { .. }
-            | Event::MetadataCommitted { .. }
-            | Event::MetadataSnapshotWritten { .. }
-            | Event::MetadataSnapshotLoaded { .. } => self.fmt_quorum(f),
             Event::StorageFailed { partition } => write!(f, "storage-failed {partition}"),
             Event::ConnectionClosed { client_id, reason } => Closed(client_id.as_deref(), reason).fmt(f),
+            _ => self.fmt_quorum(f),
         }
     }
 }
 
 impl Event {
-    /// What the metadata quorum tells.
+    /// What the metadata quorum tells, and everything else.
     fn fmt_quorum(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::QuorumRoleChanged { role, epoch, leader } => {
@@ -300,7 +343,7 @@ impl Event {
             Event::MetadataSnapshotLoaded { end, epoch } => {
                 write!(f, "snapshot loaded end={end} epoch={epoch}")
             }
-            other => write!(f, "{other:?}"),
+            _ => self.fmt_group(f),
         }
     }
 }

@@ -104,6 +104,18 @@ pub enum IsrRollback {
     AnyError,
 }
 
+/// When the offsets of a group are forgotten.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OffsetExpiry {
+    /// Of a group without members; of a stable group only those of topics it does not read (KIP-211, KAFKA-13636).
+    #[default]
+    GroupEmptyAndStable,
+    /// Also while the group rebalances and nobody knows yet which topics it will read (KAFKA-13636).
+    GroupEmpty,
+    /// When the commit is old, whoever lives (KAFKA-4682).
+    CommitAge,
+}
+
 /// A check that a variant may leave out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Guard {
@@ -141,6 +153,14 @@ pub struct ProtocolVariant {
     pub quorum_memory: QuorumMemory,
     /// A new leader knows of idempotent producers what their batches in its log say (KIP-98).
     pub producer_state: Guard,
+    /// When offsets expire.
+    pub offset_expiry: OffsetExpiry,
+    /// Who commits for a group must be a member of its current generation.
+    pub commit_generation_check: Guard,
+    /// The new member id of a static member that came back is stored before it is told (KAFKA-10284).
+    pub static_persist: Guard,
+    /// Members that joined and do not ask for their assignment are taken out (KAFKA-12890).
+    pub sync_timer: Guard,
 }
 
 impl ProtocolVariant {
@@ -158,6 +178,10 @@ impl ProtocolVariant {
         quorum_memory: QuorumMemory::Safe,
         eligible_leaders: EligibleLeaders::Kept,
         producer_state: Guard::On,
+        offset_expiry: OffsetExpiry::GroupEmptyAndStable,
+        commit_generation_check: Guard::On,
+        static_persist: Guard::On,
+        sync_timer: Guard::On,
     };
 
     /// Every variant that has a name, with the sentence that explains it; the first is the safe one.
@@ -245,6 +269,31 @@ impl ProtocolVariant {
             "producer-state-not-rebuilt",
             ProtocolVariant { producer_state: Guard::Off, ..Self::SAFE },
             "a new leader knows nothing of idempotent producers and takes a retry for a new batch",
+        ),
+        (
+            "offsets-expire-while-rebalancing",
+            ProtocolVariant { offset_expiry: OffsetExpiry::GroupEmpty, ..Self::SAFE },
+            "a coordinator forgets old offsets of a group that is just forming again (KAFKA-13636)",
+        ),
+        (
+            "offsets-expire-by-commit-age",
+            ProtocolVariant { offset_expiry: OffsetExpiry::CommitAge, ..Self::SAFE },
+            "a coordinator forgets the offsets of a living group that commits rarely (KIP-211, KAFKA-4682)",
+        ),
+        (
+            "no-commit-generation-check",
+            ProtocolVariant { commit_generation_check: Guard::Off, ..Self::SAFE },
+            "a consumer that was taken for dead wakes up and commits over its successor",
+        ),
+        (
+            "static-member-not-stored",
+            ProtocolVariant { static_persist: Guard::Off, ..Self::SAFE },
+            "the next coordinator knows a static member by its old id and fences the living one (KAFKA-10284)",
+        ),
+        (
+            "no-sync-timer",
+            ProtocolVariant { sync_timer: Guard::Off, ..Self::SAFE },
+            "a member that never asks for its assignment holds up the group for ever (KAFKA-12890)",
         ),
     ];
 

@@ -533,6 +533,16 @@ pub fn partition_of(event: &Event) -> Option<&TopicPartition> {
         | Event::BrokerShuttingDown { .. }
         | Event::ShutdownBegan { .. }
         | Event::ShutdownGranted { .. }
+        | Event::GroupRebalanceBegan { .. }
+        | Event::GroupMemberJoined { .. }
+        | Event::GroupMemberLeft { .. }
+        | Event::GroupAssigned { .. }
+        | Event::GroupMemberOwns { .. }
+        | Event::GroupStable { .. }
+        | Event::OffsetCommitted { .. }
+        | Event::OffsetsExpired { .. }
+        | Event::GroupsLoaded { .. }
+        | Event::GroupsResigned { .. }
         | Event::ConnectionClosed { .. } => None,
     }
 }

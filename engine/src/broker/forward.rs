@@ -14,7 +14,7 @@ const REASON: &str = "no answer from the controller";
 impl Broker {
     /// Sends a client's request on to the controller.
     pub(super) fn forward(&mut self, context: RequestContext, request: Request, effects: &mut Effects) {
-        let call = Call::Forward(context, request.clone());
+        let call = Call::Forward(context, Box::new(request.clone()));
         self.call_controller(call, request, effects);
     }
 

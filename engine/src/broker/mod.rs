@@ -82,7 +82,7 @@ enum Call {
     MetadataFetch,
     AlterPartition(TopicPartition),
     ReplicaFetch(NodeId),
-    Forward(RequestContext, Request),
+    Forward(RequestContext, Box<Request>),
     AllocateProducerIds,
     AutoCreate(Vec<TopicName>),
 }

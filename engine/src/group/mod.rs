@@ -37,8 +37,10 @@ pub use stored::{Stored, StoredGroup};
 use uuid::Uuid;
 
 use crate::config::GroupConfig;
+use crate::event::Event;
 use crate::message::Response;
 use crate::time::Now;
+use crate::variant::ProtocolVariant;
 
 use self::classic::Replacement;
 
@@ -68,6 +70,8 @@ pub struct Outcome {
     pub answers: Vec<(Ticket, Response)>,
     /// To be appended, in this order, each as one batch.
     pub writes: Vec<Write>,
+    /// Facts to tell at once.
+    pub notes: Vec<Event>,
 }
 
 /// Records, and what happens when they are committed.
@@ -77,6 +81,8 @@ pub struct Write {
     pub records: Vec<Record>,
     /// What happens then.
     pub then: Then,
+    /// Facts to tell then.
+    pub notes: Vec<Event>,
 }
 
 /// What happens when a write is committed.
@@ -101,10 +107,11 @@ enum Continuation {
     },
 }
 
-/// One decision on its way: the time, the settings, what has been decided so far.
+/// One decision on its way: the time, the settings, which bugs are planted, what has been decided so far.
 struct Turn<'a> {
     now: Now,
     config: &'a GroupConfig,
+    variant: ProtocolVariant,
     out: &'a mut Outcome,
 }
 
@@ -114,6 +121,15 @@ impl Turn<'_> {
     }
 
     fn write(&mut self, records: Vec<Record>, then: Continuation) {
-        self.out.writes.push(Write { records, then: Then(then) });
+        self.write_and_note(records, then, Vec::new());
+    }
+
+    /// Writes, and tells these facts when it is committed.
+    fn write_and_note(&mut self, records: Vec<Record>, then: Continuation, notes: Vec<Event>) {
+        self.out.writes.push(Write { records, then: Then(then), notes });
+    }
+
+    fn note(&mut self, event: Event) {
+        self.out.notes.push(event);
     }
 }

@@ -11,6 +11,7 @@ use super::stored::StoredGroup;
 use super::{Caller, Continuation, Outcome, Then, Turn, Write};
 use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
+use crate::event::Event;
 use crate::id::TopicPartition;
 use crate::message::{
     FetchedOffset, FetchedOffsets, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
@@ -18,6 +19,7 @@ use crate::message::{
 };
 use crate::offset::Offset;
 use crate::time::{Now, Timestamp};
+use crate::variant::{Guard, OffsetExpiry};
 
 /// The first version of OffsetCommit whose senders know that a group may not exist (KIP-848).
 const GROUP_ID_NOT_FOUND: i16 = 9;
@@ -28,10 +30,10 @@ impl Shard {
     /// A group commits offsets. Topics must exist; whoever calls has looked.
     pub fn commit(&mut self, now: Now, caller: &Caller, request: &OffsetCommitRequest, out: &mut Outcome) {
         let name = request.group_id.as_str();
-        let valid = self.with_group(now, name, out, |group, turn| group.validate_commit(turn, request));
-        let valid = valid.unwrap_or({
+        let by = self.with_group(now, name, out, |group, turn| group.committer(turn, request));
+        let by = by.unwrap_or(Committer {
             // Without a group its consumers keep only offsets here.
-            if name.is_empty() {
+            may: if name.is_empty() {
                 Err(ErrorCode::InvalidGroupId)
             } else if request.generation < 0 {
                 Ok(())
@@ -39,16 +41,20 @@ impl Shard {
                 Err(ErrorCode::GroupIdNotFound)
             } else {
                 Err(ErrorCode::IllegalGeneration)
-            }
+            },
+            epoch: -1,
+            is_member: false,
         });
         let mut records = Vec::with_capacity(request.partitions.len());
+        let mut notes = Vec::with_capacity(request.partitions.len());
         let mut partitions = Vec::with_capacity(request.partitions.len());
         for commit in &request.partitions {
-            let error = match valid {
+            let error = match by.may {
                 Err(error) => error,
                 Ok(()) if self.is_too_large(commit) => ErrorCode::OffsetMetadataTooLarge,
                 Ok(()) => {
                     records.push(record(now, request, commit));
+                    notes.push(by.note(request, commit));
                     ErrorCode::None
                 }
             };
@@ -58,7 +64,8 @@ impl Shard {
         if records.is_empty() {
             out.answers.push((caller.ticket, response.into()));
         } else {
-            Shard::answer_when_stored(out, records, caller.ticket, response);
+            let then = Then(Continuation::Answer(caller.ticket, response.into()));
+            out.writes.push(Write { records, then, notes });
         }
     }
 
@@ -121,7 +128,7 @@ impl Shard {
 
     /// Forgets offsets that are too old, and groups that have nothing left.
     pub(super) fn expire_offsets(&mut self, now: Now, out: &mut Outcome) {
-        let mut records = Vec::new();
+        let (mut records, mut notes) = (Vec::new(), Vec::new());
         for (name, group) in &self.groups {
             let Some(stored) = self.stored.group(name) else { continue };
             let expired: Vec<&TopicPartition> = stored
@@ -130,6 +137,10 @@ impl Shard {
                 .filter(|(partition, offset)| self.is_expired(now, group, partition, offset))
                 .map(|(partition, _)| partition)
                 .collect();
+            if !expired.is_empty() {
+                let partitions = expired.iter().copied().cloned().collect();
+                notes.push(Event::OffsetsExpired { group: name.clone(), partitions });
+            }
             let nothing_left = expired.len() == stored.offsets.len();
             records.extend(expired.into_iter().map(|partition| tombstone(name, partition)));
             if nothing_left && group.is_idle() {
@@ -138,7 +149,8 @@ impl Shard {
         }
         while !records.is_empty() {
             let rest = records.split_off(records.len().min(EXPIRED_MAX));
-            out.writes.push(Write { records, then: Then(Continuation::Nothing) });
+            let notes = if rest.is_empty() { std::mem::take(&mut notes) } else { Vec::new() };
+            out.writes.push(Write { records, then: Then(Continuation::Nothing), notes });
             records = rest;
         }
     }
@@ -151,18 +163,29 @@ impl Shard {
         partition: &TopicPartition,
         offset: &CommittedOffset,
     ) -> bool {
+        let unstable_too = match self.variant.offset_expiry {
+            OffsetExpiry::GroupEmptyAndStable => false,
+            OffsetExpiry::GroupEmpty => true,
+            OffsetExpiry::CommitAge => return self.is_old(now, offset, offset.committed_at),
+        };
         let unused_since = match (group.protocol_type(), group.state()) {
             // A consumer without a group has nothing but its commits to show that it lives.
             (None, _) => offset.committed_at,
             (Some(_), GroupState::Empty) if group.state_since() == Timestamp::NONE => offset.committed_at,
             (Some(_), GroupState::Empty) => group.state_since(),
-            (Some(CONSUMER), GroupState::Stable)
-                if group.knows_subscriptions() && !group.is_subscribed_to(&partition.topic) =>
+            (Some(CONSUMER), state)
+                if (state == GroupState::Stable || unstable_too)
+                    && group.knows_subscriptions()
+                    && !group.is_subscribed_to(&partition.topic) =>
             {
                 offset.committed_at
             }
             (Some(_), _) => return false,
         };
+        self.is_old(now, offset, unused_since)
+    }
+
+    fn is_old(&self, now: Now, offset: &CommittedOffset, unused_since: Timestamp) -> bool {
         match offset.expires_at {
             Some(expires_at) => now.wall >= expires_at,
             None => {
@@ -173,11 +196,47 @@ impl Shard {
     }
 }
 
+/// Who commits.
+struct Committer {
+    /// Whether it may.
+    may: Result<(), ErrorCode>,
+    /// The epoch it should be at, or -1.
+    epoch: i32,
+    /// It is a member, and at that epoch.
+    is_member: bool,
+}
+
+impl Committer {
+    fn note(&self, request: &OffsetCommitRequest, commit: &OffsetToCommit) -> Event {
+        Event::OffsetCommitted {
+            group: request.group_id.clone(),
+            partition: commit.partition.clone(),
+            offset: commit.offset,
+            member: request.member_id.clone(),
+            epoch: request.generation,
+            current_epoch: self.epoch,
+            fenced: !self.is_member,
+        }
+    }
+}
+
 impl ClassicGroup {
+    fn committer(&mut self, turn: &Turn<'_>, request: &OffsetCommitRequest) -> Committer {
+        let instance = request.group_instance_id.as_deref();
+        Committer {
+            may: self.validate_commit(turn, request),
+            epoch: self.generation(),
+            is_member: self.validate_generation(&request.member_id, instance, request.generation).is_ok(),
+        }
+    }
+
     /// Whether whoever sends a commit may commit for the group (Kafka's `ClassicGroup.validateOffsetCommit`). A commit
     /// is a sign of life.
     fn validate_commit(&mut self, turn: &Turn<'_>, request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
         let OffsetCommitRequest { generation, member_id, group_instance_id, .. } = request;
+        if turn.variant.commit_generation_check == Guard::Off {
+            return Ok(());
+        }
         if *generation < 0 && self.state() == GroupState::Empty {
             // The group only keeps offsets here.
             return Ok(());

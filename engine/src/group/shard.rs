@@ -14,11 +14,13 @@ use crate::message::{
     SyncGroupRequest,
 };
 use crate::time::{Instant, Now};
+use crate::variant::ProtocolVariant;
 
 /// The groups of one partition.
 #[derive(Debug)]
 pub struct Shard {
     pub(super) config: GroupConfig,
+    pub(super) variant: ProtocolVariant,
     pub(super) stored: Stored,
     pub(super) groups: BTreeMap<String, ClassicGroup>,
     /// When which group has something to do; each group at most once.
@@ -31,9 +33,10 @@ pub struct Shard {
 impl Shard {
     /// A shard that knows nothing yet: replay the log, then [`Shard::start`] it.
     #[must_use]
-    pub fn new(config: GroupConfig) -> Shard {
+    pub fn new(config: GroupConfig, variant: ProtocolVariant) -> Shard {
         Shard {
             config,
+            variant,
             stored: Stored::default(),
             groups: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -143,7 +146,7 @@ impl Shard {
         act: impl FnOnce(&mut ClassicGroup, &mut Turn<'_>) -> T,
     ) -> Option<T> {
         let group = self.groups.get_mut(name)?;
-        let result = act(group, &mut Turn { now, config: &self.config, out });
+        let result = act(group, &mut Turn { now, config: &self.config, variant: self.variant, out });
         self.settle(name);
         Some(result)
     }
@@ -233,7 +236,7 @@ impl Shard {
     /// is told.
     pub fn resign(mut self, now: Now, writes: impl IntoIterator<Item = Then>, out: &mut Outcome) {
         for group in self.groups.values_mut() {
-            group.resign(&mut Turn { now, config: &self.config, out });
+            group.resign(&mut Turn { now, config: &self.config, variant: self.variant, out });
         }
         for then in writes {
             if let Continuation::Answer(ticket, response) = then.0 {
@@ -249,7 +252,7 @@ impl Shard {
         response: impl Into<Response>,
     ) {
         let then = Then(Continuation::Answer(ticket, response.into()));
-        out.writes.push(super::Write { records, then });
+        out.writes.push(super::Write { records, then, notes: Vec::new() });
     }
 
     /// Panics on a bug of ours.

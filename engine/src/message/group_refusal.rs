@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use super::{
-    Coordinator, DeleteGroupsResponse, DeletedGroup, FetchedOffset, FetchedOffsets, FindCoordinatorResponse,
+    ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatResponse, Coordinator, DeleteGroupsResponse,
+    DeletedGroup, DescribedConsumerGroup, FetchedOffset, FetchedOffsets, FindCoordinatorResponse,
     HeartbeatResponse, JoinGroupResponse, LeaveGroupResponse, OffsetCommitResponse, OffsetDeleteResponse,
     OffsetFetchGroup, OffsetFetchResponse, OffsetOutcome, Request, Response, SyncGroupResponse,
 };
@@ -46,6 +47,13 @@ pub(super) fn of_group(request: &Request, error: ErrorCode) -> Option<Response> 
         Request::OffsetFetch(request) => {
             let groups = request.groups.iter().map(|group| not_fetched(group, error)).collect();
             OffsetFetchResponse { groups }.into()
+        }
+        Request::ConsumerGroupHeartbeat(_) => {
+            ConsumerGroupHeartbeatResponse::refused(error, error.name()).into()
+        }
+        Request::ConsumerGroupDescribe(request) => {
+            let refused = |group: &String| DescribedConsumerGroup::refused(group, error, None);
+            ConsumerGroupDescribeResponse { groups: request.groups.iter().map(refused).collect() }.into()
         }
         Request::OffsetDelete(_) => OffsetDeleteResponse { error, partitions: Vec::new() }.into(),
         Request::DeleteGroups(request) => {

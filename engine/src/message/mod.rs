@@ -6,6 +6,7 @@
 
 mod cluster;
 mod configs;
+mod consumer_groups;
 mod control;
 mod data;
 mod group_admin;
@@ -28,6 +29,11 @@ pub use configs::{
     ConfigOperation, ConfigQuery, ConfigReplacement, ConfigResource, ConfigResourceType, ConfigSource,
     ConfigSynonym, ConfigType, DescribeConfigsRequest, DescribeConfigsResponse, DescribedConfigs,
     IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+};
+pub use consumer_groups::{
+    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest,
+    ConsumerGroupHeartbeatResponse, DescribedConsumerGroup, DescribedConsumerMember, NamedTopicPartitions,
+    TopicIdPartitions,
 };
 pub use control::{
     AlterPartitionRequest, AlterPartitionResponse, AlteredPartition, ApiRange, ApiVersionsRequest,
@@ -124,6 +130,8 @@ pub enum ApiKey {
     BrokerRegistration = 62,
     BrokerHeartbeat = 63,
     AllocateProducerIds = 67,
+    ConsumerGroupHeartbeat = 68,
+    ConsumerGroupDescribe = 69,
     GetTelemetrySubscriptions = 71,
     PushTelemetry = 72,
     DescribeTopicPartitions = 75,
@@ -131,7 +139,7 @@ pub enum ApiKey {
 
 impl ApiKey {
     /// Every key, ascending.
-    pub const ALL: [ApiKey; 43] = [
+    pub const ALL: [ApiKey; 45] = [
         ApiKey::Produce,
         ApiKey::Fetch,
         ApiKey::ListOffsets,
@@ -172,6 +180,8 @@ impl ApiKey {
         ApiKey::BrokerRegistration,
         ApiKey::BrokerHeartbeat,
         ApiKey::AllocateProducerIds,
+        ApiKey::ConsumerGroupHeartbeat,
+        ApiKey::ConsumerGroupDescribe,
         ApiKey::GetTelemetrySubscriptions,
         ApiKey::PushTelemetry,
         ApiKey::DescribeTopicPartitions,
@@ -280,6 +290,8 @@ messages! {
     BrokerRegistration: BrokerRegistrationRequest => BrokerRegistrationResponse,
     BrokerHeartbeat: BrokerHeartbeatRequest => BrokerHeartbeatResponse,
     AllocateProducerIds: AllocateProducerIdsRequest => AllocateProducerIdsResponse,
+    ConsumerGroupHeartbeat: ConsumerGroupHeartbeatRequest => ConsumerGroupHeartbeatResponse,
+    ConsumerGroupDescribe: ConsumerGroupDescribeRequest => ConsumerGroupDescribeResponse,
     GetTelemetrySubscriptions: GetTelemetrySubscriptionsRequest => GetTelemetrySubscriptionsResponse,
     PushTelemetry: PushTelemetryRequest => PushTelemetryResponse,
     DescribeTopicPartitions: DescribeTopicPartitionsRequest => DescribeTopicPartitionsResponse,

@@ -28,6 +28,7 @@ pub enum Listener {
 /// | OffsetFetch | 1 | 9 | likewise |
 /// | FindCoordinator, JoinGroup, SyncGroup, Heartbeat, LeaveGroup | 0 | 6, 9, 5, 4, 5 | all there are |
 /// | DescribeGroups, ListGroups, DeleteGroups, OffsetDelete | 0 | 5, 5, 2, 0 | the highest of Kafka 3.9 |
+/// | ConsumerGroupHeartbeat, ConsumerGroupDescribe | 0 | 1 | all there are; librdkafka speaks 1 and 0 only |
 /// | CreateTopics | 2 | 7 | the lowest of Kafka 4 |
 /// | OffsetForLeaderEpoch | 2 | 4 | the lowest of Kafka 4 |
 /// | DeleteTopics | 1 | 6 | all of Kafka 4 |
@@ -69,7 +70,10 @@ pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
         ApiKey::InitProducerId => 0..=4,
         ApiKey::DescribeConfigs | ApiKey::DescribeLogDirs => 1..=4,
         ApiKey::CreatePartitions => 0..=3,
-        ApiKey::IncrementalAlterConfigs | ApiKey::DescribeCluster => 0..=1,
+        ApiKey::IncrementalAlterConfigs
+        | ApiKey::DescribeCluster
+        | ApiKey::ConsumerGroupHeartbeat
+        | ApiKey::ConsumerGroupDescribe => 0..=1,
         ApiKey::AlterPartitionReassignments
         | ApiKey::ListPartitionReassignments
         | ApiKey::DescribeProducers
@@ -86,6 +90,7 @@ pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
 fn served_by(key: ApiKey) -> &'static [Listener] {
     const BROKER: &[Listener] = &[Listener::Broker];
     const CONTROLLER: &[Listener] = &[Listener::Controller];
+    const NOBODY: &[Listener] = &[];
     const BOTH: &[Listener] = &[Listener::Broker, Listener::Controller];
     match key {
         ApiKey::Produce => BROKER,
@@ -104,6 +109,8 @@ fn served_by(key: ApiKey) -> &'static [Listener] {
         ApiKey::ListGroups => BROKER,
         ApiKey::DeleteGroups => BROKER,
         ApiKey::OffsetDelete => BROKER,
+        ApiKey::ConsumerGroupHeartbeat => NOBODY,
+        ApiKey::ConsumerGroupDescribe => NOBODY,
         ApiKey::CreateTopics => BOTH,
         ApiKey::DeleteTopics => BOTH,
         ApiKey::DeleteRecords => BROKER,
@@ -165,6 +172,8 @@ pub(super) fn is_flexible(key: ApiKey, version: i16) -> bool {
         | ApiKey::BrokerRegistration
         | ApiKey::BrokerHeartbeat
         | ApiKey::AllocateProducerIds
+        | ApiKey::ConsumerGroupHeartbeat
+        | ApiKey::ConsumerGroupDescribe
         | ApiKey::GetTelemetrySubscriptions
         | ApiKey::PushTelemetry
         | ApiKey::DescribeTopicPartitions => 0,

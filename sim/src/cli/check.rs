@@ -12,7 +12,7 @@ use super::words;
 use crate::scenario::Scenario;
 use crate::scenario::action::Hardware;
 use crate::scenario::disk_fault::{DiskFaultKind, DiskFaultPlan, FileKind};
-use crate::scenario::plan::{Mode, Origin, Plan, Trigger};
+use crate::scenario::plan::{Commit, GroupPlan, Mode, Origin, Plan, Trigger};
 use crate::scenario::target::TargetExpr;
 use crate::scenario::units::{DurationRange, show};
 use crate::verdict::Exit;
@@ -131,9 +131,21 @@ fn draw_cluster(text: &mut String, plan: &Plan) -> std::fmt::Result {
     }
     for consumer in &plan.consumers {
         let topics: Vec<&str> = consumer.topics.iter().map(|topic| topic.as_str()).collect();
-        writeln!(text, "consumer     {}: reads {}", consumer.name, topics.join(", "))?;
+        let topics = topics.join(", ");
+        match &consumer.group {
+            None => writeln!(text, "consumer     {}: reads {topics}", consumer.name)?,
+            Some(group) => writeln!(text, "consumer     {}: {} {topics}", consumer.name, members(group))?,
+        }
     }
     Ok(())
+}
+
+/// `group billing of 6 members, 1ms..4ms a record, commit after-processing, reads`.
+fn members(group: &GroupPlan) -> String {
+    let members = words::counted(usize::try_from(group.members).unwrap_or(usize::MAX), "member");
+    let commit =
+        Commit::NAMED.iter().find(|(_, commit)| *commit == group.commit).map_or("", |(name, _)| name);
+    format!("group {} of {members}, {} a record, commit {commit}, reads", group.id, group.work)
 }
 
 fn draw_faults(text: &mut String, plan: &Plan) -> std::fmt::Result {

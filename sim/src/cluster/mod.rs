@@ -25,6 +25,7 @@ use tribunal_engine::offset::Offset;
 use tribunal_engine::rng::Rng;
 use tribunal_engine::time::{Duration, Instant};
 
+pub use crate::scenario::plan::OPERATOR;
 pub use recorder::Recorder;
 use witness::Witness;
 pub use world::{DiskFault, Host, NetworkFault, World};
@@ -34,14 +35,14 @@ use crate::runtime::{
 };
 use crate::scenario::Plan;
 use crate::scenario::plan::FIRST_CONTROLLER;
+
 use crate::view::{Happening, What};
+use crate::workload::Members;
 
 /// Port every broker listens on; hosts have names of their own.
 const PORT: u16 = 9092;
 /// Port every controller listens on.
 const CONTROLLER_PORT: u16 = 9093;
-/// The host of the scenario's own clients: topic creation, the recovery probe, the final read.
-pub const OPERATOR: &str = "operator";
 const CLUSTER_ID: &str = "tribunal";
 /// How long a broker that could not read its disk at boot waits before it is started again.
 const START_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -64,6 +65,7 @@ pub struct Cluster {
     /// Processes that have stopped in good order and whose hosts still count as up.
     stopped: Rc<RefCell<Vec<NodeId>>>,
     client_processes: BTreeMap<String, ClientProcess>,
+    members: Members,
 }
 
 impl Cluster {
@@ -101,6 +103,7 @@ impl Cluster {
             shutdowns: BTreeMap::new(),
             stopped: Rc::default(),
             client_processes: BTreeMap::new(),
+            members: Members::default(),
         }
     }
 
@@ -126,6 +129,12 @@ impl Cluster {
     #[must_use]
     pub fn now(&self) -> Instant {
         self.simulation.now()
+    }
+
+    /// What faults ask of the members of consumer groups; their workload obeys.
+    #[must_use]
+    pub fn members(&self) -> &Members {
+        &self.members
     }
 
     /// Where clients first ask: every broker.

@@ -113,12 +113,17 @@ codes! {
          brokers.";
     BAD_NAME = "T027" local "not a name":
         "Topics follow Kafka's rules. Producers, consumers, faults and axes are named with letters, digits, `-` and \
-         `_`.";
+         `_`. Each client has a machine of its own, named after its table and its number (`checkout-0`), and no two machines \
+         have one name.";
     NEVER_FIRES = "T028" whole "a fault that cannot happen":
         "The fault's moment lies at or after the end of `run.duration`. Faults happen under load; at the end of the \
          duration everything heals.";
     BAD_FAULT = "T029" local "a fault whose keys do not fit together":
         "A fault has exactly one trigger (`at` or `when`), an action, and the keys of that action.";
+    BAD_GROUP = "T030" local "a consumer group whose keys do not fit together":
+        "`[consumer.NAME]` with `members = 6` is a consumer group: its members share the partitions. Its keys are `group` \
+         (its id, by default the table's name), `work` (time to process a record) and `commit`. Without `members` it is one \
+         client without a group that reads every partition, and these keys mean nothing.";
     NO_LOAD = "T101" whole "nothing is produced":
         "Without a producer no record is written, and most guarantees end as `not tested`.";
     MIN_INSYNC_UNUSED = "T102" whole "min.insync.replicas has no effect":

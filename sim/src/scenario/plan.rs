@@ -19,6 +19,9 @@ use super::seeds::SeedSet;
 use super::target::{Target, TargetExpr};
 use super::units::{DurationRange, Rate, SizeRange};
 
+/// The host of the scenario's own clients: topic creation, the recovery probe, the final read.
+pub const OPERATOR: &str = "operator";
+
 /// The number of the format this version reads.
 pub const FORMAT: u32 = 1;
 
@@ -102,10 +105,15 @@ impl Plan {
     /// Brokers that are not there from the beginning: a fault adds them.
     #[must_use]
     pub fn late_brokers(&self) -> BTreeSet<NodeId> {
-        let adds = self.faults.iter().filter(|fault| fault.action == Action::Add);
-        let targets = adds.flat_map(|fault| &fault.targets.0);
-        targets.filter_map(|target| if let Target::Broker(id) = target { Some(*id) } else { None }).collect()
+        late_brokers(&self.faults)
     }
+}
+
+/// Brokers that one of `faults` adds, each once, however many faults add it.
+pub(crate) fn late_brokers(faults: &[FaultPlan]) -> BTreeSet<NodeId> {
+    let adds = faults.iter().filter(|fault| fault.action == Action::Add);
+    let targets = adds.flat_map(|fault| &fault.targets.0);
+    targets.filter_map(|target| if let Target::Broker(id) = target { Some(*id) } else { None }).collect()
 }
 
 /// The cluster of a plan.
@@ -227,7 +235,15 @@ pub struct ProducerPlan {
     pub config: ProducerConfig,
 }
 
-/// One kind of consumer. It assigns itself every partition of its topics; groups are not built yet.
+impl ProducerPlan {
+    /// Names of its hosts, one for each client: `checkout-0` first.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<String> {
+        (0..self.count).map(|number| format!("{}-{number}", self.name)).collect()
+    }
+}
+
+/// One kind of consumer: a group of members, or one client that assigns itself every partition of its topics.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ConsumerPlan {
     /// Name of its table.
@@ -238,6 +254,65 @@ pub struct ConsumerPlan {
     pub properties: Properties,
     /// The same, read, with defaults.
     pub config: ConsumerConfig,
+    /// The group; `None` for a client without one.
+    pub group: Option<GroupPlan>,
+}
+
+impl ConsumerPlan {
+    /// Names of its hosts: one for each member, `billing-0` first; without a group one with the table's name.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<String> {
+        match &self.group {
+            Some(group) => (0..group.members).map(|number| member_host(&self.name, number)).collect(),
+            None => vec![self.name.clone()],
+        }
+    }
+}
+
+/// Name of the host of a group's member; `table` is the name of its consumer table, members count from 0.
+#[must_use]
+pub fn member_host(table: &str, number: u32) -> String {
+    format!("{table}-{number}")
+}
+
+/// A consumer group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupPlan {
+    /// `group.id`.
+    pub id: String,
+    /// Members at first; faults may add more.
+    pub members: u32,
+    /// How long a member works on each record it has read.
+    pub work: Distribution,
+    /// When its members commit.
+    pub commit: Commit,
+}
+
+/// When a member of a group commits the offsets of what it has read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Commit {
+    /// When the records of a poll are processed: a crash makes some be processed twice.
+    #[default]
+    AfterProcessing,
+    /// Before the records of a poll are processed: a crash leaves some unprocessed.
+    BeforeProcessing,
+    /// The consumer commits by itself inside of poll (`enable.auto.commit`), and the poll loop processes.
+    Auto,
+    /// The consumer commits by itself, and another task processes: what is committed may not be processed yet.
+    AutoAsync,
+    /// Never.
+    Never,
+}
+
+impl Commit {
+    /// Each with its name in scenario files.
+    pub const NAMED: &'static [(&'static str, Commit)] = &[
+        ("after-processing", Commit::AfterProcessing),
+        ("before-processing", Commit::BeforeProcessing),
+        ("auto", Commit::Auto),
+        ("auto-async", Commit::AutoAsync),
+        ("never", Commit::Never),
+    ];
 }
 
 /// One fault.

@@ -39,28 +39,13 @@ pub(crate) const PRODUCER: &Keys = &Keys {
     later: &["properties", "properties-file", "transaction"],
 };
 pub(crate) const CONSUMER: &Keys = &Keys {
-    built: &["topics", "members", "config"],
-    later: &["work", "commit", "group", "properties", "properties-file"],
+    built: &["topics", "members", "work", "commit", "group", "config"],
+    later: &["properties", "properties-file"],
 };
+/// Of these, the keys that only a consumer group has.
+pub(crate) const GROUP: &[&str] = &["work", "commit", "group"];
 pub(crate) const FAULT: &Keys = &Keys {
-    built: &[
-        "at",
-        "when",
-        "action",
-        "target",
-        "side-a",
-        "side-b",
-        "cut",
-        "latency",
-        "files",
-        "partition",
-        "free",
-        "share",
-        "bits",
-        "replicas",
-        "for",
-        "optional",
-    ],
+    built: &joined::<{ FAULT_ITSELF.len() + ACTION_KEYS.len() }>(FAULT_ITSELF),
     later: &[
         "after",
         "every",
@@ -75,6 +60,76 @@ pub(crate) const FAULT: &Keys = &Keys {
         "weight",
     ],
 };
+
+/// The keys of a fault that have a meaning whatever its action is.
+const FAULT_ITSELF: &[&str] = &["at", "when", "action", "for", "optional"];
+
+/// The keys that only some actions have, each with those actions.
+pub(crate) const ACTION_KEYS: &[(&str, &[&str])] = &[
+    (
+        "target",
+        &[
+            "crash",
+            "power-loss",
+            "restart",
+            "pause",
+            "slow-link",
+            "add",
+            "disk-full",
+            "disk-slow",
+            "disk-stall",
+            "disk-read-error",
+            "disk-corrupt",
+            "fsync-error",
+            "fsync-lies",
+        ],
+    ),
+    ("side-a", &["partition"]),
+    ("side-b", &["partition"]),
+    ("cut", &["partition"]),
+    ("latency", &["slow-link", "disk-slow"]),
+    (
+        "files",
+        &[
+            "disk-full",
+            "disk-slow",
+            "disk-stall",
+            "disk-read-error",
+            "disk-corrupt",
+            "fsync-error",
+            "fsync-lies",
+        ],
+    ),
+    (
+        "partition",
+        &[
+            "reassign",
+            "move-leader",
+            "disk-full",
+            "disk-slow",
+            "disk-stall",
+            "disk-read-error",
+            "disk-corrupt",
+            "fsync-error",
+            "fsync-lies",
+        ],
+    ),
+    ("free", &["disk-full"]),
+    ("share", &["disk-read-error", "fsync-error", "fsync-lies"]),
+    ("bits", &["disk-corrupt"]),
+    ("replicas", &["reassign"]),
+];
+
+/// `itself`, then the names of [`ACTION_KEYS`].
+const fn joined<const COUNT: usize>(itself: &[&'static str]) -> [&'static str; COUNT] {
+    let mut names = [""; COUNT];
+    let mut index = 0;
+    while index < COUNT {
+        names[index] = if index < itself.len() { itself[index] } else { ACTION_KEYS[index - itself.len()].0 };
+        index += 1;
+    }
+    names
+}
 
 /// Actions of faults that the format defines for later.
 pub(crate) const ACTIONS_LATER: &[&str] = &[
@@ -116,4 +171,21 @@ pub(crate) fn elsewhere(key: &str) -> Option<String> {
 /// What TOML makes of an unquoted dotted name: its first part.
 fn first_part(name: &str) -> &str {
     name.split('.').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::action::ACTIONS;
+
+    #[test]
+    fn every_action_has_keys_and_no_key_belongs_to_an_action_that_is_not_built() {
+        let built: Vec<&str> = ACTIONS.iter().map(|(action, _)| *action).collect();
+        for (key, actions) in ACTION_KEYS {
+            assert!(actions.iter().all(|action| built.contains(action)), "{key}");
+        }
+        for action in built {
+            assert!(ACTION_KEYS.iter().any(|(_, actions)| actions.contains(&action)), "{action}");
+        }
+    }
 }

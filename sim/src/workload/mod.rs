@@ -4,6 +4,7 @@
 //! client was paused, the buffer was full) still counts from its intended start. Nothing is judged here.
 
 mod consumer;
+mod members;
 mod operator;
 mod producer;
 
@@ -14,12 +15,14 @@ use std::rc::Rc;
 use tribunal_engine::id::{TopicName, TopicPartition};
 use tribunal_engine::time::Instant;
 
+pub use members::{Members, SlowWork};
 pub use operator::{Progress, create_topics, elect_preferred, probe, read_everything, reassign};
 
 use crate::cluster::Cluster;
 use crate::history::{History, ProducerInfo, Reader, RecordId, Send, SendOutcome};
 use crate::runtime::SimHandle;
 use crate::scenario::Plan;
+use crate::scenario::plan::{ConsumerPlan, ProducerPlan};
 
 /// What all clients of a run share: the history they write, and when to stop.
 #[derive(Clone)]
@@ -78,14 +81,11 @@ impl Load {
         }
     }
 
-    /// Names of the client hosts of a plan: one for each producing and each consuming client.
+    /// Names of the client hosts of a plan: one for each producing and each consuming client, members of groups too.
     #[must_use]
     pub fn hosts(plan: &Plan) -> Vec<String> {
-        let producers = plan
-            .producers
-            .iter()
-            .flat_map(|kind| (0..kind.count).map(|index| format!("{}-{index}", kind.name)));
-        producers.chain(plan.consumers.iter().map(|kind| kind.name.clone())).collect()
+        let producers = plan.producers.iter().flat_map(ProducerPlan::hosts);
+        producers.chain(plan.consumers.iter().flat_map(ConsumerPlan::hosts)).collect()
     }
 
     /// Starts every client of the plan; they stop at `stop_at`.
@@ -96,7 +96,7 @@ impl Load {
                 producer::start(self, cluster, kind, index);
             }
         }
-        for kind in &plan.consumers {
+        for kind in plan.consumers.iter().filter(|kind| kind.group.is_none()) {
             consumer::start(self, cluster, plan, kind);
         }
     }

@@ -171,3 +171,13 @@ fn a_hostile_file_is_answered() {
     assert!(scenario::parse("large.toml", &"#".repeat(scenario::FILE_MAX + 1)).is_err());
     assert!(scenario::load(Path::new("no/such/file.toml")).is_err());
 }
+
+#[test]
+fn a_broker_that_two_faults_add_is_missing_once() {
+    let add = |name: &str, at: &str, broker: i32| {
+        format!("[fault.{name}]\nat = \"{at}\"\naction = \"add\"\ntarget = \"broker {broker}\"\n")
+    };
+    let adds = add("first", "5s", 4) + &add("second", "10s", 5) + &add("again", "15s", 4);
+    let plan = &with(&format!("[cluster]\nbrokers = 5\n{adds}")).variants[0];
+    assert_eq!(plan.late_brokers().into_iter().collect::<Vec<_>>(), [NodeId(4), NodeId(5)]);
+}

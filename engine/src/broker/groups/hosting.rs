@@ -14,6 +14,7 @@ use super::{Groups, offsets_topic};
 use crate::broker::{Broker, DiskWait};
 use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
+use crate::event::Event;
 use crate::group::{Outcome, Record, Shard, Then, Write};
 use crate::id::{PartitionIndex, TopicName, TopicPartition};
 use crate::log::ReadTrim;
@@ -32,6 +33,8 @@ pub(super) struct Hosted {
     loading: Option<Loading>,
     /// What was appended and is not committed, in the order of the log.
     writes: VecDeque<InFlight>,
+    /// So many of them, the first ones, have taken too long: who waited for them has been answered.
+    late: usize,
 }
 
 /// How far the log is read.
@@ -46,7 +49,10 @@ struct InFlight {
     /// Committed when the high watermark is here.
     end: Offset,
     deadline: Instant,
-    then: Then,
+    /// What follows; nothing any more if it took too long.
+    then: Option<Then>,
+    /// What is told then, however long it took.
+    notes: Vec<Event>,
 }
 
 /// A read of a shard that loads.
@@ -68,7 +74,7 @@ impl Hosted {
     }
 
     fn next(&self) -> Option<Instant> {
-        let write = self.writes.front().map(|write| write.deadline);
+        let write = self.writes.get(self.late).map(|write| write.deadline);
         write.into_iter().chain(self.shard().ok().and_then(Shard::next_wakeup)).min()
     }
 
@@ -117,16 +123,21 @@ impl Broker {
 
     fn give_up(&mut self, now: Now, index: PartitionIndex, effects: &mut Effects) {
         let Some(hosted) = self.groups.hosted.remove(&index) else { return };
+        if hosted.loading.is_none() {
+            effects.note(Event::GroupsResigned { partition: partition(index) });
+        }
         let mut out = Outcome::default();
-        hosted.shard.resign(now, hosted.writes.into_iter().map(|write| write.then), &mut out);
+        let waiting = hosted.writes.into_iter().filter_map(|write| write.then);
+        hosted.shard.resign(now, waiting, &mut out);
         self.carry_out(now, index, out, effects);
     }
 
     fn host(&mut self, index: PartitionIndex, epoch: LeaderEpoch) {
         let Some(replica) = self.replicas.get(&partition(index)) else { return };
         let loading = Some(Loading { next: replica.log().start_offset(), reading: false });
-        let shard = Shard::new(self.settings.config.group);
-        self.groups.hosted.insert(index, Hosted { epoch, shard, loading, writes: VecDeque::new() });
+        let shard = Shard::new(self.settings.config.group, self.settings.variant);
+        let hosted = Hosted { epoch, shard, loading, writes: VecDeque::new(), late: 0 };
+        self.groups.hosted.insert(index, hosted);
     }
 
     /// Reads on, or is done with loading.
@@ -139,6 +150,7 @@ impl Broker {
         if loading.next >= log.end_offset() {
             hosted.loading = None;
             hosted.shard.start(now);
+            effects.note(Event::GroupsLoaded { partition: partition(index) });
             return self.groups.rearm();
         }
         let bytes_max = self.settings.config.group.offsets_load_buffer_size;
@@ -184,7 +196,7 @@ impl Broker {
         out: &mut Outcome,
         effects: &mut Effects,
     ) {
-        let Write { records, then } = write;
+        let Write { records, then, notes } = write;
         let end = match self.append_records(now, index, &records, effects) {
             Ok(end) => end,
             Err(error) => {
@@ -199,9 +211,10 @@ impl Broker {
         let Some(hosted) = self.groups.hosted.get_mut(&index) else { return };
         records.iter().for_each(|record| hosted.shard.replay(record));
         if hosted.writes.is_empty() && high_watermark >= Some(end) {
+            notes.into_iter().for_each(|note| effects.note(note));
             hosted.shard.committed(now, then, out);
         } else {
-            hosted.writes.push_back(InFlight { end, deadline, then });
+            hosted.writes.push_back(InFlight { end, deadline, then: Some(then), notes });
         }
     }
 
@@ -242,11 +255,14 @@ impl Broker {
             let Some(hosted) = self.groups.hosted.get_mut(&index) else { return };
             let committed = |write: &InFlight| write.end <= replica.high_watermark();
             let Some(write) = hosted.writes.pop_front_if(|write| committed(write)) else { return };
+            hosted.late = hosted.late.saturating_sub(1);
+            write.notes.into_iter().for_each(|note| effects.note(note));
+            let Some(then) = write.then else { continue };
             let mut out = Outcome::default();
             if replica.has_enough_replicas() {
-                hosted.shard.committed(now, write.then, &mut out);
+                hosted.shard.committed(now, then, &mut out);
             } else {
-                hosted.shard.failed(now, write.then, ErrorCode::NotEnoughReplicasAfterAppend, &mut out);
+                hosted.shard.failed(now, then, ErrorCode::NotEnoughReplicasAfterAppend, &mut out);
             }
             self.carry_out(now, index, out, effects);
         }
@@ -260,10 +276,12 @@ impl Broker {
         let hosted: Vec<PartitionIndex> = self.groups.hosted.keys().copied().collect();
         for index in hosted {
             while let Some(hosted) = self.groups.hosted.get_mut(&index)
-                && let Some(write) = hosted.writes.pop_front_if(|write| write.deadline <= now.mono)
+                && let Some(write) = hosted.writes.get_mut(hosted.late).filter(|it| it.deadline <= now.mono)
             {
+                hosted.late += 1;
+                let Some(then) = write.then.take() else { continue };
                 let mut out = Outcome::default();
-                hosted.shard.failed(now, write.then, ErrorCode::RequestTimedOut, &mut out);
+                hosted.shard.failed(now, then, ErrorCode::RequestTimedOut, &mut out);
                 self.carry_out(now, index, out, effects);
             }
             let Some(Ok(shard)) = self.groups.hosted.get_mut(&index).map(Hosted::shard_mut) else { continue };

@@ -284,6 +284,7 @@ impl Broker {
     fn carry_out(&mut self, now: Now, index: PartitionIndex, out: Outcome, effects: &mut Effects) {
         let mut pending = VecDeque::from([out]);
         while let Some(out) = pending.pop_front() {
+            out.notes.into_iter().for_each(|note| effects.note(note));
             for (ticket, response) in out.answers {
                 self.answer_group(ticket, response, effects);
             }

@@ -2,6 +2,7 @@
 
 use super::{ClassicGroup, GroupState, Member, join_refused, supersede};
 use crate::error::ErrorCode;
+use crate::event::{Event, LeaveReason, RebalanceReason};
 use crate::group::{Caller, Ticket, Turn};
 use crate::message::{JoinGroupRequest, JoinGroupResponse, JoinedMember};
 
@@ -24,7 +25,7 @@ impl ClassicGroup {
         if !self.has_room_for(member_id, turn.config.max_size) {
             turn.answer(caller.ticket, join_refused("", ErrorCode::GroupMaxSizeReached));
             // A group whose maximum was lowered gets rid of those who come last.
-            if self.remove(turn, member_id) {
+            if self.remove(turn, member_id, LeaveReason::Removed) {
                 self.after_removal(turn);
             }
         } else if !self.agrees_with(request) {
@@ -103,8 +104,14 @@ impl ClassicGroup {
             self.static_members.insert(instance.clone(), member_id.clone());
         }
         self.pending_joins.remove(&member_id);
+        turn.note(Event::GroupMemberJoined {
+            group: self.id.clone(),
+            member: member_id.clone(),
+            instance: request.group_instance_id.clone(),
+            epoch: self.generation,
+        });
         self.members.insert(member_id, Member::new(turn.now.mono, caller, request));
-        self.rebalance_or_complete(turn);
+        self.rebalance_or_complete(turn, RebalanceReason::MemberJoined);
     }
 
     fn join_again(&mut self, turn: &mut Turn<'_>, caller: &Caller, request: &JoinGroupRequest) {
@@ -123,7 +130,7 @@ impl ClassicGroup {
             }
             GroupState::PreparingRebalance | GroupState::CompletingRebalance | GroupState::Stable => {
                 self.update(turn, member_id, caller.ticket, request);
-                self.rebalance_or_complete(turn);
+                self.rebalance_or_complete(turn, RebalanceReason::MemberChanged);
             }
             GroupState::Empty => {
                 turn.answer(caller.ticket, join_refused(member_id, ErrorCode::UnknownMemberId));

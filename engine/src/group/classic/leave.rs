@@ -2,6 +2,7 @@
 
 use super::{ClassicGroup, GroupState, Member, join_refused, sync_refused};
 use crate::error::ErrorCode;
+use crate::event::LeaveReason;
 use crate::group::Turn;
 use crate::message::{HeartbeatRequest, LeaveGroupRequest, LeaveGroupResponse, LeavingMember, LeftMember};
 
@@ -61,16 +62,18 @@ impl ClassicGroup {
 
     fn leave_one(&mut self, turn: &mut Turn<'_>, leaving: &LeavingMember) -> Result<(), ErrorCode> {
         let instance = leaving.group_instance_id.as_deref();
+        let mut why = LeaveReason::Left;
         let member_id = match instance {
             // An operator removes a static member by its instance id.
             Some(instance) if leaving.member_id.is_empty() => {
+                why = LeaveReason::Removed;
                 self.static_members.get(instance).cloned().ok_or(ErrorCode::UnknownMemberId)?
             }
             None if self.pending_joins.remove(&leaving.member_id).is_some() => return Ok(()),
             _ => leaving.member_id.clone(),
         };
         self.validate_member(&member_id, instance)?;
-        self.remove(turn, &member_id);
+        self.remove(turn, &member_id, why);
         Ok(())
     }
 }

@@ -4,20 +4,23 @@ use bytes::Bytes;
 
 use super::{ClassicGroup, GroupState, JoinTimer, Member};
 use crate::error::ErrorCode;
+use crate::event::{Event, LeaveReason, RebalanceReason};
 use crate::group::{Continuation, Turn};
 use crate::time::Instant;
+use crate::variant::Guard;
 
 impl ClassicGroup {
     /// A rebalance is needed. If one is on its way already, it may be complete now.
-    pub(super) fn rebalance_or_complete(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn rebalance_or_complete(&mut self, turn: &mut Turn<'_>, why: RebalanceReason) {
         if self.state == GroupState::PreparingRebalance {
             self.maybe_complete_join(turn);
         } else {
-            self.prepare_rebalance(turn);
+            self.prepare_rebalance(turn, why);
         }
     }
 
-    pub(super) fn prepare_rebalance(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn prepare_rebalance(&mut self, turn: &mut Turn<'_>, why: RebalanceReason) {
+        turn.note(Event::GroupRebalanceBegan { group: self.id.clone(), epoch: self.generation, why });
         if self.state == GroupState::CompletingRebalance {
             self.forget_assignments(turn, ErrorCode::RebalanceInProgress);
         }
@@ -50,7 +53,7 @@ impl ClassicGroup {
         let late: Vec<String> =
             self.members.iter().filter(|(_, member)| late(member)).map(|(id, _)| id.clone()).collect();
         for member_id in late {
-            self.remove(turn, &member_id);
+            self.remove(turn, &member_id, LeaveReason::RebalanceTimedOut);
         }
         if !self.members.is_empty() && !self.elect_joined_leader() {
             // Only static members are left and none of them has joined: their sessions decide.
@@ -65,7 +68,9 @@ impl ClassicGroup {
         if self.members.is_empty() {
             self.transition(turn.now, GroupState::Empty);
             self.subscribed = self.read_subscriptions();
-            return turn.write(vec![self.record(|_, _| Bytes::new())], Continuation::Nothing);
+            let stable = Event::GroupStable { group: self.id.clone(), epoch: self.generation };
+            let record = self.record(|_, _| Bytes::new());
+            return turn.write_and_note(vec![record], Continuation::Nothing, vec![stable]);
         }
         self.transition(turn.now, GroupState::CompletingRebalance);
         self.subscribed = self.read_subscriptions();
@@ -113,8 +118,9 @@ impl ClassicGroup {
     }
 
     /// Takes a member out; its requests that wait are answered. False if it is none.
-    pub(super) fn remove(&mut self, turn: &mut Turn<'_>, member_id: &str) -> bool {
+    pub(super) fn remove(&mut self, turn: &mut Turn<'_>, member_id: &str, why: LeaveReason) -> bool {
         let Some(member) = self.members.remove(member_id) else { return false };
+        turn.note(Event::GroupMemberLeft { group: self.id.clone(), member: member_id.to_owned(), why });
         self.pending_sync.remove(member_id);
         if let Some(instance) = &member.group_instance_id {
             self.static_members.remove(instance);
@@ -131,7 +137,9 @@ impl ClassicGroup {
         match self.state {
             GroupState::Empty => {}
             GroupState::PreparingRebalance => self.maybe_complete_join(turn),
-            GroupState::CompletingRebalance | GroupState::Stable => self.prepare_rebalance(turn),
+            GroupState::CompletingRebalance | GroupState::Stable => {
+                self.prepare_rebalance(turn, RebalanceReason::MemberLeft);
+            }
         }
     }
 
@@ -173,7 +181,7 @@ impl ClassicGroup {
             }
         }
         for id in &dead {
-            self.remove(turn, id);
+            self.remove(turn, id, LeaveReason::SessionTimedOut);
         }
         if !dead.is_empty() {
             self.after_removal(turn);
@@ -185,10 +193,14 @@ impl ClassicGroup {
         if self.sync_deadline.is_none_or(|deadline| deadline > turn.now.mono) {
             return;
         }
+        if turn.variant.sync_timer == Guard::Off {
+            self.sync_deadline = Some(turn.now.mono.after(self.rebalance_timeout()));
+            return;
+        }
         self.sync_deadline = None;
         let late = std::mem::take(&mut self.pending_sync);
         for id in &late {
-            self.remove(turn, id);
+            self.remove(turn, id, LeaveReason::RebalanceTimedOut);
         }
         if !late.is_empty() {
             self.after_removal(turn);

@@ -8,9 +8,11 @@ use bytes::Bytes;
 
 use super::{ClassicGroup, GroupState, join_refused};
 use crate::error::ErrorCode;
+use crate::event::{Event, LeaveReason, RebalanceReason};
 use crate::group::{Caller, Continuation, Ticket, Turn, coordinator_error};
 use crate::message::{JoinGroupRequest, JoinGroupResponse};
 use crate::time::Duration;
+use crate::variant::Guard;
 
 /// The first version whose leader can be told to leave the assignment as it is (KIP-814).
 const SKIP_ASSIGNMENT: i16 = 9;
@@ -61,11 +63,31 @@ impl ClassicGroup {
                     old_protocols,
                     old_timeouts,
                 });
+                if turn.variant.static_persist == Guard::Off {
+                    return self.replaced(turn, *replacement);
+                }
                 let group = self.id.clone();
                 turn.write(vec![record], Continuation::Replaced { group, replacement });
             }
             // The leader may already compute an assignment for the old id.
-            _ => self.rebalance_or_complete(turn),
+            _ => {
+                self.note_replaced(turn, &instance, old_id, &new_id);
+                self.rebalance_or_complete(turn, RebalanceReason::MemberChanged);
+            }
+        }
+    }
+
+    fn note_replaced(&self, turn: &mut Turn<'_>, instance: &str, old_id: &str, new_id: &str) {
+        let (group, member, why) = (self.id.clone(), old_id.to_owned(), LeaveReason::Replaced);
+        turn.note(Event::GroupMemberLeft { group, member, why });
+        // It may have left again while its new id was being stored.
+        if self.members.contains_key(new_id) {
+            turn.note(Event::GroupMemberJoined {
+                group: self.id.clone(),
+                member: new_id.to_owned(),
+                instance: Some(instance.to_owned()),
+                epoch: self.generation,
+            });
         }
     }
 
@@ -86,13 +108,15 @@ impl ClassicGroup {
 
     /// The new id is stored. If the group has begun a rebalance meanwhile, the member waits for that.
     pub(in crate::group) fn replaced(&mut self, turn: &mut Turn<'_>, replacement: Replacement) {
-        let Replacement { new_id, ticket, api_version, old_leader, .. } = replacement;
+        let Replacement { instance, old_id, new_id, ticket, api_version, old_leader, .. } = replacement;
+        self.note_replaced(turn, &instance, &old_id, &new_id);
         let Some(member) = self.members.get_mut(&new_id) else { return };
         if self.state != GroupState::Stable || member.join != Some(ticket) {
             return;
         }
         member.join = None;
         member.touch(turn.now.mono);
+        turn.note(self.assignment());
         let is_leader = self.is_leader(&new_id);
         let response = if api_version >= SKIP_ASSIGNMENT {
             JoinGroupResponse { skip_assignment: is_leader, ..self.joined(&new_id) }

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
-use super::{ClassicGroup, GroupState, supersede, sync_refused};
+use super::{CONSUMER, ClassicGroup, GroupState, Member, supersede, sync_refused};
 use crate::error::ErrorCode;
-use crate::group::{Caller, Continuation, Turn, coordinator_error};
+use crate::event::{Event, RebalanceReason};
+use crate::group::{Caller, Continuation, Turn, coordinator_error, subscription};
 use crate::message::{SyncGroupRequest, SyncGroupResponse};
 
 impl ClassicGroup {
@@ -71,6 +72,8 @@ impl ClassicGroup {
             member.assignment = assignment_of(assignments, id);
         }
         self.transition(turn.now, GroupState::Stable);
+        turn.note(self.assignment());
+        turn.note(Event::GroupStable { group: self.id.clone(), epoch: self.generation });
         self.answer_synced(turn, ErrorCode::None);
     }
 
@@ -78,7 +81,22 @@ impl ClassicGroup {
     pub(in crate::group) fn not_assigned(&mut self, turn: &mut Turn<'_>, generation: i32, error: ErrorCode) {
         if self.state == GroupState::CompletingRebalance && self.generation == generation {
             self.forget_assignments(turn, coordinator_error(error));
-            self.prepare_rebalance(turn);
+            self.prepare_rebalance(turn, RebalanceReason::AssignmentNotStored);
+        }
+    }
+
+    /// Who has what, as far as it can be read.
+    pub(super) fn assignment(&self) -> Event {
+        let is_read = self.protocol_type.as_deref() == Some(CONSUMER);
+        let partitions = |assignment: &[u8]| subscription::partitions(assignment).filter(|_| is_read);
+        let member = |(id, member): (&String, &Member)| {
+            (id.clone(), partitions(&member.assignment).unwrap_or_default())
+        };
+        Event::GroupAssigned {
+            group: self.id.clone(),
+            epoch: self.generation,
+            protocol: self.protocol.clone().unwrap_or_default(),
+            assignments: self.members.iter().map(member).collect(),
         }
     }
 

@@ -21,6 +21,7 @@ use crate::message::{
 };
 use crate::offset::Offset;
 use crate::time::{Duration, Instant, Now, Timestamp};
+use crate::variant::ProtocolVariant;
 
 const GROUP: &str = "g";
 const SESSION: Duration = Duration::from_secs(10);
@@ -53,7 +54,7 @@ impl Bench {
     fn new(given: &[(&str, &str)]) -> Bench {
         let config = config(given);
         let now = Now { mono: Instant::from_nanos(1_000_000_000), wall: Timestamp(1_000_000) };
-        let mut shard = Shard::new(config);
+        let mut shard = Shard::new(config, ProtocolVariant::SAFE);
         shard.start(now);
         Bench {
             shard,
@@ -141,7 +142,7 @@ impl Bench {
     /// Another broker takes over: it knows the log and nothing else.
     fn fail_over(&mut self) {
         let mut out = Outcome::default();
-        let old = std::mem::replace(&mut self.shard, Shard::new(self.config));
+        let old = std::mem::replace(&mut self.shard, Shard::new(self.config, ProtocolVariant::SAFE));
         old.resign(self.now, std::mem::take(&mut self.in_flight), &mut out);
         self.log.iter().for_each(|record| self.shard.replay(record));
         self.shard.start(self.now);

@@ -12,6 +12,8 @@ mod api_versions;
 mod begin_quorum_epoch;
 mod broker_heartbeat;
 mod broker_registration;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
@@ -43,6 +45,7 @@ mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
+mod offset_outcomes;
 mod produce;
 mod sync_group;
 mod telemetry;
@@ -164,6 +167,8 @@ dispatch! {
     BrokerRegistration,
     BrokerHeartbeat,
     AllocateProducerIds,
+    ConsumerGroupHeartbeat,
+    ConsumerGroupDescribe,
     GetTelemetrySubscriptions,
     PushTelemetry,
     DescribeTopicPartitions,

@@ -3,18 +3,17 @@
 use kafka_protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
-use kafka_protocol::messages::offset_commit_response::{
-    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
-};
 use kafka_protocol::messages::{OffsetCommitRequest as WireRequest, OffsetCommitResponse as WireResponse};
 
-use super::{Translate, by_topic, optional_string, owned, string, topic_name, topic_partition, wire_group};
+use super::{
+    Translate, by_topic, offset_outcomes, optional_string, owned, string, topic_name, topic_partition,
+    wire_group,
+};
 use crate::epoch::LeaderEpoch;
-use crate::error::ErrorCode;
-use crate::message::{ApiKey, OffsetCommitRequest, OffsetCommitResponse, OffsetOutcome, OffsetToCommit};
+use crate::message::{ApiKey, OffsetCommitRequest, OffsetCommitResponse, OffsetToCommit};
 use crate::offset::Offset;
 use crate::wire::error::DecodeError;
-use crate::wire::shape::{INT16, INT32, INT64, Kind, Shape, field};
+use crate::wire::shape::{INT32, INT64, Kind, Shape, field};
 
 /// The last version that says how long to keep the offsets.
 const RETENTION_LAST: i16 = 4;
@@ -35,9 +34,7 @@ const REQUEST_TOPIC: Shape = &[field(Kind::String), field(Kind::Structs(REQUEST_
 const REQUEST_PARTITION: Shape =
     &[field(INT32), field(INT64), field(INT32).since(LEADER_EPOCH), field(Kind::String)];
 
-const RESPONSE: Shape = &[field(INT32).since(3), field(Kind::Structs(RESPONSE_TOPIC))];
-const RESPONSE_TOPIC: Shape = &[field(Kind::String), field(Kind::Structs(RESPONSE_PARTITION))];
-const RESPONSE_PARTITION: Shape = &[field(INT32), field(INT16)];
+const RESPONSE: Shape = &[field(INT32).since(3), field(Kind::Structs(offset_outcomes::TOPIC))];
 
 impl Translate for OffsetCommitRequest {
     const KEY: ApiKey = ApiKey::OffsetCommit;
@@ -103,29 +100,10 @@ impl Translate for OffsetCommitResponse {
     type Wire = WireResponse;
 
     fn to_wire(&self, _version: i16) -> WireResponse {
-        let partition = |outcome: &OffsetOutcome| {
-            OffsetCommitResponsePartition::default()
-                .with_partition_index(outcome.partition.partition.0)
-                .with_error_code(outcome.error.code())
-        };
-        let topics = by_topic(&self.partitions, |outcome| &outcome.partition);
-        let topics = topics.map(|(name, run)| {
-            OffsetCommitResponseTopic::default()
-                .with_name(name)
-                .with_partitions(run.iter().map(partition).collect())
-        });
-        WireResponse::default().with_topics(topics.collect())
+        WireResponse::default().with_topics(offset_outcomes::to_topics(&self.partitions))
     }
 
     fn from_wire(wire: WireResponse, _version: i16) -> Result<Self, DecodeError> {
-        let mut partitions = Vec::new();
-        for topic in &wire.topics {
-            let name = topic_name(&topic.name);
-            partitions.extend(topic.partitions.iter().map(|outcome| OffsetOutcome {
-                partition: topic_partition(&name, outcome.partition_index),
-                error: ErrorCode::from_code(outcome.error_code),
-            }));
-        }
-        Ok(OffsetCommitResponse { partitions })
+        Ok(OffsetCommitResponse { partitions: offset_outcomes::from_topics(&wire.topics) })
     }
 }

@@ -3,14 +3,11 @@
 use kafka_protocol::messages::offset_delete_request::{
     OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
 };
-use kafka_protocol::messages::offset_delete_response::{
-    OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
-};
 use kafka_protocol::messages::{OffsetDeleteRequest as WireRequest, OffsetDeleteResponse as WireResponse};
 
-use super::{Translate, by_topic, indexes, owned, topic_name, topic_partition, wire_group};
+use super::{Translate, by_topic, indexes, offset_outcomes, owned, topic_name, topic_partition, wire_group};
 use crate::error::ErrorCode;
-use crate::message::{ApiKey, OffsetDeleteRequest, OffsetDeleteResponse, OffsetOutcome};
+use crate::message::{ApiKey, OffsetDeleteRequest, OffsetDeleteResponse};
 use crate::wire::error::DecodeError;
 use crate::wire::shape::{INT16, INT32, INT32_ARRAY, Kind, Shape, field};
 
@@ -18,9 +15,7 @@ const REQUEST: Shape = &[field(Kind::String), field(Kind::Structs(REQUEST_TOPIC)
 /// A partition is a struct with one number in it; in a version that is not flexible that is the number.
 const REQUEST_TOPIC: Shape = &[field(Kind::String), field(INT32_ARRAY)];
 
-const RESPONSE: Shape = &[field(INT16), field(INT32), field(Kind::Structs(RESPONSE_TOPIC))];
-const RESPONSE_TOPIC: Shape = &[field(Kind::String), field(Kind::Structs(RESPONSE_PARTITION))];
-const RESPONSE_PARTITION: Shape = &[field(INT32), field(INT16)];
+const RESPONSE: Shape = &[field(INT16), field(INT32), field(Kind::Structs(offset_outcomes::TOPIC))];
 
 impl Translate for OffsetDeleteRequest {
     const KEY: ApiKey = ApiKey::OffsetDelete;
@@ -54,29 +49,12 @@ impl Translate for OffsetDeleteResponse {
     type Wire = WireResponse;
 
     fn to_wire(&self, _version: i16) -> WireResponse {
-        let partition = |outcome: &OffsetOutcome| {
-            OffsetDeleteResponsePartition::default()
-                .with_partition_index(outcome.partition.partition.0)
-                .with_error_code(outcome.error.code())
-        };
-        let topics = by_topic(&self.partitions, |outcome| &outcome.partition);
-        let topics = topics.map(|(name, run)| {
-            OffsetDeleteResponseTopic::default()
-                .with_name(name)
-                .with_partitions(run.iter().map(partition).collect())
-        });
-        WireResponse::default().with_error_code(self.error.code()).with_topics(topics.collect())
+        let topics = offset_outcomes::to_topics(&self.partitions);
+        WireResponse::default().with_error_code(self.error.code()).with_topics(topics)
     }
 
     fn from_wire(wire: WireResponse, _version: i16) -> Result<Self, DecodeError> {
-        let mut partitions = Vec::new();
-        for topic in &wire.topics {
-            let name = topic_name(&topic.name);
-            partitions.extend(topic.partitions.iter().map(|outcome| OffsetOutcome {
-                partition: topic_partition(&name, outcome.partition_index),
-                error: ErrorCode::from_code(outcome.error_code),
-            }));
-        }
+        let partitions = offset_outcomes::from_topics(&wire.topics);
         Ok(OffsetDeleteResponse { error: ErrorCode::from_code(wire.error_code), partitions })
     }
 }

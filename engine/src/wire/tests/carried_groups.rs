@@ -32,6 +32,7 @@ pub(super) fn carried_request(request: &mut Request, version: i16) {
                 list.types.clear();
             }
         }
+        Request::ConsumerGroupHeartbeat(heartbeat) if version < 1 => heartbeat.subscribed_topic_regex = None,
         Request::DescribeGroups(describe) if version < 3 => describe.include_authorized_operations = false,
         _ => {}
     }
@@ -56,6 +57,13 @@ pub(super) fn carried_response(response: &mut Response, version: i16) {
                     group.group_type.clear();
                 }
             }
+        }
+        Response::ConsumerGroupDescribe(described) if version < 1 => {
+            described
+                .groups
+                .iter_mut()
+                .flat_map(|group| &mut group.members)
+                .for_each(|one| one.member_type = -1);
         }
         Response::DescribeGroups(described) => {
             for group in &mut described.groups {

@@ -3,6 +3,7 @@
 use super::super::action::ACTIONS;
 use super::super::codes;
 use super::super::diagnostic::{Sink, TextProblem, list, suggest};
+use super::super::disk_fault::DiskFaultKind;
 use super::super::plan::{Action, Cut};
 use super::super::read::Section;
 use super::super::schema;
@@ -10,21 +11,6 @@ use super::super::target::{Target, TargetExpr};
 use super::super::tree::{Node, shorten};
 use super::refer::Names;
 use super::{disk, operate};
-
-/// The keys that belong to some action and to no other.
-const KEYS_OF_ACTIONS: &[&str] = &[
-    "target",
-    "side-a",
-    "side-b",
-    "cut",
-    "latency",
-    "files",
-    "partition",
-    "free",
-    "share",
-    "bits",
-    "replicas",
-];
 
 fn built() -> impl Iterator<Item = &'static str> + Clone {
     ACTIONS.iter().map(|(name, _)| *name)
@@ -52,21 +38,16 @@ pub(super) fn action(
         sink.push(node.span, problem.help(suggest(word, built())));
         return None;
     }
-    let own: &[&str] = match word {
-        "partition" => &["side-a", "side-b", "cut"],
-        "slow-link" => &["target", "latency"],
-        "reassign" => &["partition", "replicas"],
-        "move-leader" => &["partition"],
-        _ => disk::keys(word).unwrap_or(&["target"]),
-    };
-    foreign_keys(sink, section, word, own);
+    foreign_keys(sink, section, word);
     match word {
         "partition" => partition(sink, section, names),
         "slow-link" => slow_link(sink, section, names),
         "add" => operate::add(sink, section, names),
         "reassign" => operate::reassign(sink, section, names),
         "move-leader" => operate::move_leader(sink, section, names),
-        _ if disk::keys(word).is_some() => disk::action(sink, section, names, word),
+        _ if DiskFaultKind::NAMED.iter().any(|(name, _)| *name == word) => {
+            disk::action(sink, section, names, word)
+        }
         _ => {
             let targets = process_targets(sink, section, names, word)?;
             let action = match word {
@@ -81,23 +62,16 @@ pub(super) fn action(
 }
 
 /// Notes keys of other actions.
-fn foreign_keys(sink: &mut Sink<'_>, section: &Section<'_>, action: &str, own: &[&str]) {
-    for key in KEYS_OF_ACTIONS {
-        let Some(entry) = section.entry(key).filter(|_| !own.contains(key)) else { continue };
-        let belongs = match *key {
-            "target" => "actions on processes, links and disks; a partition has side-a and side-b",
-            "latency" => "the actions slow-link and disk-slow",
-            "files" => "the actions on disks",
-            "partition" => "the actions on disks, reassign and move-leader",
-            "replicas" => "the action reassign",
-            "free" => "the action disk-full",
-            "share" => "the actions disk-read-error, fsync-error and fsync-lies",
-            "bits" => "the action disk-corrupt",
-            _ => "the action partition",
-        };
+fn foreign_keys(sink: &mut Sink<'_>, section: &Section<'_>, action: &str) {
+    for (key, actions) in schema::ACTION_KEYS {
+        let Some(entry) = section.entry(key).filter(|_| !actions.contains(&action)) else { continue };
         let message = format!("`{key}` means nothing for the action `{action}`");
         let problem = TextProblem::new(codes::BAD_FAULT, 0..0, message).label("not a key of this action");
-        sink.push(entry.key_span, problem.help(format!("it belongs to {belongs}")));
+        let belongs = match actions {
+            [only] => format!("it belongs to the action `{only}`"),
+            many => format!("it belongs to the actions {}", list(many.iter().copied())),
+        };
+        sink.push(entry.key_span, problem.help(belongs));
     }
 }
 

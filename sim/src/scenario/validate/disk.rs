@@ -14,18 +14,6 @@ use tribunal_engine::id::TopicPartition;
 /// Most bits that rot at once.
 const BITS_MAX: i64 = 1_000_000;
 
-/// The keys of an action on disks; `None` if it is none.
-pub(super) fn keys(action: &str) -> Option<&'static [&'static str]> {
-    Some(match action {
-        "disk-full" => &["target", "files", "partition", "free"],
-        "disk-slow" => &["target", "files", "partition", "latency"],
-        "disk-stall" => &["target", "files", "partition"],
-        "disk-corrupt" => &["target", "files", "partition", "bits"],
-        "disk-read-error" | "fsync-error" | "fsync-lies" => &["target", "files", "partition", "share"],
-        _ => return None,
-    })
-}
-
 /// The fault with the hosts whose disks it strikes.
 pub(super) fn action(
     sink: &mut Sink<'_>,

@@ -11,9 +11,9 @@ use super::super::schema;
 use super::super::settings::Given;
 use super::super::tree::{Entry, Kind, Node, Table, shorten};
 use super::super::units::{self, Rate, SizeRange};
-use super::{Marks, check_name, topic};
+use super::{Marks, check_name, group, hosts, topic};
 
-const CLIENTS_MAX: i64 = 1_000;
+pub(super) const CLIENTS_MAX: i64 = 1_000;
 const KEYS_MAX: i64 = 10_000_000;
 /// Most records per second of one client.
 const RATE_MAX: f64 = 1_000_000.0;
@@ -73,6 +73,7 @@ pub(super) fn load(
         });
         load.consumers.extend(plan.flatten());
     }
+    hosts::check(sink, top, &load);
     load
 }
 
@@ -200,14 +201,7 @@ fn consumer(
     if section.entry("topics").is_none() {
         section.missing(sink, "topics", "topics = [\"orders\"]");
     }
-    if let Some(members @ 2..) = section.integer(sink, "members", 1, CLIENTS_MAX)
-        && let Some(node) = section.node("members")
-    {
-        let message =
-            format!("a consumer group of {members} members is part of the format but not built yet");
-        let problem = TextProblem::new(codes::NOT_BUILT, 0..0, message).label("only 1 works so far");
-        sink.push(node.span, problem.help("leave `members` out: one consumer then reads every partition"));
-    }
+    let group = group::group(sink, section, &entry.key);
     let named = section.texts(sink, "topics");
     if named.as_ref().is_some_and(Vec::is_empty)
         && let Some(node) = section.node("topics")
@@ -234,5 +228,6 @@ fn consumer(
         topics: found.into_iter().collect::<Option<Vec<_>>>()?,
         properties: given.properties,
         config: config?,
+        group: group?,
     })
 }

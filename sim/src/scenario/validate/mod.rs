@@ -7,6 +7,8 @@ mod action;
 mod cluster;
 mod disk;
 mod fault;
+mod group;
+mod hosts;
 mod lint;
 mod load;
 mod operate;

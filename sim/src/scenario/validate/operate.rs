@@ -4,7 +4,7 @@ use tribunal_engine::id::{NodeId, TopicPartition};
 
 use super::super::codes;
 use super::super::diagnostic::{Sink, Span, TextProblem};
-use super::super::plan::{Action, FaultPlan};
+use super::super::plan::{Action, FaultPlan, late_brokers};
 use super::super::read::Section;
 use super::super::target::{Target, TargetExpr};
 use super::super::tree::{Kind, Node};
@@ -129,11 +129,10 @@ pub(super) fn enough_brokers_at_first(
     names: &Names<'_>,
     heads: &[(String, Span)],
 ) {
-    let adds: Vec<&FaultPlan> = faults.iter().filter(|fault| fault.action == Action::Add).collect();
-    let (Some(brokers), Some(fault)) = (names.brokers(), adds.first()) else { return };
-    let mut late: Vec<&Target> = adds.iter().flat_map(|fault| &fault.targets.0).collect();
-    late.dedup();
-    let first = i32::from(brokers) - i32::try_from(late.len()).unwrap_or(i32::MAX);
+    let add = faults.iter().find(|fault| fault.action == Action::Add);
+    let (Some(brokers), Some(fault)) = (names.brokers(), add) else { return };
+    let late = late_brokers(faults).len();
+    let first = i32::from(brokers) - i32::try_from(late).unwrap_or(i32::MAX);
     let topic = names.topics().iter().find(|topic| i32::from(topic.replication) > first);
     let head = heads.iter().find(|(name, _)| *name == fault.name);
     let (Some(topic), Some((_, span))) = (topic, head) else { return };

@@ -3,6 +3,7 @@
 //! Values are those that can be told apart on the wire: whole milliseconds, no timestamp that means "latest".
 
 mod admin;
+mod consumer_groups;
 mod groups;
 
 use bytes::Bytes;
@@ -116,6 +117,10 @@ pub(super) fn request(key: ApiKey) -> BoxedStrategy<Request> {
         ApiKey::ListGroups => groups::list_request().prop_map(Request::from).boxed(),
         ApiKey::DescribeGroups => groups::describe_request().prop_map(Request::from).boxed(),
         ApiKey::DeleteGroups => groups::delete_request().prop_map(Request::from).boxed(),
+        ApiKey::ConsumerGroupHeartbeat => {
+            consumer_groups::heartbeat_request().prop_map(Request::from).boxed()
+        }
+        ApiKey::ConsumerGroupDescribe => consumer_groups::describe_request().prop_map(Request::from).boxed(),
         ApiKey::DeleteTopics => admin::delete_topics_request().prop_map(Request::from).boxed(),
         ApiKey::DeleteRecords => admin::delete_records_request().prop_map(Request::from).boxed(),
         ApiKey::InitProducerId => admin::init_producer_id_request().prop_map(Request::from).boxed(),
@@ -165,6 +170,12 @@ pub(super) fn response(key: ApiKey) -> BoxedStrategy<Response> {
         ApiKey::ListGroups => groups::list_response().prop_map(Response::from).boxed(),
         ApiKey::DescribeGroups => groups::describe_response().prop_map(Response::from).boxed(),
         ApiKey::DeleteGroups => groups::delete_response().prop_map(Response::from).boxed(),
+        ApiKey::ConsumerGroupHeartbeat => {
+            consumer_groups::heartbeat_response().prop_map(Response::from).boxed()
+        }
+        ApiKey::ConsumerGroupDescribe => {
+            consumer_groups::describe_response().prop_map(Response::from).boxed()
+        }
         ApiKey::DeleteTopics => admin::delete_topics_response().prop_map(Response::from).boxed(),
         ApiKey::DeleteRecords => admin::delete_records_response().prop_map(Response::from).boxed(),
         ApiKey::InitProducerId => admin::init_producer_id_response().prop_map(Response::from).boxed(),
