@@ -31,19 +31,20 @@ pub struct BatchSearch {
 }
 
 impl BatchSearch {
-    /// Where the wanted batches lie; empty if there is none. `read` reads at a position and returns how many bytes
-    /// it got; none at the end of the file.
+    /// Where the wanted batches lie: an empty range if there is none, `None` if something that is no batch lies where
+    /// one should. `read` reads at a position and returns how many bytes it got; none at the end of the file.
     ///
     /// # Errors
-    /// Those of `read`, and [`BatchError`] if there are no batches.
-    pub fn run<E: From<BatchError>>(
+    /// Those of `read`.
+    pub fn run<E>(
         &self,
         read: impl FnMut(u64, &mut [u8]) -> Result<usize, E>,
-    ) -> Result<Range<u64>, E> {
+    ) -> Result<Option<Range<u64>>, E> {
         let mut heads = Heads { read, window: [0; WINDOW_BYTES], filled: 0, at: 0 };
         let mut position = self.position;
         let mut wanted = position..position;
         while let Some(head) = heads.read_head(position)? {
+            let Ok(head) = head else { return Ok(None) };
             let end = position.saturating_add(head.size as u64);
             if head.next <= self.from {
                 position = end;
@@ -60,7 +61,7 @@ impl BatchSearch {
             wanted.end = if first { end.max(self.wanted_up_to) } else { end };
             position = wanted.end;
         }
-        Ok(wanted)
+        Ok(Some(wanted))
     }
 }
 
@@ -72,10 +73,10 @@ struct Heads<R> {
     at: u64,
 }
 
-impl<E: From<BatchError>, R: FnMut(u64, &mut [u8]) -> Result<usize, E>> Heads<R> {
+impl<E, R: FnMut(u64, &mut [u8]) -> Result<usize, E>> Heads<R> {
     /// The head of the batch at `position`; none if the file ends before it is whole.
-    fn read_head(&mut self, position: u64) -> Result<Option<BatchHead>, E> {
-        if let Some(head) = BatchHead::read(self.from(position))? {
+    fn read_head(&mut self, position: u64) -> Result<Option<Result<BatchHead, BatchError>>, E> {
+        if let Some(head) = BatchHead::read(self.from(position)).transpose() {
             return Ok(Some(head));
         }
         (self.at, self.filled) = (position, 0);
@@ -86,7 +87,7 @@ impl<E: From<BatchError>, R: FnMut(u64, &mut [u8]) -> Result<usize, E>> Heads<R>
                 count => self.filled += count,
             }
         }
-        Ok(BatchHead::read(self.from(position))?)
+        Ok(BatchHead::read(self.from(position)).transpose())
     }
 
     /// What the window holds from `position` on.
@@ -98,6 +99,8 @@ impl<E: From<BatchError>, R: FnMut(u64, &mut [u8]) -> Result<usize, E>> Heads<R>
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use bytes::Bytes;
     use proptest::prelude::*;
 
@@ -128,7 +131,7 @@ mod tests {
     }
 
     /// Reads as a file does, but never more than `most` bytes at a time.
-    fn reader(file: &Bytes, most: usize) -> impl FnMut(u64, &mut [u8]) -> Result<usize, BatchError> {
+    fn reader(file: &Bytes, most: usize) -> impl FnMut(u64, &mut [u8]) -> Result<usize, Infallible> {
         move |position, buffer| {
             let rest = file.get(usize::try_from(position).unwrap_or(usize::MAX)..).unwrap_or_default();
             let count = rest.len().min(buffer.len()).min(most);
@@ -183,7 +186,8 @@ mod tests {
                 heads.iter().map(|(at, _)| *at).filter(|at| expected.contains(at)).chain([position]).collect();
             let wanted_up_to = wanted[known.index(wanted.len())].max(position);
             let search = BatchSearch { position, wanted_up_to, ..everything };
-            let found = search.run(reader(&file, most)).expect("sound");
+            let Ok(found) = search.run(reader(&file, most));
+            let found = found.expect("sound");
             if expected.is_empty() {
                 prop_assert!(found.is_empty());
             } else {
@@ -193,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_batch_is_an_error_where_its_head_is_looked_at() {
+    fn what_is_no_batch_is_noticed_where_its_head_is_looked_at() {
         let bytes = Bytes::from(vec![9; 200]);
         let search = BatchSearch {
             position: 0,
@@ -203,6 +207,6 @@ mod tests {
             up_to: Offset(9),
             bytes_max: 9,
         };
-        assert!(search.run(reader(&bytes, 200)).is_err());
+        assert_eq!(search.run(reader(&bytes, 200)), Ok(None));
     }
 }

@@ -20,8 +20,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::file_range::FileRange;
-use crate::record::BatchSearch;
 
+pub use crate::record::BatchSearch;
 pub use progress::Progress;
 
 /// A file: a directory and a name within it. Directories are flat; `orders-0/00000000000000000000.log`.

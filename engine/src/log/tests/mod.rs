@@ -22,7 +22,7 @@ use crate::epoch::LeaderEpoch;
 use crate::event::BatchId;
 use crate::id::TopicPartition;
 use crate::offset::Offset;
-use crate::record::{BatchBuilder, BatchError, Compression, RecordBatch};
+use crate::record::{BatchBuilder, Compression, RecordBatch};
 use crate::storage::mem::MemoryDisk;
 use crate::storage::{DiskDone, DiskOp};
 use crate::time::Timestamp;
@@ -181,13 +181,14 @@ impl Bench {
         let Some(search) = search else {
             return content.slice(position as usize..(position + length) as usize);
         };
-        let read = |position: u64, buffer: &mut [u8]| -> Result<usize, BatchError> {
+        let read = |position: u64, buffer: &mut [u8]| -> Result<usize, std::convert::Infallible> {
             let rest = content.get(position as usize..).unwrap_or_default();
             let count = rest.len().min(buffer.len());
             buffer[..count].copy_from_slice(&rest[..count]);
             Ok(count)
         };
-        let found = search.run(read).expect("sound batches");
+        let Ok(found) = search.run(read);
+        let found = found.expect("sound batches");
         content.slice(found.start as usize..found.end as usize)
     }
 }

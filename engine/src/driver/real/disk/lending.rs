@@ -10,8 +10,7 @@ use std::io;
 
 use super::FileDisk;
 use crate::file_range::Lease;
-use crate::record::BatchSearch;
-use crate::storage::{DiskDone, FileName};
+use crate::storage::{BatchSearch, DiskDone, FileName};
 
 /// How far bytes of each file were lent.
 #[derive(Debug, Default)]
@@ -60,7 +59,6 @@ mod linux {
 
     use super::{BatchSearch, DiskDone, FileDisk, FileName, Lending, io};
     use crate::file_range::FileRange;
-    use crate::record::BatchError;
 
     /// Fewer bytes are read: two system calls for one would cost more than the copy.
     pub(in super::super) const LENT_BYTES_MIN: u64 = 32 * 1024;
@@ -100,11 +98,13 @@ mod linux {
             let file = self.open(name)?;
             let there = file.metadata()?.len();
             let found = match search {
-                Some(search) => match find(&file, BatchSearch { end: search.end.min(there), ..search }) {
-                    Ok(found) => found,
-                    Err(Trouble::Read(error)) => return Err(error),
-                    Err(Trouble::Batch) => return bytes(position, length),
-                },
+                Some(search) => {
+                    let search = BatchSearch { end: search.end.min(there), ..search };
+                    match search.run(|position, buffer| file.read_at(buffer, position))? {
+                        Some(found) => found,
+                        None => return bytes(position, length),
+                    }
+                }
                 None => position..position.saturating_add(length).min(there),
             };
             let length = found.end.saturating_sub(found.start);
@@ -115,21 +115,5 @@ mod linux {
                 _ => bytes(found.start, length),
             }
         }
-    }
-
-    /// Why no batches were found.
-    enum Trouble {
-        Read(io::Error),
-        Batch,
-    }
-
-    impl From<BatchError> for Trouble {
-        fn from(_: BatchError) -> Trouble {
-            Trouble::Batch
-        }
-    }
-
-    fn find(file: &File, search: BatchSearch) -> Result<std::ops::Range<u64>, Trouble> {
-        search.run(|position, buffer| file.read_at(buffer, position).map_err(Trouble::Read))
     }
 }
