@@ -151,7 +151,7 @@ impl<P: Platform> Consumer<P> {
         listener.assigned(self.handle(), added.clone()).await;
         drop(callback);
         group.machine.borrow_mut().took_over(&partitions);
-        self.start_where_committed(group, added);
+        self.start_where_committed(group, &added);
     }
 
     /// Leaves the group in good order: the listener is told, and positions are committed if `commit` and if that is
@@ -176,9 +176,9 @@ impl<P: Platform> Consumer<P> {
     }
 
     /// Asks where the group has come to, beside everything else: partitions that are waiting are not read meanwhile.
-    fn start_where_committed(&self, group: &Rc<Group<P>>, partitions: Vec<TopicPartition>) {
+    fn start_where_committed(&self, group: &Rc<Group<P>>, partitions: &[TopicPartition]) {
         let (shared, group) = (self.shared.clone(), group.clone());
-        let waiting = shared.waiting_for_committed(&partitions);
+        let waiting = shared.waiting_for_committed(partitions);
         if waiting.is_empty() {
             return;
         }
