@@ -159,7 +159,7 @@ impl Guarantee {
                 "An assignment that stands gives every subscribed partition to exactly one member, and no two members share a group.instance.id."
             }
             Guarantee::RebalanceEnds => {
-                "A rebalance ends within the rebalance timeout and the session timeout after the last change that caused it."
+                "A rebalance ends within the rebalance timeout (and, with KIP-848, the session timeout) after the last change that caused it."
             }
             Guarantee::SingleLeaderPerEpoch => {
                 "In one leader epoch of a partition, at most one broker acts as its leader."

@@ -36,7 +36,7 @@ impl Checker for AssignmentComplete {
             checked += view.assignments.len() as u64;
             for (index, assigned) in view.assignments.iter().enumerate() {
                 illegal(&group, assigned, &mut found);
-                let patience = group.patience();
+                let patience = group.patience(run.plan);
                 let until = stands_until(view, index);
                 let last = until.is_none() && !view.members.is_empty();
                 if last || until.is_some_and(|until| until.since(assigned.at) > patience) {

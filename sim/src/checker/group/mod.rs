@@ -16,6 +16,7 @@ pub mod zombie_commit_fenced;
 
 use std::collections::BTreeMap;
 
+use tribunal_engine::config::GroupProtocol;
 use tribunal_engine::id::TopicPartition;
 use tribunal_engine::time::Duration;
 
@@ -23,6 +24,9 @@ use crate::history::{History, MemberLife};
 use crate::scenario::Plan;
 use crate::scenario::plan::ConsumerPlan;
 use crate::view::{ClusterView, GroupView};
+
+/// What requests of members may take besides.
+const SLACK: Duration = Duration::from_secs(5);
 
 /// A group with everything known of it.
 pub(crate) struct Group<'a> {
@@ -39,11 +43,17 @@ pub(crate) struct Group<'a> {
 }
 
 impl Group<'_> {
-    /// How long one step of a rebalance may take: the slowest member is waited for until the rebalance timeout
-    /// (`max.poll.interval.ms`), a dead one until its session ends.
-    pub(crate) fn patience(&self) -> Duration {
-        let member = self.table.config.membership.as_ref();
-        member.map_or(Duration::ZERO, |member| member.max_poll_interval + member.session_timeout)
+    /// How long one step of a rebalance may take. Members are waited for until the rebalance timeout
+    /// (`max.poll.interval.ms`); with KIP-848 a dead one is until its session ends. Requests on their way, and a
+    /// coordinator that is dead and not replaced yet, come on top.
+    pub(crate) fn patience(&self, plan: &Plan) -> Duration {
+        let broker = &plan.cluster.config;
+        let Some(member) = &self.table.config.membership else { return Duration::ZERO };
+        let session = match member.group_protocol {
+            GroupProtocol::Classic => Duration::ZERO,
+            GroupProtocol::Consumer => broker.group.consumer_session_timeout,
+        };
+        member.max_poll_interval + session + broker.broker_session_timeout + SLACK
     }
 }
 

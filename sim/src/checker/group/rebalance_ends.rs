@@ -1,5 +1,4 @@
-//! `rebalance-ends`: a rebalance comes to an end within the rebalance timeout and the session timeout after the last
-//! change that caused it.
+//! `rebalance-ends`: a rebalance comes to an end within the rebalance timeout after the last change that caused it.
 //!
 //! Source: `kafka.md` L4, and B49 (KAFKA-12890, KAFKA-9752): a member that joined and never asks for its assignment,
 //! but goes on sending heartbeats, must not hold the others up for ever.
@@ -30,7 +29,7 @@ impl Checker for RebalanceEnds {
         for group in groups(run.plan, run.history, run.view) {
             let Some(view) = group.view else { continue };
             let changes = changes(view, run.view);
-            let patience = group.patience();
+            let patience = group.patience(run.plan);
             for (index, rebalance) in view.rebalances.iter().enumerate() {
                 let next = view.rebalances.get(index + 1).map(|next| next.began);
                 let end = rebalance.ended.or(next).or(emptied(view)).unwrap_or(run.end);

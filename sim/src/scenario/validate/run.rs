@@ -17,7 +17,7 @@ const SETTLE_DEFAULT: Duration = Duration::from_secs(10);
 /// Seeds of a scenario that names none.
 const SEEDS_DEFAULT: SeedSet = SeedSet::Range(1, 20);
 /// Longest run, in virtual time.
-const RUN_MAX: Duration = Duration::from_secs(24 * 3_600);
+const RUN_MAX: Duration = Duration::from_secs(31 * 24 * 3_600);
 
 pub(super) fn settings(sink: &mut Sink<'_>, top: &Section<'_>) -> Option<RunSettings> {
     let Some(entry) = top.table(sink, "run") else {
@@ -36,7 +36,7 @@ pub(super) fn settings(sink: &mut Sink<'_>, top: &Section<'_>) -> Option<RunSett
     for (key, value) in [("duration", duration), ("settle", settle)] {
         let Some((value, node)) = value.zip(section.node(key)) else { continue };
         let label = if value > RUN_MAX {
-            "expected at most 24h"
+            "expected at most 744h (31 days)"
         } else if value.is_zero() && key == "duration" {
             "nothing can happen in no time"
         } else {
