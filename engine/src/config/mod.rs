@@ -15,7 +15,7 @@ mod typed;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use group::GroupConfig;
+pub use group::{Assignor, Assignors, GroupConfig};
 pub use key::{Key, Kind, Scope};
 pub use keys::KEYS;
 pub use log::{CleanupPolicy, LogConfig, TimestampType};
