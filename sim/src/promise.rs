@@ -55,7 +55,7 @@ use crate::checker::no_duplicates::copies;
 use crate::checker::offset_means_one_record::disagreements;
 use crate::checker::order_per_partition::inversions;
 use crate::checker::{Finding, Violation};
-use crate::run::RunOutcome;
+use crate::run::{FaultRecord, RunOutcome};
 use crate::scenario::{Guarantee, Plan};
 
 use evidence::Evidence;
@@ -170,10 +170,10 @@ fn sum_up(excuses: &[Option<Excuse>]) -> Verdict {
 
 /// A fault of disks that changed no operation tests nothing, and it is what the scenario wanted to test.
 fn disk_fault_without_effect(plan: &Plan, run: &RunOutcome) -> Option<String> {
-    let mut faults = plan.faults.iter().zip(&run.faults);
-    let (planned, _) = faults
-        .find(|(planned, fault)| !planned.optional && fault.began.is_some() && fault.struck == Some(0))?;
-    Some(format!("fault {} ({}) changed no operation of a disk", planned.name, planned.action.name()))
+    let idle = |fault: &&FaultRecord| fault.began.is_some() && fault.struck == Some(0);
+    let mut idle = run.faults.iter().filter(idle).filter_map(|fault| Some((fault, fault.planned(plan)?)));
+    let (fault, (_, strike)) = idle.find(|(_, (planned, _))| !planned.optional)?;
+    Some(format!("fault {} ({}) changed no operation of a disk", fault.label(), strike.action.name()))
 }
 
 fn clean(plan: &Plan, run: &RunOutcome, finding: &Finding) -> Verdict {

@@ -166,6 +166,8 @@ pub(crate) fn outcome(seed: u64) -> RunOutcome {
         findings: Guarantee::ALL.iter().map(|guarantee| finding(*guarantee, 300, 0)).collect(),
         recovery: Recovery::After(Duration::from_millis(100)),
         faults: vec![FaultRecord {
+            firing: None,
+            strike: 0,
             struck: None,
             name: FAULT.to_owned(),
             began: Some(millis(11_000)),

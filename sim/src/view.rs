@@ -315,6 +315,9 @@ pub struct VoterView {
 pub struct ClusterView {
     /// The partitions of the scenario.
     pub partitions: BTreeMap<TopicPartition, PartitionView>,
+    /// Who leads each partition of the brokers' own topics (`__consumer_offsets`), as the controller has it. Nothing
+    /// else is kept of them: guarantees are about the topics of the scenario.
+    pub internal_leaders: BTreeMap<TopicPartition, Option<NodeId>>,
     /// The voters of the metadata quorum.
     pub voters: BTreeMap<NodeId, VoterView>,
     /// What a person may ask about, in order: everything but appends, acknowledgements, high watermarks and commits of
@@ -378,6 +381,10 @@ impl ClusterView {
     /// Takes one happening.
     pub fn take(&mut self, happening: &Happening) {
         if let What::Event(event) = &happening.what {
+            if is_internal(event) {
+                self.take_internal(event);
+                return;
+            }
             self.take_event(happening.at, happening.node, event);
             let frequent = matches!(
                 event,
@@ -393,6 +400,12 @@ impl ClusterView {
             self.take_process(happening);
         }
         self.happenings.push(happening.clone());
+    }
+
+    fn take_internal(&mut self, event: &Event) {
+        if let Event::LeaderElected { partition, leader, .. } = event {
+            self.internal_leaders.insert(partition.clone(), *leader);
+        }
     }
 
     fn take_process(&mut self, happening: &Happening) {
@@ -499,6 +512,13 @@ fn cut(partition: &mut PartitionView, at: Instant, broker: NodeId, to: Offset, w
         replica.cut(to);
         partition.cuts.push(Cut { at, broker, lost, to, why: why.to_owned() });
     }
+}
+
+/// Whether an event is about a replica of one of the brokers' own topics. A disk that fails is about its machine.
+#[must_use]
+pub fn is_internal(event: &Event) -> bool {
+    let internal = partition_of(event).is_some_and(|partition| partition.topic.is_internal());
+    internal && !matches!(event, Event::StorageFailed { .. })
 }
 
 /// The partition an event is about.

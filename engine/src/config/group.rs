@@ -35,50 +35,50 @@ pub struct GroupConfig {
     /// `group.consumer.max.size`.
     pub consumer_max_size: usize,
     /// `group.consumer.assignors`.
-    pub consumer_assignors: Assignors,
+    pub consumer_assignors: ServerAssignors,
 }
 
 /// A server-side assignor (KIP-848).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Assignor {
+pub enum ServerAssignor {
     /// Balances, and moves as little as possible.
     Uniform,
     /// Gives each topic's partitions in runs.
     Range,
 }
 
-impl Assignor {
+impl ServerAssignor {
     /// Kafka's name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Assignor::Uniform => "uniform",
-            Assignor::Range => "range",
+            ServerAssignor::Uniform => "uniform",
+            ServerAssignor::Range => "range",
         }
     }
 }
 
 /// The assignors a coordinator offers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Assignors {
+pub struct ServerAssignors {
     /// The one it takes if members do not care.
-    pub first: Assignor,
+    pub first: ServerAssignor,
     /// Another.
-    pub second: Option<Assignor>,
+    pub second: Option<ServerAssignor>,
 }
 
-impl Assignors {
+impl ServerAssignors {
     /// The assignor of a name, if it is offered.
     #[must_use]
-    pub fn named(self, name: &str) -> Option<Assignor> {
+    pub fn named(self, name: &str) -> Option<ServerAssignor> {
         [Some(self.first), self.second].into_iter().flatten().find(|assignor| assignor.name() == name)
     }
 
-    fn read(list: &str) -> Assignors {
-        let all = [Assignor::Uniform, Assignor::Range];
+    fn read(list: &str) -> ServerAssignors {
+        let all = [ServerAssignor::Uniform, ServerAssignor::Range];
         let mut named =
             list.split(',').filter_map(|name| all.into_iter().find(|one| one.name() == name.trim()));
-        Assignors { first: named.next().unwrap_or(Assignor::Uniform), second: named.next() }
+        ServerAssignors { first: named.next().unwrap_or(ServerAssignor::Uniform), second: named.next() }
     }
 }
 
@@ -102,7 +102,7 @@ impl GroupConfig {
             consumer_session_timeout: lookup.millis("group.consumer.session.timeout.ms"),
             consumer_heartbeat_interval: lookup.millis("group.consumer.heartbeat.interval.ms"),
             consumer_max_size: lookup.count("group.consumer.max.size"),
-            consumer_assignors: Assignors::read(&lookup.word("group.consumer.assignors")),
+            consumer_assignors: ServerAssignors::read(&lookup.word("group.consumer.assignors")),
         }
     }
 }

@@ -9,16 +9,18 @@ mod group;
 pub mod key;
 pub mod keys;
 mod log;
+mod membership;
 mod metadata_log;
 mod typed;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use group::{Assignor, Assignors, GroupConfig};
+pub use group::{GroupConfig, ServerAssignor, ServerAssignors};
 pub use key::{Key, Kind, Scope};
 pub use keys::KEYS;
 pub use log::{CleanupPolicy, LogConfig, TimestampType};
+pub use membership::{Assignor, GroupProtocol, MembershipConfig};
 pub use metadata_log::MetadataLogConfig;
 pub use typed::{
     BrokerConfig, ConsumerConfig, OffsetReset, Partitioner, ProducerConfig, QuorumConfig, TopicConfig,

@@ -7,7 +7,7 @@ use tribunal_engine::event::{ElectionReason, Event};
 use tribunal_engine::time::Instant;
 
 use crate::chain::{loss_chains, signature};
-use crate::measure::{Measured, RunFacts};
+use crate::measure::{FaultRecovery, Measured, RunFacts};
 use crate::promise::{Verdict, judge};
 use crate::run::RunOutcome;
 use crate::scenario::expr::{Expr, Facts, Value};
@@ -58,7 +58,7 @@ pub struct ClaimAnswer {
     pub values: Vec<Option<Value>>,
 }
 
-/// Whether a fault fired, and how it was recovered from.
+/// One time a fault fired, or that it never did, and how it was recovered from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FaultFired {
     /// Its name.
@@ -120,7 +120,7 @@ pub struct RunSummary {
     pub judged: Vec<Judged>,
     /// The answers to the conditions among the expectations of this variant.
     pub answers: Vec<ClaimAnswer>,
-    /// The faults, in the order of the plan.
+    /// Every time a fault fired, in the order of the plan; one entry for a fault that never did.
     pub faults: Vec<FaultFired>,
     /// How often interesting things happened.
     pub seen: BTreeMap<Seen, u64>,
@@ -221,7 +221,7 @@ fn faults(run: &RunOutcome, measured: &Measured) -> Vec<FaultFired> {
             fault: fault.name.clone(),
             fired: fault.began.is_some(),
             struck: fault.struck,
-            rto: measured.recovery(&fault.name).and_then(super::super::measure::FaultRecovery::rto),
+            rto: measured.recovery(fault).and_then(FaultRecovery::rto),
         })
         .collect()
 }

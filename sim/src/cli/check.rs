@@ -12,9 +12,9 @@ use super::words;
 use crate::scenario::Scenario;
 use crate::scenario::action::Hardware;
 use crate::scenario::disk_fault::{DiskFaultKind, DiskFaultPlan, FileKind};
-use crate::scenario::plan::{Commit, GroupPlan, Mode, Origin, Plan, Trigger};
+use crate::scenario::plan::{Action, Commit, GroupPlan, Mode, Origin, Plan, Strike};
 use crate::scenario::target::TargetExpr;
-use crate::scenario::units::{DurationRange, show};
+use crate::scenario::units::show;
 use crate::verdict::Exit;
 
 /// The arguments of `tribunal check`.
@@ -149,35 +149,50 @@ fn members(group: &GroupPlan) -> String {
 }
 
 fn draw_faults(text: &mut String, plan: &Plan) -> std::fmt::Result {
-    use crate::scenario::plan::Action;
     for fault in &plan.faults {
-        let when = match &fault.trigger {
-            Trigger::At(at) => format!("at {}", range(*at)),
-            Trigger::When(condition) => format!("when {condition}"),
+        let chance = if fault.chance < 1.0 {
+            format!(", with a chance of {} %", fault.chance * 100.0)
+        } else {
+            String::new()
         };
-        let action = match &fault.action {
-            Action::Partition { side_a, side_b, cut } => {
-                format!("partition ({cut:?}) between {side_a} and {side_b}").to_lowercase()
-            }
-            Action::SlowLink { link: (a, b), .. } => format!("slow-link between {a} and {b}"),
-            Action::Disk(disk) => format!("{} of {}", disk_fault(disk), disks(&fault.targets)),
-            Action::Reassign { partition, replicas } => {
-                let replicas: Vec<String> = replicas.iter().map(ToString::to_string).collect();
-                format!("reassign {partition} to {}", replicas.join(", "))
-            }
-            Action::MoveLeader(partition) => format!("move-leader of {partition}"),
-            other => format!("{} of {}", other.name(), fault.targets),
-        };
-        let duration =
-            fault.duration.map_or_else(String::new, |duration| format!(" for {}", range(duration)));
         let optional = if fault.optional { ", optional" } else { "" };
-        let hardware = match fault.action.hardware() {
-            Hardware::Legal => String::new(),
-            hardware => format!(", {hardware} hardware"),
-        };
-        writeln!(text, "fault        {}: {action}{duration}, {when}{hardware}{optional}", fault.name)?;
+        let when = format!("{}{chance}", fault.trigger);
+        match fault.strikes.as_slice() {
+            [only] => writeln!(text, "fault        {}: {}, {when}{optional}", fault.name, strike(only))?,
+            several => {
+                writeln!(text, "fault        {}: one of these, {when}{optional}", fault.name)?;
+                let total: u32 = several.iter().map(|strike| strike.weight).fold(0, u32::saturating_add);
+                for one in several {
+                    writeln!(text, "               {} in {total}: {}", one.weight, strike(one))?;
+                }
+            }
+        }
     }
     Ok(())
+}
+
+/// What a fault does, to whom, how long.
+fn strike(strike: &Strike) -> String {
+    let action = match &strike.action {
+        Action::Partition { side_a, side_b, cut } => {
+            format!("partition ({cut:?}) between {side_a} and {side_b}").to_lowercase()
+        }
+        Action::SlowLink { link: (a, b), .. } => format!("slow-link between {a} and {b}"),
+        Action::Disk(disk) => format!("{} of {}", disk_fault(disk), disks(&strike.targets)),
+        Action::Reassign { partition, replicas } => {
+            let replicas: Vec<String> = replicas.iter().map(ToString::to_string).collect();
+            format!("reassign {partition} to {}", replicas.join(", "))
+        }
+        Action::MoveLeader(partition) => format!("move-leader of {partition}"),
+        Action::SlowWork { factor } => format!("slow-work (x{factor}) of {}", strike.targets),
+        other => format!("{} of {}", other.name(), strike.targets),
+    };
+    let duration = strike.duration.map_or_else(String::new, |duration| format!(" for {duration}"));
+    let hardware = match strike.action.hardware() {
+        Hardware::Legal => String::new(),
+        hardware => format!(", {hardware} hardware"),
+    };
+    format!("{action}{duration}{hardware}")
 }
 
 fn disk_fault(fault: &DiskFaultPlan) -> String {
@@ -203,8 +218,4 @@ fn disk_fault(fault: &DiskFaultPlan) -> String {
 fn disks(hosts: &TargetExpr) -> String {
     let disks: Vec<String> = hosts.0.iter().map(|host| format!("disk({host})")).collect();
     disks.join(", ")
-}
-
-fn range(range: DurationRange) -> String {
-    if range.min == range.max { show(range.min) } else { format!("{}..{}", show(range.min), show(range.max)) }
 }

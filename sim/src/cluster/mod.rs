@@ -10,7 +10,7 @@ mod witness;
 mod world;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -34,7 +34,7 @@ use crate::runtime::{
     HostId, HostStatus, LineSink, Paused, RuntimeSettings, SimHandle, SimPlatform, Simulation,
 };
 use crate::scenario::Plan;
-use crate::scenario::plan::FIRST_CONTROLLER;
+use crate::scenario::plan::{ConsumerPlan, FIRST_CONTROLLER};
 
 use crate::view::{Happening, What};
 use crate::workload::Members;
@@ -66,6 +66,10 @@ pub struct Cluster {
     stopped: Rc<RefCell<Vec<NodeId>>>,
     client_processes: BTreeMap<String, ClientProcess>,
     members: Members,
+    /// Hosts of members that no fault has added yet.
+    late_clients: BTreeSet<String>,
+    /// Members whose process has ended and whose hosts still count as up.
+    ended: Rc<RefCell<Vec<String>>>,
 }
 
 impl Cluster {
@@ -104,11 +108,16 @@ impl Cluster {
             stopped: Rc::default(),
             client_processes: BTreeMap::new(),
             members: Members::default(),
+            late_clients: plan.consumers.iter().flat_map(ConsumerPlan::late_hosts).collect(),
+            ended: Rc::default(),
         }
     }
 
     /// Starts every broker and every controller but those that a fault adds later.
     pub fn start_all(&mut self) {
+        for name in &self.late_clients {
+            self.simulation.exit(self.client(name));
+        }
         let late = self.plan.late_brokers();
         for (id, host) in self.nodes.clone() {
             if late.contains(&id) {
@@ -149,20 +158,42 @@ impl Cluster {
         self.simulation.handle()
     }
 
-    /// Runs a process on a client host, now and whenever the host starts again.
+    /// Runs a process on a client host, now and whenever the host starts again. On the host of a member that a fault
+    /// adds later it runs from then on. The end of a member's process is the end of its boot.
     ///
     /// # Panics
     /// If there is no such host.
     pub fn run_client(&mut self, name: &str, process: ClientProcess) {
         self.client_processes.insert(name.to_owned(), process);
-        self.start_client(name);
+        if !self.late_clients.contains(name) {
+            self.start_client(name);
+        }
     }
 
     fn start_client(&self, name: &str) {
         let host = self.client(name);
-        if let Some(process) = self.client_processes.get(name) {
-            self.simulation.spawn(host, "client", process(self.simulation.platform(host)));
+        let Some(process) = self.client_processes.get(name) else { return };
+        self.members.started(name);
+        let work = process(self.simulation.platform(host));
+        if !self.is_member(name) {
+            return self.simulation.spawn(host, "client", work);
         }
+        let (ended, handle, name) = (self.ended.clone(), self.handle(), name.to_owned());
+        self.simulation.spawn(host, "client", async move {
+            work.await;
+            ended.borrow_mut().push(name);
+            handle.request_attention();
+        });
+    }
+
+    /// Whether a member of a group runs on the host.
+    fn is_member(&self, name: &str) -> bool {
+        let groups = self.plan.consumers.iter().filter(|consumer| consumer.group.is_some());
+        let number = |consumer: &ConsumerPlan| {
+            let rest = name.strip_prefix(consumer.name.as_str()).and_then(|rest| rest.strip_prefix('-'));
+            rest.is_some_and(|number| number.parse::<u32>().is_ok())
+        };
+        groups.into_iter().any(number) && self.clients.contains_key(name)
     }
 
     /// Lets time pass until `deadline`, or until somebody asked for attention.
@@ -171,6 +202,9 @@ impl Cluster {
         for node in self.stopped.take() {
             self.simulation.exit(self.nodes[&node]);
             self.note(Some(node), What::Stopped);
+        }
+        for member in self.ended.take() {
+            self.simulation.exit(self.client(&member));
         }
         paused
     }

@@ -5,7 +5,7 @@ use std::cell::{Cell, Ref, RefCell};
 use tribunal_engine::event::Event;
 
 use crate::checker::Checker;
-use crate::view::{ClusterView, Happening, What};
+use crate::view::{ClusterView, Happening, What, is_internal};
 
 /// The record of a run. Shared by everybody who has something to say.
 pub struct Recorder {
@@ -31,6 +31,10 @@ impl Recorder {
         let decisive = self.watched.get() && changes_state(&happening.what);
         let mut view = self.view.borrow_mut();
         view.take(happening);
+        if matches!(&happening.what, What::Event(event) if is_internal(event)) {
+            // Checkers judge the topics of the scenario.
+            return decisive;
+        }
         for checker in self.checkers.borrow_mut().iter_mut() {
             checker.on_happening(&view, happening);
         }

@@ -2,15 +2,17 @@
 //!
 //! The simulated cluster is one [`World`]; a cluster of real processes can be another, so that one plan drives both.
 
-use tribunal_engine::id::NodeId;
+use tribunal_engine::broker::partition_of_group;
+use tribunal_engine::id::{NodeId, TopicName, TopicPartition};
 use tribunal_engine::time::{Duration, Instant};
 
 use super::{Cluster, models};
 use crate::runtime::{Direction, DiskFaultId, FaultId, HostId, SlowLink};
 use crate::scenario::disk_fault::{DiskFaultKind, DiskFaultPlan};
 use crate::scenario::distribution::Distribution;
-use crate::scenario::plan::Cut;
+use crate::scenario::plan::{ConsumerPlan, Cut};
 use crate::view::{ClusterView, What};
+use crate::workload::SlowWork;
 
 /// How long a broker that is asked to stop waits for the controller's leave: the grace period of an orchestrator.
 /// Kafka alone would wait five minutes.
@@ -50,12 +52,25 @@ pub trait World {
     fn controllers(&self) -> Vec<NodeId>;
     /// The process dies; its machine lives.
     fn crash(&mut self, host: &Host);
-    /// The process is asked to stop in good order; it may take its time.
+    /// The process is asked to stop in good order; it may take its time. A member of a group leaves it, unless it is
+    /// static; a client without a group has nobody to say goodbye to and dies.
     fn stop(&mut self, host: &Host);
     /// True while the process of the machine runs, or is paused.
     fn is_up(&self, host: &Host) -> bool;
     /// The machine goes dark and loses what it had not synced, as the plan's disk model says.
     fn power_loss(&mut self, host: &Host);
+    /// True while the process of the machine runs and is not paused.
+    fn is_running(&self, host: &Host) -> bool;
+    /// The machines of `[consumer.NAME]`; of a group those of every member that has ever started.
+    fn members(&self, consumer: &str) -> Vec<Host>;
+    /// The machine of the member that the group has next; `None` if it may have no more.
+    fn next_member(&self, consumer: &str) -> Option<Host>;
+    /// The broker that coordinates the group of `[consumer.NAME]`, if there is one.
+    fn coordinator(&self, consumer: &str) -> Option<NodeId>;
+    /// A member of a group works so many times longer on each record.
+    fn work_slowly(&mut self, host: &Host, factor: u32) -> SlowWork;
+    /// It does not any more.
+    fn work_as_planned(&mut self, host: &Host, slow: SlowWork);
     /// Starts the process of a machine that is down. Clients come back without their memory.
     fn start(&mut self, host: &Host);
     /// The process stands still.
@@ -86,6 +101,10 @@ impl Cluster {
 
     fn host_ids(&self, hosts: &[Host]) -> Vec<HostId> {
         hosts.iter().map(|host| self.host_id(host)).collect()
+    }
+
+    fn consumer(&self, name: &str) -> Option<&ConsumerPlan> {
+        self.plan.consumers.iter().find(|consumer| consumer.name == name)
     }
 
     fn note_host(&self, host: &Host, what: What) {
@@ -129,13 +148,51 @@ impl World for Cluster {
                     shutdown.request(STOP_PATIENCE);
                 }
             }
-            // A client has nobody to say goodbye to.
+            Host::Client(name) if self.is_member(name) => self.members.ask_to_leave(name),
             Host::Client(_) => self.crash(host),
         }
     }
 
     fn is_up(&self, host: &Host) -> bool {
         Cluster::is_up(self, self.host_id(host))
+    }
+
+    fn is_running(&self, host: &Host) -> bool {
+        let id = self.host_id(host);
+        Cluster::is_up(self, id) && !self.simulation.is_paused(id)
+    }
+
+    fn members(&self, consumer: &str) -> Vec<Host> {
+        let hosts = self.consumer(consumer).map(ConsumerPlan::hosts).unwrap_or_default();
+        hosts.into_iter().filter(|host| !self.late_clients.contains(host)).map(Host::Client).collect()
+    }
+
+    fn next_member(&self, consumer: &str) -> Option<Host> {
+        let late = self.consumer(consumer)?.late_hosts();
+        late.into_iter().find(|host| self.late_clients.contains(host)).map(Host::Client)
+    }
+
+    fn coordinator(&self, consumer: &str) -> Option<NodeId> {
+        let group = self.consumer(consumer)?.group.as_ref()?;
+        let count = self.plan.cluster.config.group.offsets_topic_num_partitions;
+        let partition = TopicPartition {
+            topic: TopicName::new(TopicName::CONSUMER_OFFSETS),
+            partition: partition_of_group(&group.id, count),
+        };
+        self.observe(|view| view.internal_leaders.get(&partition).copied().flatten())
+    }
+
+    fn work_slowly(&mut self, host: &Host, factor: u32) -> SlowWork {
+        match host {
+            Host::Client(name) => self.members.work_slowly(name, factor),
+            Host::Node(node) => panic!("{node} is no member of a group"),
+        }
+    }
+
+    fn work_as_planned(&mut self, host: &Host, slow: SlowWork) {
+        if let Host::Client(name) = host {
+            self.members.work_as_planned(name, slow);
+        }
     }
 
     fn power_loss(&mut self, host: &Host) {
@@ -152,7 +209,10 @@ impl World for Cluster {
         self.simulation.boot(id);
         match host {
             Host::Node(node) => self.start_process(*node),
-            Host::Client(name) => self.start_client(name),
+            Host::Client(name) => {
+                self.late_clients.remove(name);
+                self.start_client(name);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use super::{identity, isr, lag, lanes, loss, story, windows};
 use crate::campaign::{Rank, RunSummary};
 use crate::measure::{Measured, active};
 use crate::run::RunOutcome;
+use crate::scenario::plan::Action;
 use crate::scenario::{Plan, Scenario};
 use crate::view::{Phase, What};
 
@@ -76,14 +77,14 @@ fn faults(plan: &Plan, run: &RunOutcome, measured: &Measured) -> Vec<FaultBand> 
         .iter()
         .filter_map(|fault| {
             let span = active(fault, measured.end)?;
-            let planned = plan.faults.iter().find(|planned| planned.name == fault.name);
+            let action = fault.planned(plan).map(|(_, strike)| &strike.action);
             Some(FaultBand {
-                name: fault.name.clone(),
-                action: planned.map_or("", |planned| planned.action.name()).to_owned(),
+                name: fault.label(),
+                action: action.map_or("", Action::name).to_owned(),
                 target: fault.targets.join(", "),
                 start_ns: span.start.as_nanos(),
                 end_ns: span.end.as_nanos(),
-                hardware: planned.map_or_else(String::new, |planned| planned.action.hardware().to_string()),
+                hardware: action.map_or_else(String::new, |action| action.hardware().to_string()),
                 struck: fault.struck,
             })
         })
@@ -108,7 +109,7 @@ fn outages(measured: &Measured) -> Vec<Outage> {
 fn recoveries(run: &RunOutcome, measured: &Measured) -> Vec<Recovery> {
     let nanos = |at: Option<Instant>| at.map(Instant::as_nanos);
     let one = |recovery: &crate::measure::FaultRecovery| Recovery {
-        fault: recovery.fault.clone(),
+        fault: recovery.label.clone(),
         start_ns: recovery.began.as_nanos(),
         detected_ns: nanos(recovery.detected),
         new_leader_ns: nanos(recovery.new_leader),

@@ -82,12 +82,14 @@ fn described(action: &Action) -> String {
 
 fn of_fault(plan: &Plan, run: &RunOutcome, fault: &crate::run::FaultRecord) -> Vec<Candidate> {
     let Some(at) = fault.began else { return Vec::new() };
-    let planned = plan.faults.iter().find(|planned| planned.name == fault.name);
-    let action = planned.map_or_else(String::new, |planned| described(&planned.action));
-    let because = match planned.map(|planned| &planned.trigger) {
+    let planned = fault.planned(plan);
+    let action = planned.map_or_else(String::new, |(_, strike)| described(&strike.action));
+    let because = match planned.map(|(planned, _)| &planned.trigger) {
         Some(Trigger::When(condition)) => format!(", because {condition}"),
-        Some(Trigger::At(_)) | None => String::new(),
+        Some(Trigger::At(_) | Trigger::After { .. } | Trigger::Every { .. }) | None => String::new(),
     };
+    // Of a fault that fires again and again, the first time explains.
+    let (begins, ends) = if fault.firing.is_some_and(|number| number > 1) { (45, 20) } else { (100, 40) };
     let before = Instant::from_nanos(at.as_nanos().saturating_sub(1));
     let leaders = leaders_at(&run.view, before);
     let led = leaders.iter().filter(|(_, leader)| {
@@ -102,14 +104,14 @@ fn of_fault(plan: &Plan, run: &RunOutcome, fault: &crate::run::FaultRecord) -> V
         }
     };
     let targets = fault.targets.join(", ");
-    let text = format!("Fault {} ({action}) hits {targets}{because}.{led}", fault.name);
-    let mut told = vec![Candidate { at, weight: 100, text }];
+    let text = format!("Fault {} ({action}) hits {targets}{because}.{led}", fault.label());
+    let mut told = vec![Candidate { at, weight: begins, text }];
     if let Some(ended) = fault.ended.filter(|ended| *ended > at) {
         let struck = fault.struck.map_or_else(String::new, |struck| {
             format!(" It changed {}.", format::plural(struck, "disk operation"))
         });
-        let text = format!("Fault {} ends after {}.{struck}", fault.name, seconds(at, ended));
-        told.push(Candidate { at: ended, weight: 40, text });
+        let text = format!("Fault {} ends after {}.{struck}", fault.label(), seconds(at, ended));
+        told.push(Candidate { at: ended, weight: ends, text });
     }
     told
 }
@@ -117,24 +119,26 @@ fn of_fault(plan: &Plan, run: &RunOutcome, fault: &crate::run::FaultRecord) -> V
 fn of_recovery(recovery: &FaultRecovery) -> Vec<Candidate> {
     let mut told = Vec::new();
     let since = |at| seconds(recovery.began, at);
+    // Of a fault that fires again and again, the first time explains.
+    let lighter = if recovery.firing.is_some_and(|number| number > 1) { 40 } else { 0 };
     if let Some(at) = recovery.detected {
         let text =
-            format!("The controller fences the broker, {} after fault {} began.", since(at), recovery.fault);
-        told.push(Candidate { at, weight: 60, text });
+            format!("The controller fences the broker, {} after fault {} began.", since(at), recovery.label);
+        told.push(Candidate { at, weight: 60 - lighter, text });
     }
     if let Some(at) = recovery.first_ack {
         let text = format!(
             "A record wanted after fault {} is acknowledged again{}: {} after it began.",
-            recovery.fault,
+            recovery.label,
             if recovery.partitions.len() > 1 { " on every partition it hit" } else { "" },
             since(at)
         );
-        told.push(Candidate { at, weight: 70, text });
+        told.push(Candidate { at, weight: 70 - lighter, text });
     }
     if let Some(at) = recovery.isr_full {
         let text =
-            format!("Every replica is in the ISR again, {} after fault {} began.", since(at), recovery.fault);
-        told.push(Candidate { at, weight: 50, text });
+            format!("Every replica is in the ISR again, {} after fault {} began.", since(at), recovery.label);
+        told.push(Candidate { at, weight: 50 - lighter, text });
     }
     told
 }

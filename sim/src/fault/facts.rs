@@ -37,7 +37,10 @@ impl Facts for RunningFacts<'_> {
                 partition(name)?.committed.as_ref().map(|committed| number(i64::from(committed.epoch.0)))
             }
             Quantity::SnapshotsLoaded => Some(count(self.view.snapshots_loaded() as u64)),
-            Quantity::Rto(_)
+            // What a coordinator tells of its groups is not added up here yet.
+            Quantity::Lag(_) | Quantity::Members(_) | Quantity::Rebalances(_) => None,
+            Quantity::StoppedTime(_)
+            | Quantity::Rto(_)
             | Quantity::Unavailable(_)
             | Quantity::Lost
             | Quantity::LostWindow

@@ -1,60 +1,40 @@
-//! The faults of a plan in one run: armed, active, over.
+//! The faults of a plan in one run: when each fires, and everything that is under way.
+
+use std::collections::BTreeSet;
 
 use tribunal_engine::rng::Rng;
 use tribunal_engine::time::{Duration, Instant};
 
 use super::facts::RunningFacts;
-use super::target::{resolve, resolve_one, rest};
-use crate::cluster::{Cluster, DiskFault, Host, NetworkFault, World, host_name};
+use super::firing::Firing;
+use super::holds::Holds;
+use crate::cluster::Cluster;
 use crate::run::FaultRecord;
 use crate::scenario::Plan;
-use crate::scenario::disk_fault::DiskFaultKind;
-use crate::scenario::plan::{Action, FaultPlan, Trigger};
-use crate::scenario::target::Target;
-use crate::view::What;
-use crate::workload::{self, Load, Progress};
+use crate::scenario::plan::{Action, FaultPlan, Moment, Strike, Trigger};
+use crate::workload::Load;
 
 /// How often triggers are asked besides on every change of the cluster: client counts and time change in between.
 const POLL: Duration = Duration::from_millis(10);
 
-/// How long the end of load waits for a process that is stopping.
-const STOP_MAX: Duration = Duration::from_secs(60);
-
 /// Every fault of a plan and how far it is.
 pub struct Schedule {
     faults: Vec<Armed>,
+    /// Everything that was begun, in order; what is over stays for its record.
+    firings: Vec<Firing>,
+    holds: Holds,
     load_began: Instant,
 }
 
+/// A fault and when it fires next.
 struct Armed {
     plan: FaultPlan,
     rng: Rng,
-    state: State,
-    record: FaultRecord,
-}
-
-enum State {
-    /// Fires at this time.
-    Waits(Instant),
+    /// When it fires, as far as that is known.
+    due: BTreeSet<Instant>,
     /// Fires when its expression becomes true.
-    Watches,
-    /// Waits for these machines to stop in good order; they are to stay down for so long.
-    Stopping { hits: Vec<Host>, down_for: Duration },
-    /// The operator is at it; these machines are concerned.
-    Operating { progress: Progress, hits: Vec<Host> },
-    /// Acts; ends at this time, or with the load.
-    Active { until: Option<Instant>, hits: Vec<Host>, undo: Undo },
-    /// Over, or never to come.
-    Done,
-}
-
-/// What has to be taken back when a fault ends, besides starting what was stopped.
-enum Undo {
-    Nothing,
-    Network(NetworkFault),
-    Disks(DiskFault),
-    /// Nothing: it ends when the operator is done.
-    Operation(Progress),
+    watches: bool,
+    fired: u32,
 }
 
 impl Schedule {
@@ -63,77 +43,131 @@ impl Schedule {
     pub fn new(plan: &Plan, rng: &Rng, load_began: Instant) -> Schedule {
         let arm = |plan: &FaultPlan| {
             let mut rng = rng.fork(&format!("fault/{}", plan.name));
-            let state = match &plan.trigger {
-                Trigger::At(range) => State::Waits(load_began.after(range.at(rng.unit()))),
-                Trigger::When(_) => State::Watches,
-            };
-            let struck = matches!(plan.action, Action::Disk(_)).then_some(0);
-            let name = plan.name.clone();
-            let record = FaultRecord { name, began: None, ended: None, targets: Vec::new(), struck };
-            Armed { plan: plan.clone(), rng, state, record }
+            let mut due = BTreeSet::new();
+            match &plan.trigger {
+                Trigger::At(range) => drop(due.insert(load_began.after(range.at(rng.unit())))),
+                Trigger::Every { gap, from, until, .. } => {
+                    let first = from.unwrap_or_else(|| gap.at(rng.unit()));
+                    if until.is_none_or(|until| first < until) {
+                        due.insert(load_began.after(first));
+                    }
+                }
+                Trigger::When(_) | Trigger::After { .. } => {}
+            }
+            let watches = matches!(plan.trigger, Trigger::When(_));
+            Armed { plan: plan.clone(), rng, due, watches, fired: 0 }
         };
-        Schedule { faults: plan.faults.iter().map(arm).collect(), load_began }
+        let faults = plan.faults.iter().map(arm).collect();
+        Schedule { faults, firings: Vec::new(), holds: Holds::default(), load_began }
     }
 
     /// True while a fault waits for a state of the cluster.
     #[must_use]
     pub fn watches(&self) -> bool {
-        self.faults.iter().any(|fault| matches!(fault.state, State::Watches))
+        self.faults.iter().any(|fault| fault.watches)
     }
 
     /// When to look again at the latest.
     #[must_use]
     pub fn next_look(&self, now: Instant) -> Option<Instant> {
-        let due = self.faults.iter().filter_map(|fault| match &fault.state {
-            State::Waits(at) => Some(*at),
-            State::Watches => Some(now.after(POLL)),
-            State::Active { until, .. } => *until,
-            State::Operating { .. } => Some(now.after(POLL)),
-            // The end of a process draws attention by itself.
-            State::Stopping { .. } | State::Done => None,
-        });
-        due.min()
+        let due = self.faults.iter().filter_map(|fault| fault.due.first().copied());
+        let poll = self.watches().then(|| now.after(POLL));
+        let firings = self.firings.iter().filter_map(|firing| firing.next_look(now.after(POLL)));
+        due.chain(poll).chain(firings).min()
     }
 
     /// Begins and ends what is due.
     pub fn look(&mut self, cluster: &mut Cluster, load: &Load) {
-        let now = cluster.now();
-        for fault in &mut self.faults {
-            let fires = match (&fault.state, &fault.plan.trigger) {
-                (State::Waits(at), _) => *at <= now,
-                (State::Watches, Trigger::When(expression)) => {
-                    let view = cluster.recorder().view();
-                    let facts =
-                        RunningFacts { view: &view, counts: load.counts(), load_began: self.load_began, now };
-                    expression.evaluate(&facts) == Some(true)
-                }
-                _ => false,
-            };
-            if fires {
-                fault.begin(cluster);
+        for index in 0..self.faults.len() {
+            if self.is_due(index, cluster, load) {
+                self.fire(index, cluster);
             }
-            fault.maybe_stopped(cluster);
-            fault.maybe_operated(cluster);
-            if matches!(fault.state, State::Active { until: Some(until), .. } if until <= now) {
-                fault.end(cluster);
+        }
+        for index in 0..self.firings.len() {
+            if self.firings[index].look(cluster, &mut self.holds) {
+                self.ended(index, cluster.now());
             }
         }
         cluster.recorder().watch(self.watches());
     }
 
+    /// Whether the fault fires now. A moment that has come is used up; an expression that is true is not, as its fault
+    /// may find nobody to hit.
+    fn is_due(&mut self, index: usize, cluster: &Cluster, load: &Load) -> bool {
+        let now = cluster.now();
+        let fault = &mut self.faults[index];
+        if let (true, Trigger::When(expression)) = (fault.watches, &fault.plan.trigger) {
+            let view = cluster.recorder().view();
+            let facts = RunningFacts { view: &view, counts: load.counts(), load_began: self.load_began, now };
+            return expression.evaluate(&facts) == Some(true);
+        }
+        let Some(at) = fault.due.first().copied().filter(|at| *at <= now) else { return false };
+        fault.due.remove(&at);
+        if let Trigger::Every { gap, until, .. } = &fault.plan.trigger {
+            let next = at.after(gap.at(fault.rng.unit()));
+            if until.is_none_or(|until| next < self.load_began.after(until)) {
+                fault.due.insert(next);
+            }
+        }
+        true
+    }
+
+    fn fire(&mut self, index: usize, cluster: &mut Cluster) {
+        let fault = &mut self.faults[index];
+        if fault.plan.chance < 1.0 && fault.rng.unit() >= fault.plan.chance {
+            fault.watches = false;
+            return;
+        }
+        let strike = fault.draw();
+        let number = fault.fired + 1;
+        let firing = Firing::begin(&fault.plan, strike, number, &mut fault.rng, cluster, &mut self.holds);
+        // Nobody to hit at this moment: a trigger by state may find somebody later.
+        let Some(firing) = firing else { return };
+        fault.watches = false;
+        fault.fired = number;
+        if let Trigger::Every { times: Some(times), .. } = fault.plan.trigger
+            && number >= times
+        {
+            fault.due.clear();
+        }
+        self.firings.push(firing);
+        let moments = if number == 1 { &[Moment::Begin, Moment::First][..] } else { &[Moment::Begin] };
+        self.tell(index, moments, cluster.now());
+    }
+
+    fn ended(&mut self, firing: usize, now: Instant) {
+        let name = &self.firings[firing].record.name;
+        if let Some(index) = self.faults.iter().position(|fault| fault.plan.name == *name) {
+            self.tell(index, &[Moment::End], now);
+        }
+    }
+
+    /// Arms the faults that wait for one of these moments of a fault.
+    fn tell(&mut self, index: usize, moments: &[Moment], now: Instant) {
+        let name = self.faults[index].plan.name.clone();
+        for fault in &mut self.faults {
+            if let Trigger::After { fault: other, moment, delay } = &fault.plan.trigger
+                && *other == name
+                && moments.contains(moment)
+            {
+                fault.due.insert(now.after(delay.at(fault.rng.unit())));
+            }
+        }
+    }
+
     /// Ends whatever is active; what has not fired never will.
     pub fn end_all(&mut self, cluster: &mut Cluster) {
         for fault in &mut self.faults {
-            match fault.state {
-                State::Active { .. } => fault.end(cluster),
-                State::Waits(_) | State::Watches => fault.state = State::Done,
-                State::Stopping { .. } | State::Operating { .. } | State::Done => {}
-            }
+            fault.due.clear();
+            fault.watches = false;
+        }
+        for firing in &mut self.firings {
+            firing.end_now(cluster, &mut self.holds);
         }
         // Nothing hinders them any more.
-        for fault in &mut self.faults {
-            fault.stop_and_end(cluster);
-            fault.operate_to_the_end(cluster);
+        for firing in &mut self.firings {
+            firing.stop_and_end(cluster, &mut self.holds);
+            firing.operate_to_the_end(cluster, &mut self.holds);
         }
         cluster.recorder().watch(false);
     }
@@ -141,186 +175,52 @@ impl Schedule {
     /// What the operator began and could not bring to its end, in words.
     #[must_use]
     pub fn unfinished(&self) -> Vec<String> {
-        let unfinished = self.faults.iter().filter(|fault| matches!(fault.state, State::Operating { .. }));
-        unfinished
-            .map(|fault| format!("{} ({}) is still under way", fault.plan.name, fault.plan.action.name()))
-            .collect()
+        self.firings.iter().filter_map(Firing::unfinished).collect()
     }
 
-    /// What became of each fault, in the order of the plan.
+    /// Every time a fault fired, in the order of the plan, then of time; one record for a fault that never did.
     #[must_use]
     pub fn records(&self) -> Vec<FaultRecord> {
-        self.faults.iter().map(|fault| fault.record.clone()).collect()
+        let of = |fault: &Armed| {
+            let own = self.firings.iter().filter(|firing| firing.record.name == fault.plan.name);
+            let mut records: Vec<FaultRecord> = own.map(|firing| firing.record.clone()).collect();
+            if records.is_empty() {
+                records.push(FaultRecord {
+                    name: fault.plan.name.clone(),
+                    firing: None,
+                    strike: 0,
+                    began: None,
+                    ended: None,
+                    targets: Vec::new(),
+                    struck: struck(&fault.plan.strikes[0]),
+                });
+            }
+            records
+        };
+        self.faults.iter().flat_map(of).collect()
     }
 }
 
 impl Armed {
-    fn begin(&mut self, cluster: &mut Cluster) {
-        let now = cluster.now();
-        let duration = self.plan.duration.map(|range| range.at(self.rng.unit()));
-        let (hits, undo) = self.act(cluster);
-        if hits.is_empty() {
-            // Nobody to hit at this moment: a trigger by state may find somebody later.
-            if matches!(self.state, State::Waits(_)) {
-                self.state = State::Done;
-            }
-            return;
+    /// Which of its strikes it is this time.
+    fn draw(&mut self) -> usize {
+        let strikes = &self.plan.strikes;
+        if strikes.len() == 1 {
+            return 0;
         }
-        let targets: Vec<String> = hits.iter().map(describe).collect();
-        let what = What::FaultBegan {
-            fault: self.plan.name.clone(),
-            action: self.plan.action.name().to_owned(),
-            targets: targets.join(", "),
-        };
-        cluster.note_fault(what);
-        self.record.began = Some(now);
-        self.record.targets = targets;
-        let until = match (&self.plan.action, duration) {
-            (_, Some(duration)) => Some(now.after(duration)),
-            (Action::Disk(fault), None) if matches!(fault.kind, DiskFaultKind::Corrupt { .. }) => Some(now),
-            (Action::Add, None) => Some(now),
-            (_, None) => None,
-        };
-        self.state = match (&self.plan.action, undo) {
-            (Action::Restart, _) => State::Stopping { hits, down_for: duration.unwrap_or_default() },
-            (_, Undo::Operation(progress)) => State::Operating { progress, hits },
-            (_, undo) => State::Active { until, hits, undo },
-        };
-    }
-
-    /// Ends what the operator has done.
-    fn maybe_operated(&mut self, cluster: &mut Cluster) {
-        let State::Operating { progress, hits } = &mut self.state else { return };
-        if progress.is_done() {
-            let hits = std::mem::take(hits);
-            self.state = State::Active { until: None, hits, undo: Undo::Nothing };
-            self.end(cluster);
-        }
-    }
-
-    /// Lets the operator finish, but not for ever.
-    fn operate_to_the_end(&mut self, cluster: &mut Cluster) {
-        let State::Operating { progress, .. } = &self.state else { return };
-        let (progress, deadline) = (progress.clone(), cluster.now().after(STOP_MAX));
-        cluster.run_while(deadline, |_| !progress.is_done());
-        self.maybe_operated(cluster);
-    }
-
-    /// Goes on when every machine that was asked to stop has stopped.
-    fn maybe_stopped(&mut self, cluster: &Cluster) {
-        let State::Stopping { hits, down_for } = &mut self.state else { return };
-        if !hits.iter().any(|host| World::is_up(cluster, host)) {
-            let (until, hits) = (Some(cluster.now().after(*down_for)), std::mem::take(hits));
-            self.state = State::Active { until, hits, undo: Undo::Nothing };
-        }
-    }
-
-    /// Ends a restart that is still under way: waits for the stop, but not for ever.
-    fn stop_and_end(&mut self, cluster: &mut Cluster) {
-        let State::Stopping { hits, .. } = &self.state else { return };
-        let hits = hits.clone();
-        let deadline = cluster.now().after(STOP_MAX);
-        cluster.run_while(deadline, |cluster| hits.iter().any(|host| World::is_up(cluster, host)));
-        hits.iter().for_each(|host| cluster.crash(host));
-        self.maybe_stopped(cluster);
-        self.end(cluster);
-    }
-
-    fn act(&mut self, cluster: &mut Cluster) -> (Vec<Host>, Undo) {
-        let mut hits = resolve(&self.plan.targets, cluster, &mut self.rng);
-        let undo = match &self.plan.action {
-            Action::Crash => {
-                hits.iter().for_each(|host| cluster.crash(host));
-                Undo::Nothing
-            }
-            Action::Restart => {
-                hits.iter().for_each(|host| cluster.stop(host));
-                Undo::Nothing
-            }
-            Action::PowerLoss => {
-                hits.iter().for_each(|host| cluster.power_loss(host));
-                Undo::Nothing
-            }
-            Action::Pause => {
-                hits.iter().for_each(|host| cluster.pause(host));
-                Undo::Nothing
-            }
-            Action::Disk(_) if hits.is_empty() => Undo::Nothing,
-            Action::Disk(fault) => Undo::Disks(cluster.break_disks(&hits, fault)),
-            Action::Partition { side_a, side_b, cut } => {
-                let a = resolve(side_a, cluster, &mut self.rng);
-                let b = if side_b.0.contains(&Target::Rest) {
-                    rest(&a, cluster)
-                } else {
-                    resolve(side_b, cluster, &mut self.rng)
-                };
-                if a.is_empty() || b.is_empty() {
-                    return (Vec::new(), Undo::Nothing);
-                }
-                hits.clone_from(&a);
-                Undo::Network(cluster.partition(&a, &b, *cut))
-            }
-            Action::SlowLink { link: (one, other), latency } => {
-                let a = resolve_one(one, cluster, &mut self.rng);
-                let b = resolve_one(other, cluster, &mut self.rng);
-                if a.is_empty() || b.is_empty() {
-                    return (Vec::new(), Undo::Nothing);
-                }
-                hits = a.iter().chain(&b).cloned().collect();
-                Undo::Network(cluster.slow_link(&a, &b, *latency))
-            }
-            Action::Add => {
-                hits.iter().for_each(|host| cluster.start(host));
-                Undo::Nothing
-            }
-            Action::Reassign { partition, replicas } => {
-                hits = replicas.iter().copied().map(Host::Node).collect();
-                Undo::Operation(workload::reassign(cluster, partition, replicas))
-            }
-            Action::MoveLeader(partition) => {
-                hits = resolve_one(&Target::Leader(partition.clone()), cluster, &mut self.rng);
-                if hits.is_empty() {
-                    return (hits, Undo::Nothing);
-                }
-                Undo::Operation(workload::elect_preferred(cluster, partition))
-            }
-        };
-        (hits, undo)
-    }
-
-    fn end(&mut self, cluster: &mut Cluster) {
-        let State::Active { hits, undo, .. } = std::mem::replace(&mut self.state, State::Done) else {
-            return;
-        };
-        match self.plan.action {
-            Action::Crash | Action::Restart | Action::PowerLoss => {
-                hits.iter().for_each(|host| cluster.start(host));
-            }
-            Action::Pause => hits.iter().for_each(|host| cluster.resume(host)),
-            Action::Partition { .. }
-            | Action::SlowLink { .. }
-            | Action::Disk(_)
-            | Action::Add
-            | Action::Reassign { .. }
-            | Action::MoveLeader(_) => {}
-        }
-        match undo {
-            Undo::Nothing | Undo::Operation(_) => {}
-            Undo::Network(network) => cluster.heal(network),
-            Undo::Disks(disks) => {
-                self.record.struck = Some(cluster.mend_disks(disks));
-                // A log that failed stays offline until its broker starts again (KIP-112).
-                hits.iter().for_each(|host| cluster.restart_if_logs_failed(host));
+        let total: u64 = strikes.iter().map(|strike| u64::from(strike.weight)).sum();
+        let mut drawn = self.rng.below(total);
+        for (index, strike) in strikes.iter().enumerate() {
+            match drawn.checked_sub(u64::from(strike.weight)) {
+                Some(rest) => drawn = rest,
+                None => return index,
             }
         }
-        self.record.ended = Some(cluster.now());
-        cluster.note_fault(What::FaultEnded { fault: self.plan.name.clone() });
+        0
     }
 }
 
-fn describe(host: &Host) -> String {
-    match host {
-        Host::Node(node) => host_name(*node).replace('-', " "),
-        Host::Client(name) => format!("client {name}"),
-    }
+/// What a strike has changed before it strikes: only faults of disks count.
+pub(super) fn struck(strike: &Strike) -> Option<u64> {
+    matches!(strike.action, Action::Disk(_)).then_some(0)
 }

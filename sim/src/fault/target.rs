@@ -45,7 +45,17 @@ pub(super) fn resolve_one(target: &Target, world: &impl World, rng: &mut Rng) ->
                 .and_then(|rest| rest.strip_prefix('-'))
                 .is_some_and(|number| number.parse::<u32>().is_ok())
         }),
-        Target::Consumer(name) => clients(world, |host| host == name),
+        Target::Consumer(name) => world.members(name),
+        Target::Coordinator(name) => nodes(world.coordinator(name).into_iter().collect()),
+        Target::Any(set) => {
+            let mut set = resolve_one(set, world, rng);
+            set.retain(|host| world.is_running(host));
+            if set.is_empty() {
+                return set;
+            }
+            let drawn = usize::try_from(rng.below(set.len() as u64)).unwrap_or(0);
+            vec![set.swap_remove(drawn)]
+        }
         Target::Rest => rest(&[], world),
         Target::Disk(host) => resolve_one(host, world, rng),
         Target::Link(one, other) => {

@@ -26,7 +26,7 @@ impl RunFacts<'_> {
 
     fn latencies(&self, window: Option<&Window>) -> Option<&Latencies> {
         match window {
-            None => Some(&self.measured.latency.all),
+            None | Some(Window::ByEnd) => Some(&self.measured.latency.all),
             Some(Window::OutsideFaults) => Some(&self.measured.latency.outside_faults),
             Some(Window::During(fault)) => self.measured.latency.during.get(fault),
         }
@@ -71,7 +71,11 @@ impl Facts for RunFacts<'_> {
                 Some(count(i64::from(self.partition(name)?.committed.as_ref()?.epoch.0)))
             }
             Quantity::SnapshotsLoaded => Some(Value::Count(self.run.view.snapshots_loaded() as u64)),
-            Quantity::Rto(fault) => self.measured.recovery(fault)?.rto().map(Value::Duration),
+            // Figures of groups are not taken yet.
+            Quantity::Lag(_) | Quantity::Members(_) | Quantity::Rebalances(_) | Quantity::StoppedTime(_) => {
+                None
+            }
+            Quantity::Rto(fault) => self.measured.rto(fault).map(Value::Duration),
             Quantity::Unavailable(name) => {
                 let availability = self.measured.partitions.get(name)?;
                 Some(Value::Duration(availability.longest.map_or(Duration::ZERO, |span| span.length())))

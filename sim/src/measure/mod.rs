@@ -126,10 +126,19 @@ impl Measured {
         longest.reduce(|best, next| if next.1.length() > best.1.length() { next } else { best })
     }
 
-    /// What followed a fault; `None` if it never fired.
+    /// What followed one time that a fault fired; `None` if it did not.
     #[must_use]
-    pub fn recovery(&self, fault: &str) -> Option<&FaultRecovery> {
-        self.recoveries.iter().find(|recovery| recovery.fault == fault)
+    pub fn recovery(&self, fault: &FaultRecord) -> Option<&FaultRecovery> {
+        self.recoveries
+            .iter()
+            .find(|recovery| recovery.fault == fault.name && recovery.firing == fault.firing)
+    }
+
+    /// The longest recovery time of a fault, of all the times it fired; `None` if there was nothing to recover.
+    #[must_use]
+    pub fn rto(&self, fault: &str) -> Option<Duration> {
+        let own = self.recoveries.iter().filter(|recovery| recovery.fault == fault);
+        own.filter_map(FaultRecovery::rto).max()
     }
 }
 
@@ -201,10 +210,14 @@ fn latency_of(run: &RunOutcome, end: Instant) -> ProduceLatency {
         latency.all.record(span.length());
         latency.client_thread.record(span.end.since(send.invoked));
         let mut touched = false;
+        let mut counted: Option<&str> = None;
         for (fault, active) in &faults {
             if span.overlaps(active) {
                 touched = true;
-                latency.during.entry((*fault).to_owned()).or_default().record(span.length());
+                // The times a fault fired stand one after the other: a send counts once for each fault.
+                if counted.replace(fault) != Some(fault) {
+                    latency.during.entry((*fault).to_owned()).or_default().record(span.length());
+                }
             }
         }
         let side = if touched { &mut latency.during_faults } else { &mut latency.outside_faults };

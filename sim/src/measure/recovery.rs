@@ -15,11 +15,15 @@ use crate::run::{FaultRecord, RunOutcome};
 use crate::scenario::Plan;
 use crate::view::{ClusterView, What};
 
-/// What followed a fault.
+/// What followed a fault, one of the times it fired.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FaultRecovery {
     /// Its name.
     pub fault: String,
+    /// Which time it fired, from 1; `None` for a fault that can only fire once.
+    pub firing: Option<u32>,
+    /// What people call it: its name, and which time if there can be several.
+    pub label: String,
     /// When it began.
     pub began: Instant,
     /// The partitions it hit.
@@ -85,7 +89,7 @@ fn hit(run: &RunOutcome, fault: &FaultRecord, began: Instant) -> Vec<TopicPartit
     replicated.map(|(partition, _)| partition.clone()).collect()
 }
 
-/// Measures every fault that fired, in the order of the plan.
+/// Measures every time a fault fired, in the order of the plan, then of time.
 pub(super) fn measure(plan: &Plan, run: &RunOutcome, end: Instant) -> Vec<FaultRecovery> {
     let fired = run.faults.iter().filter_map(|fault| Some((fault, fault.began?)));
     fired.filter(|(_, began)| *began <= end).map(|(fault, began)| of_fault(plan, run, fault, began)).collect()
@@ -124,6 +128,8 @@ fn of_fault(plan: &Plan, run: &RunOutcome, fault: &FaultRecord, began: Instant) 
     let isr_full = isr_full(plan, run, &partitions, began);
     FaultRecovery {
         fault: fault.name.clone(),
+        firing: fault.firing,
+        label: fault.label(),
         began,
         partitions,
         detected,

@@ -53,7 +53,7 @@ fn the_outage_lasts_from_the_first_send_that_waited_to_the_next_acknowledgement(
 #[test]
 fn recovery_counts_sends_that_were_wanted_after_the_fault_began() {
     let measured = measured(&outcome(1));
-    let recovery = measured.recovery(FAULT).expect("it fired");
+    let recovery = measured.recovery(&outcome(1).faults[0]).expect("it fired");
     assert_eq!(recovery.rto(), Some(Duration::from_millis(6_200)));
     assert_eq!(recovery.detected, Some(millis(17_000)));
     assert_eq!(recovery.new_leader, Some(millis(17_000)));

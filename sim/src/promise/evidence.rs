@@ -107,9 +107,8 @@ impl<'a> Evidence<'a> {
     /// rot, or a flush that failed or lied. A full, slow or unreadable disk takes nothing that was acknowledged.
     fn disk_fault(&self, partition: &TopicPartition, broker: NodeId, at: Instant) -> Option<DiskFaultKind> {
         let name = format!("broker {broker}");
-        let faults = self.plan.faults.iter().zip(&self.run.faults);
-        let mut struck = faults.filter_map(|(planned, fault)| {
-            let Action::Disk(disk) = &planned.action else { return None };
+        let mut struck = self.run.faults.iter().filter_map(|fault| {
+            let Action::Disk(disk) = &fault.planned(self.plan)?.1.action else { return None };
             let here = disk.partition.as_ref().is_none_or(|only| only == partition)
                 && matches!(disk.files, FileKind::All | FileKind::Log)
                 && fault.targets.contains(&name)

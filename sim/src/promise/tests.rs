@@ -227,6 +227,8 @@ fn disk_fault(sample: &mut Sample, action: &str, struck: u64) {
     );
     sample.plan = plan(&[("topics = [\"orders\"]\n", &table)]);
     sample.faults.push(FaultRecord {
+        firing: None,
+        strike: 0,
         name: "disk".to_owned(),
         began: Some(Instant::START),
         ended: Some(Instant::from_nanos(u64::MAX)),

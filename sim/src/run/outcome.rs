@@ -8,13 +8,19 @@ use tribunal_engine::time::Instant;
 
 use crate::checker::{Finding, Recovery};
 use crate::history::History;
+use crate::scenario::Plan;
+use crate::scenario::plan::{FaultPlan, Strike};
 use crate::view::{ClusterView, Phase};
 
-/// A fault of the plan and what became of it in this run.
+/// One time that a fault of the plan fired in this run, or the fact that it never did.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FaultRecord {
     /// Name of its table.
     pub name: String,
+    /// Which time, from 1; `None` for a fault that can only fire once.
+    pub firing: Option<u32>,
+    /// Index of what it did into [`FaultPlan::strikes`].
+    pub strike: usize,
     /// When it began; `None` if it never fired.
     pub began: Option<Instant>,
     /// When it ended; `None` if it never fired.
@@ -23,6 +29,24 @@ pub struct FaultRecord {
     pub targets: Vec<String>,
     /// For a fault of disks: how many operations it changed, or bits it turned over. `None` for other faults.
     pub struck: Option<u64>,
+}
+
+impl FaultRecord {
+    /// What people call it: `kill-leader`, `churn #3`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self.firing {
+            Some(number) => format!("{} #{number}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// The fault of the plan, and what it did.
+    #[must_use]
+    pub fn planned<'p>(&self, plan: &'p Plan) -> Option<(&'p FaultPlan, &'p Strike)> {
+        let fault = plan.faults.iter().find(|fault| fault.name == self.name)?;
+        Some((fault, fault.strikes.get(self.strike)?))
+    }
 }
 
 /// A finished run.
@@ -38,7 +62,8 @@ pub struct RunOutcome {
     pub findings: Vec<Finding>,
     /// How the cluster came back.
     pub recovery: Recovery,
-    /// The faults, in the order of the plan.
+    /// Every time a fault fired: in the order of the plan, then of time. A fault that never fired has one record that
+    /// says so.
     pub faults: Vec<FaultRecord>,
     /// When each phase began, in order; the last is [`Phase::Done`].
     pub phases: Vec<(Phase, Instant)>,

@@ -185,6 +185,12 @@ impl Simulation {
         self.runtime.hosts.borrow_mut()[host.index()].paused = true;
     }
 
+    /// Whether the host's process stands still.
+    #[must_use]
+    pub fn is_paused(&self, host: HostId) -> bool {
+        self.runtime.hosts.borrow()[host.index()].paused
+    }
+
     /// Ends a pause.
     pub fn resume(&mut self, host: HostId) {
         self.runtime.fault(host, format_args!("resume"));

@@ -48,7 +48,11 @@ pub const ACTIONS: &[(&str, &str)] = &[
         "The machine goes dark: peers see silence, bytes that were not synced are lost as \
          `cluster.disk.on-power-loss` says. It boots when the fault ends.",
     ),
-    ("restart", "The process stops and starts again, after `for` if it is given."),
+    (
+        "restart",
+        "The process stops in good order and starts again, after `for` if it is given. A member of a consumer group leaves it, \
+         unless it has a group.instance.id.",
+    ),
     (
         "pause",
         "The process stands still, its connections stay: a long garbage collection, a stopped process.",
@@ -83,7 +87,14 @@ pub const ACTIONS: &[(&str, &str)] = &[
     ("fsync-lies", "A `share` (100%) of the flushes succeeds and makes nothing durable."),
     (
         "add",
-        "New brokers: the targets, as `broker 4`, are not there from the beginning but start when the fault fires.",
+        "New brokers: the targets, as `broker 4`, are not there from the beginning but start when the fault fires. With \
+         target = \"consumer billing\" one more member of that group.",
+    ),
+    ("remove", "Members of consumer groups leave in good order and never come back."),
+    (
+        "slow-work",
+        "Members of consumer groups work `factor` times longer on each record until the fault ends: a poll that comes too \
+         late for max.poll.interval.ms costs the member its partitions.",
     ),
     (
         "reassign",
@@ -106,6 +117,8 @@ impl Action {
             Action::SlowLink { .. } => "slow-link",
             Action::Disk(fault) => fault.kind.name(),
             Action::Add => "add",
+            Action::Remove => "remove",
+            Action::SlowWork { .. } => "slow-work",
             Action::Reassign { .. } => "reassign",
             Action::MoveLeader(_) => "move-leader",
         }
@@ -123,6 +136,8 @@ impl Action {
             | Action::Partition { .. }
             | Action::SlowLink { .. }
             | Action::Add
+            | Action::Remove
+            | Action::SlowWork { .. }
             | Action::Reassign { .. }
             | Action::MoveLeader(_) => Hardware::Legal,
         }

@@ -79,13 +79,14 @@ codes! {
          partition beyond the topic's partitions. Brokers are numbered from 1, partitions from 0.";
     BAD_TARGET = "T015" local "not a target":
         "Targets: `broker 2`, `controller`, `all-brokers`, `leader(orders/0)`, `followers(orders/0)`, \
-         `any-follower(orders/0)`, `isr(orders/0)`, `producer NAME`, `consumer NAME`, `rest` (side-b of a partition \
+         `any-follower(orders/0)`, `isr(orders/0)`, `coordinator(GROUP)`, `producer NAME`, `consumer NAME`, \
+         `any(SET)` (one of them that runs), `rest` (side-b of a partition \
          only), `link(A, B)` (slow-link only), `disk(...)` of brokers (actions on disks only), or a list of them. They are resolved when the fault fires.";
     BAD_EXPRESSION = "T016" local "not an expression":
         "An expression compares values: `time >= 10s and unreplicated(orders/0) >= 20`. Operators: < <= == != >= >, \
          and, or, not, parentheses. Windows in expectations: `outside faults`, `during FAULT`.";
     EXPRESSION_TYPE = "T017" local "values that cannot be compared":
-        "Durations compare with durations (`40ms`), counts with plain numbers (`20`).";
+        "Durations compare with durations (`40ms`), counts with plain numbers (`20`), shares with percentages (`5%`).";
     NOT_IN_TRIGGER = "T018" local "not known while the run goes on":
         "A trigger can only use what the cluster knows at that moment: time, sent, acked, isr, unreplicated, epoch, \
          truncated. Losses, percentiles and outages are known at the end, and belong in `expect`.";
@@ -119,7 +120,8 @@ codes! {
         "The fault's moment lies at or after the end of `run.duration`. Faults happen under load; at the end of the \
          duration everything heals.";
     BAD_FAULT = "T029" local "a fault whose keys do not fit together":
-        "A fault has exactly one trigger (`at` or `when`), an action, and the keys of that action.";
+        "A fault has exactly one trigger (`at`, `when`, `after` or `every`), an action with the keys of that action, or \
+         `pick` with several of them. `from`, `until` and `times` go with `every`.";
     BAD_GROUP = "T030" local "a consumer group whose keys do not fit together":
         "`[consumer.NAME]` with `members = 6` is a consumer group: its members share the partitions. Its keys are `group` \
          (its id, by default the table's name), `work` (time to process a record) and `commit`. Without `members` it is one \

@@ -206,6 +206,8 @@ mod tests {
             "happens truncated(orders/0) > 0",
             "rto(kill-leader) < 9s",
             "not lost > 3",
+            "lost == 0 by end",
+            "happens rebalances(billing) >= 10",
         ] {
             assert_eq!(Claim::parse(text).map(|claim| claim.to_string()).as_deref(), Ok(text));
         }
@@ -223,7 +225,8 @@ mod tests {
             Claim::parse("holds recovers within 15s of x.end").expect_err("not built").code.id,
             "T006"
         );
-        assert_eq!(Claim::parse("lost == 0 by end").expect_err("not built").code.id, "T006");
+        let by_end = Claim::parse("holds replicas-identical-below-hw by end");
+        assert_eq!(by_end.expect_err("not built").code.id, "T006");
     }
 
     #[test]

@@ -46,23 +46,20 @@ pub(crate) const CONSUMER: &Keys = &Keys {
 pub(crate) const GROUP: &[&str] = &["work", "commit", "group"];
 pub(crate) const FAULT: &Keys = &Keys {
     built: &joined::<{ FAULT_ITSELF.len() + ACTION_KEYS.len() }>(FAULT_ITSELF),
-    later: &[
-        "after",
-        "every",
-        "from",
-        "until",
-        "times",
-        "pick",
-        "chance",
-        "max-affected",
-        "stagger",
-        "factor",
-        "weight",
-    ],
+    later: &["max-affected", "stagger"],
+};
+/// An entry of `pick`.
+pub(crate) const STRIKE: &Keys = &Keys {
+    built: &joined::<{ STRIKE_ITSELF.len() + ACTION_KEYS.len() }>(STRIKE_ITSELF),
+    later: &["max-affected", "stagger"],
 };
 
 /// The keys of a fault that have a meaning whatever its action is.
-const FAULT_ITSELF: &[&str] = &["at", "when", "action", "for", "optional"];
+const FAULT_ITSELF: &[&str] = &[
+    "at", "when", "after", "every", "from", "until", "times", "chance", "pick", "action", "for", "optional",
+];
+/// The keys of an entry of `pick` that have a meaning whatever its action is.
+pub(crate) const STRIKE_ITSELF: &[&str] = &["weight", "action", "for"];
 
 /// The keys that only some actions have, each with those actions.
 pub(crate) const ACTION_KEYS: &[(&str, &[&str])] = &[
@@ -75,6 +72,8 @@ pub(crate) const ACTION_KEYS: &[(&str, &[&str])] = &[
             "pause",
             "slow-link",
             "add",
+            "remove",
+            "slow-work",
             "disk-full",
             "disk-slow",
             "disk-stall",
@@ -118,6 +117,7 @@ pub(crate) const ACTION_KEYS: &[(&str, &[&str])] = &[
     ("share", &["disk-read-error", "fsync-error", "fsync-lies"]),
     ("bits", &["disk-corrupt"]),
     ("replicas", &["reassign"]),
+    ("factor", &["slow-work"]),
 ];
 
 /// `itself`, then the names of [`ACTION_KEYS`].
@@ -134,7 +134,6 @@ const fn joined<const COUNT: usize>(itself: &[&'static str]) -> [&'static str; C
 /// Actions of faults that the format defines for later.
 pub(crate) const ACTIONS_LATER: &[&str] = &[
     "stop-clean",
-    "remove",
     "isolate",
     "drop-link",
     "reorder-link",
@@ -143,8 +142,6 @@ pub(crate) const ACTIONS_LATER: &[&str] = &[
     "clock-jump",
     "clock-drift",
     "set-config",
-    "slow-work",
-    "pick",
 ];
 
 /// Where a key that is unknown here would be right.
@@ -158,6 +155,7 @@ pub(crate) fn elsewhere(key: &str) -> Option<String> {
         ("in [producer.NAME]", PRODUCER),
         ("in [consumer.NAME]", CONSUMER),
         ("in [fault.NAME]", FAULT),
+        ("in an entry of `pick` of a fault", STRIKE),
     ];
     if let Some((place, _)) = tables.iter().find(|(_, keys)| keys.built.contains(&key)) {
         return Some(format!("`{key}` belongs {place}"));

@@ -30,9 +30,13 @@ pub enum Target {
     AllControllers,
     /// Every broker.
     AllBrokers,
+    /// The broker that coordinates the group of `[consumer.NAME]`.
+    Coordinator(String),
+    /// One that runs of the targets, drawn from the seed each time the fault fires.
+    Any(Box<Target>),
     /// Every client of `[producer.NAME]`.
     Producer(String),
-    /// Every client of `[consumer.NAME]`.
+    /// The client of `[consumer.NAME]`; of a group every member there is at present.
     Consumer(String),
     /// Everything that is not on the other side: brokers, controllers and clients. Only as `side-b`.
     Rest,
@@ -56,13 +60,15 @@ const BUILT: &[&str] = &[
     "controller",
     "all-controllers",
     "all-brokers",
+    "coordinator",
+    "any",
     "producer",
     "consumer",
     "rest",
     "link",
     "disk",
 ];
-const NOT_BUILT: &[&str] = &["coordinator", "rack", "one", "minority", "majority", "any"];
+const NOT_BUILT: &[&str] = &["rack", "one", "minority", "majority"];
 
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,6 +81,8 @@ impl fmt::Display for Target {
             Target::Controller => formatter.write_str("controller"),
             Target::AllControllers => formatter.write_str("all-controllers"),
             Target::AllBrokers => formatter.write_str("all-brokers"),
+            Target::Coordinator(group) => write!(formatter, "coordinator({group})"),
+            Target::Any(set) => write!(formatter, "any({set})"),
             Target::Producer(name) => write!(formatter, "producer {name}"),
             Target::Consumer(name) => write!(formatter, "consumer {name}"),
             Target::Rest => formatter.write_str("rest"),
@@ -97,6 +105,16 @@ impl fmt::Display for TargetExpr {
 }
 
 impl Target {
+    /// Whether it is about clients.
+    #[must_use]
+    pub fn is_client(&self) -> bool {
+        match self {
+            Target::Producer(_) | Target::Consumer(_) => true,
+            Target::Any(set) => set.is_client(),
+            _ => false,
+        }
+    }
+
     /// Reads one target.
     ///
     /// # Errors
@@ -141,6 +159,13 @@ fn target(tokens: &mut Tokens<'_>) -> Result<Target, TextProblem> {
         "consumer" => {
             tokens.word(code, "the name of a consumer").map(|(name, _)| Target::Consumer(name.to_owned()))
         }
+        "coordinator" => {
+            tokens.expect(code, "(")?;
+            let (name, _) = tokens.word(code, "the name of a consumer group")?;
+            tokens.expect(code, ")")?;
+            Ok(Target::Coordinator(name.to_owned()))
+        }
+        "any" => any(tokens),
         "link" => {
             tokens.expect(code, "(")?;
             let a = target(tokens)?;
@@ -154,11 +179,9 @@ fn target(tokens: &mut Tokens<'_>) -> Result<Target, TextProblem> {
             let (start, host) = (tokens.here().start, target(tokens)?);
             tokens.expect(code, ")")?;
             match host {
-                Target::Link(..)
-                | Target::Disk(_)
-                | Target::Rest
-                | Target::Producer(_)
-                | Target::Consumer(_) => {
+                _ if host.is_client()
+                    || matches!(host, Target::Link(..) | Target::Disk(_) | Target::Rest) =>
+                {
                     let at = start..start + host.to_string().len();
                     Err(TextProblem::new(code, at, format!("`{host}` has no disk that matters"))
                         .label("not a broker")
@@ -188,6 +211,26 @@ fn target(tokens: &mut Tokens<'_>) -> Result<Target, TextProblem> {
     }
 }
 
+/// `any(SET)`: sets are targets of machines.
+fn any(tokens: &mut Tokens<'_>) -> Result<Target, TextProblem> {
+    let code = codes::BAD_TARGET;
+    tokens.expect(code, "(")?;
+    let (start, set) = (tokens.here().start, target(tokens)?);
+    if tokens.peek() == Some(Token::Word("except")) {
+        return Err(not_built("except", tokens.here()));
+    }
+    let end = tokens.taken_to();
+    tokens.expect(code, ")")?;
+    match set {
+        Target::Link(..) | Target::Disk(_) | Target::Rest | Target::Any(_) => {
+            Err(TextProblem::new(code, start..end, format!("`{set}` is no set of machines to draw one from"))
+                .label("not a set of machines")
+                .help("write it like `any(consumer billing)` or `any(all-brokers)`"))
+        }
+        set => Ok(Target::Any(Box::new(set))),
+    }
+}
+
 fn broker(tokens: &mut Tokens<'_>) -> Result<Target, TextProblem> {
     let (number, at) = tokens.word(codes::BAD_TARGET, "the number of a broker")?;
     match number.parse::<i32>() {
@@ -213,6 +256,9 @@ mod tests {
             "link(leader(ledger/0), any-follower(ledger/0))",
             "producer near",
             "disk(leader(orders/0))",
+            "disk(any(all-brokers))",
+            "any(consumer billing)",
+            "coordinator(billing)",
             "rest",
         ] {
             assert_eq!(Target::parse(text).map(|target| target.to_string()).as_deref(), Ok(text));
@@ -227,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_target_that_is_not_built_is_named() {
-        let problem = Target::parse("coordinator(billing)").expect_err("not built");
+        let problem = Target::parse("minority").expect_err("not built");
         assert_eq!(problem.code.id, "T006");
     }
 

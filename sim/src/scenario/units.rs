@@ -277,6 +277,16 @@ pub(crate) fn share(text: &str) -> Result<f64, TextProblem> {
         .label("expected more than 0% and at most 100%"))
 }
 
+/// A share in millionths as a percentage: `5%`, `0.1%`.
+#[must_use]
+pub fn percent(millionths: u32) -> String {
+    let (whole, fraction) = (millionths / 10_000, millionths % 10_000);
+    if fraction == 0 {
+        return format!("{whole}%");
+    }
+    format!("{whole}.{}%", format!("{fraction:04}").trim_end_matches('0'))
+}
+
 fn bare_number(text: &str, readings: &str) -> TextProblem {
     TextProblem::new(codes::BARE_NUMBER, 0..text.len(), format!("`{text}` has no unit"))
         .label("a unit is missing")
@@ -365,6 +375,11 @@ mod tests {
         {
             assert_eq!(share(text).expect_err(text).code.id, code);
         }
+    }
+
+    #[test]
+    fn a_share_in_millionths_shows_as_it_is_written() {
+        assert_eq!([50_000, 1_000, 125, 1_000_000, 0].map(percent), ["5%", "0.1%", "0.0125%", "100%", "0%"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::expectation::Answer;
 use super::with;
 use crate::campaign::{ClaimAnswer, VariantResult};
 use crate::scenario::expr::{Comparison, Expr, Term, Value};
+use crate::scenario::units::percent;
 
 /// The answers of the seeds to a condition.
 fn answers(index: usize, result: &VariantResult) -> Vec<(u64, &ClaimAnswer)> {
@@ -128,6 +129,7 @@ fn decisive<'a>(condition: &Expr, known: &[&(u64, &'a ClaimAnswer)]) -> Option<(
 fn shown(value: Value) -> String {
     match value {
         Value::Count(count) => format::count(count),
+        Value::Share(millionths) => percent(millionths),
         Value::Duration(std::time::Duration::MAX) => "without end".to_owned(),
         Value::Duration(duration) => format::duration(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)),
     }

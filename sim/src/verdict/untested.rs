@@ -48,7 +48,9 @@ pub fn silent_faults<'a>(
                     Trigger::When(condition) => {
                         format!("`{condition}` was true in none of {}", format::plural(seeds, "seed"))
                     }
-                    Trigger::At(_) => format!("it fired in none of {}", format::plural(seeds, "seed")),
+                    Trigger::At(_) | Trigger::After { .. } | Trigger::Every { .. } => {
+                        format!("it fired in none of {}", format::plural(seeds, "seed"))
+                    }
                 },
             })
         })

@@ -57,9 +57,10 @@ fn expectations_know_their_line_and_their_variants() {
 #[test]
 fn a_fault_has_its_trigger_target_and_duration() {
     let fault = &leader_crash().variants[0].faults[0];
-    assert_eq!((fault.name.as_str(), &fault.action), ("kill-leader", &Action::Crash));
-    assert_eq!(fault.targets, TargetExpr(vec![Target::Leader(TopicPartition::new("orders", 0))]));
-    assert_eq!(fault.duration.map(|duration| duration.min), Some(Duration::from_secs(12)));
+    let strike = &fault.strikes[0];
+    assert_eq!((fault.name.as_str(), &strike.action), ("kill-leader", &Action::Crash));
+    assert_eq!(strike.targets, TargetExpr(vec![Target::Leader(TopicPartition::new("orders", 0))]));
+    assert_eq!(strike.duration.map(|duration| duration.min), Some(Duration::from_secs(12)));
     assert!(
         matches!(&fault.trigger, Trigger::When(expr) if expr.to_string().starts_with("time >= 10s and "))
     );
@@ -135,11 +136,13 @@ fn partitions_and_slow_links_name_their_own_targets() {
          target = \"link(leader(orders/0), any-follower(orders/0))\"\nlatency = \"200ms..900ms\"\noptional = true\n",
     );
     let [cut, lag] = scenario.variants[0].faults.as_slice() else { panic!("two faults") };
-    let Action::Partition { side_a, side_b, cut: direction } = &cut.action else { panic!("a partition") };
+    let Action::Partition { side_a, side_b, cut: direction } = &cut.strikes[0].action else {
+        panic!("a partition")
+    };
     assert_eq!(side_a.to_string(), "leader(orders/0), producer checkout");
     assert_eq!((side_b, direction), (&TargetExpr(vec![Target::Rest]), &Cut::OneWay));
-    assert!(cut.targets.0.is_empty());
-    let Action::SlowLink { link, latency } = &lag.action else { panic!("a slow link") };
+    assert!(cut.strikes[0].targets.0.is_empty());
+    let Action::SlowLink { link, latency } = &lag.strikes[0].action else { panic!("a slow link") };
     assert_eq!(link.1, Target::AnyFollower(TopicPartition::new("orders", 0)));
     assert_eq!((latency.max(), lag.optional), (Duration::from_millis(900), true));
 }

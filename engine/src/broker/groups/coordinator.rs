@@ -57,8 +57,18 @@ impl Broker {
     pub(super) fn partition_of_group(&self, group: &str) -> Option<PartitionIndex> {
         let count = self.image.topics().get(&offsets_topic())?.partitions.len();
         let count = i32::try_from(count).ok().filter(|count| *count > 0)?;
-        Some(PartitionIndex(hash(group) % count))
+        Some(partition_of_group(group, count))
     }
+}
+
+/// The partition of `__consumer_offsets` that a group hashes to, of so many (Kafka `GroupCoordinator.partitionFor`).
+///
+/// # Panics
+/// If there is no partition.
+#[must_use]
+pub fn partition_of_group(group: &str, count: i32) -> PartitionIndex {
+    assert!(count > 0, "a topic without partitions");
+    PartitionIndex(hash(group) % count)
 }
 
 /// Java's `String.hashCode`, made positive as Kafka's `Utils.abs` does it.

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use uuid::Uuid;
 
+pub use self::coordinator::partition_of_group;
 pub(super) use self::hosting::LoadSlot;
 
 use self::hosting::Hosted;

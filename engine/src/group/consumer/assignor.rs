@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Assignment, Place};
-use crate::config::Assignor;
+use crate::config::ServerAssignor;
 use crate::id::{PartitionIndex, TopicId};
 
 /// A member as an assignor sees it.
@@ -29,10 +29,14 @@ pub(super) type Counts = BTreeMap<TopicId, i32>;
 pub(super) type Assigned<'a> = BTreeMap<&'a str, Assignment>;
 
 /// Assigns.
-pub(super) fn assign<'a>(assignor: Assignor, members: &Subscribers<'a>, topics: &Counts) -> Assigned<'a> {
+pub(super) fn assign<'a>(
+    assignor: ServerAssignor,
+    members: &Subscribers<'a>,
+    topics: &Counts,
+) -> Assigned<'a> {
     match assignor {
-        Assignor::Range => range(members, topics),
-        Assignor::Uniform => uniform(members, topics),
+        ServerAssignor::Range => range(members, topics),
+        ServerAssignor::Uniform => uniform(members, topics),
     }
 }
 

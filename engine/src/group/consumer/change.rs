@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::assignor::{self, Counts, Subscriber, Subscribers};
 use super::reconcile::{self, Target};
 use super::{Assignment, ConsumerGroup, CurrentAssignment, SubscribedTopic, Topics};
-use crate::config::{Assignor, GroupConfig};
+use crate::config::{GroupConfig, ServerAssignor};
 use crate::event::{Event, LeaveReason, RebalanceReason};
 use crate::group::record::{ConsumerRecord, Record};
 use crate::id::{TopicId, TopicName};
@@ -186,8 +186,8 @@ impl<'a> Change<'a> {
 }
 
 /// The assignor most members would like; the first of the settings if they do not care.
-fn preferred(group: &ConsumerGroup, config: &GroupConfig) -> Assignor {
-    let mut votes: BTreeMap<Assignor, usize> = BTreeMap::new();
+fn preferred(group: &ConsumerGroup, config: &GroupConfig) -> ServerAssignor {
+    let mut votes: BTreeMap<ServerAssignor, usize> = BTreeMap::new();
     let named = group.members.values().filter_map(|member| member.server_assignor.as_deref());
     for assignor in named.filter_map(|name| config.consumer_assignors.named(name)) {
         *votes.entry(assignor).or_default() += 1;

@@ -32,7 +32,7 @@ fn names() -> Vec<String> {
 
 /// Assigns a scene; what members had is theirs by the order of members.
 fn assigned(
-    assignor: Assignor,
+    assignor: ServerAssignor,
     scene: &Scene,
 ) -> (Vec<BTreeSet<TopicId>>, Vec<Assignment>, Vec<Assignment>, Counts) {
     let (members, counts) = scene;
@@ -81,7 +81,7 @@ proptest! {
 
     #[test]
     fn every_partition_has_one_owner_who_wants_it(scene in scene()) {
-        for assignor in [Assignor::Uniform, Assignor::Range] {
+        for assignor in [ServerAssignor::Uniform, ServerAssignor::Range] {
             let (wanted, _, result, counts) = assigned(assignor, &scene);
             is_complete_and_legal(&wanted, &result, &counts);
         }
@@ -89,7 +89,7 @@ proptest! {
 
     #[test]
     fn uniform_leaves_no_partition_with_somebody_who_has_two_more_than_another_who_wants_it(scene in scene()) {
-        let (wanted, _, result, _) = assigned(Assignor::Uniform, &scene);
+        let (wanted, _, result, _) = assigned(ServerAssignor::Uniform, &scene);
         for mine in &result {
             for (topic, _) in mine.iter() {
                 for (other, theirs) in result.iter().enumerate() {
@@ -101,7 +101,7 @@ proptest! {
 
     #[test]
     fn uniform_moves_no_more_than_it_must_when_everybody_wants_the_same(scene in scene()) {
-        let (wanted, had, result, counts) = assigned(Assignor::Uniform, &even(scene));
+        let (wanted, had, result, counts) = assigned(ServerAssignor::Uniform, &even(scene));
         let people = result.len();
         let total: usize = result.iter().map(Assignment::len).sum();
         // What each could keep: legal, and not an earlier member's.
@@ -131,20 +131,20 @@ proptest! {
 
     #[test]
     fn uniform_leaves_what_it_made_as_it_is(scene in scene()) {
-        let (wanted, _, result, counts) = assigned(Assignor::Uniform, &scene);
+        let (wanted, _, result, counts) = assigned(ServerAssignor::Uniform, &scene);
         let names = names();
         let mut subscribers = Subscribers::new();
         for (index, topics) in wanted.iter().enumerate() {
             let subscriber = Subscriber { instance: None, topics: topics.clone(), has: Some(&result[index]) };
             subscribers.insert(&names[index], subscriber);
         }
-        let again = assign(Assignor::Uniform, &subscribers, &counts);
+        let again = assign(ServerAssignor::Uniform, &subscribers, &counts);
         prop_assert_eq!(again.into_values().collect::<Vec<_>>(), result);
     }
 
     #[test]
     fn range_gives_each_subscriber_one_run_of_a_topic(scene in scene()) {
-        let (wanted, _, result, counts) = assigned(Assignor::Range, &scene);
+        let (wanted, _, result, counts) = assigned(ServerAssignor::Range, &scene);
         for (id, count) in &counts {
             let takers = wanted.iter().filter(|topics| topics.contains(id)).count();
             for mine in &result {
@@ -161,8 +161,10 @@ proptest! {
 fn range_keeps_the_place_of_a_static_member_that_comes_back_under_another_id() {
     let counts = Counts::from([(topic(0), 4)]);
     let member = |instance| Subscriber { instance, topics: [topic(0)].into(), has: None };
-    let before = assign(Assignor::Range, &[("x", member(Some("i"))), ("y", member(None))].into(), &counts);
-    let after = assign(Assignor::Range, &[("z", member(Some("i"))), ("y", member(None))].into(), &counts);
+    let before =
+        assign(ServerAssignor::Range, &[("x", member(Some("i"))), ("y", member(None))].into(), &counts);
+    let after =
+        assign(ServerAssignor::Range, &[("z", member(Some("i"))), ("y", member(None))].into(), &counts);
     assert_eq!(before["x"], after["z"]);
     assert_eq!(before["x"].iter().map(|(_, index)| index.0).collect::<Vec<_>>(), [0, 1]);
 }

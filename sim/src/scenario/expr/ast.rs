@@ -37,13 +37,15 @@ pub enum Term {
     Quantity(Quantity),
 }
 
-/// A value of one of the two types.
+/// A value of one of the types.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
 pub enum Value {
     /// A number of records, brokers, epochs.
     Count(u64),
     /// A time.
     Duration(Duration),
+    /// A share, in millionths.
+    Share(u32),
 }
 
 /// Type of a value.
@@ -53,6 +55,8 @@ pub enum ValueType {
     Count,
     /// A number with a unit of time.
     Duration,
+    /// A percentage.
+    Share,
 }
 
 /// How two values compare.
@@ -91,6 +95,15 @@ pub enum Quantity {
     Truncated(TopicPartition),
     /// Leader epoch of the partition.
     Epoch(TopicPartition),
+    /// Records that the group of `[consumer.NAME]` has not committed: over its partitions, from the committed offset (or
+    /// the start of the log) to the high watermark.
+    Lag(String),
+    /// Members of the group.
+    Members(String),
+    /// Rebalances of the group that have begun.
+    Rebalances(String),
+    /// The share of the load's time in which the group's partitions had nobody who worked on them because of rebalances.
+    StoppedTime(String),
     /// How often a controller or a broker took a snapshot of the metadata in place of the metadata log.
     SnapshotsLoaded,
     /// From the start of the fault to the first acknowledgement after it.
@@ -132,6 +145,8 @@ pub enum Window {
     OutsideFaults,
     /// While this fault is active.
     During(String),
+    /// At the end of the run, when everything has settled.
+    ByEnd,
 }
 
 impl Quantity {
@@ -154,8 +169,12 @@ impl Quantity {
             | Quantity::Truncated(_)
             | Quantity::Epoch(_)
             | Quantity::SnapshotsLoaded
+            | Quantity::Lag(_)
+            | Quantity::Members(_)
+            | Quantity::Rebalances(_)
             | Quantity::Lost
             | Quantity::Violations(_) => ValueType::Count,
+            Quantity::StoppedTime(_) => ValueType::Share,
         }
     }
 
@@ -170,8 +189,12 @@ impl Quantity {
             | Quantity::Unreplicated(_)
             | Quantity::Truncated(_)
             | Quantity::Epoch(_)
+            | Quantity::Lag(_)
+            | Quantity::Members(_)
+            | Quantity::Rebalances(_)
             | Quantity::SnapshotsLoaded => true,
             Quantity::Consumed
+            | Quantity::StoppedTime(_)
             | Quantity::Rto(_)
             | Quantity::Unavailable(_)
             | Quantity::Lost
@@ -182,10 +205,24 @@ impl Quantity {
         }
     }
 
-    /// Whether it can be measured over a part of the run.
+    /// Whether it can be measured over that part of the run: latencies while something lasts, the others at a moment.
     #[must_use]
-    pub fn can_be_windowed(&self) -> bool {
-        matches!(self, Quantity::Percentile(..) | Quantity::Max(MaxOf::Metric(_)))
+    pub fn can_be_measured(&self, window: &Window) -> bool {
+        let latency = matches!(self, Quantity::Percentile(..) | Quantity::Max(MaxOf::Metric(_)));
+        latency != matches!(window, Window::ByEnd)
+    }
+
+    /// The consumer table whose group it is about.
+    #[must_use]
+    pub fn group(&self) -> Option<&str> {
+        match self {
+            Quantity::Lag(group)
+            | Quantity::Members(group)
+            | Quantity::Rebalances(group)
+            | Quantity::StoppedTime(group) => Some(group),
+            Quantity::Max(MaxOf::Quantity(quantity)) => quantity.group(),
+            _ => None,
+        }
     }
 
     /// The partition it is about.
@@ -225,6 +262,7 @@ impl Value {
         match self {
             Value::Count(_) => ValueType::Count,
             Value::Duration(_) => ValueType::Duration,
+            Value::Share(_) => ValueType::Share,
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::ast::{Expr, MaxOf, Metric, Quantity, Term, Value, Window};
-use crate::scenario::units::show;
+use crate::scenario::units::{percent, show};
 
 impl Expr {
     /// How tightly the expression binds; a looser one inside a tighter one needs parentheses.
@@ -67,6 +67,7 @@ impl fmt::Display for Value {
         match self {
             Value::Count(count) => count.fmt(formatter),
             Value::Duration(duration) => formatter.write_str(&show(*duration)),
+            Value::Share(millionths) => formatter.write_str(&percent(*millionths)),
         }
     }
 }
@@ -75,6 +76,7 @@ impl fmt::Display for Window {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Window::OutsideFaults => formatter.write_str("outside faults"),
+            Window::ByEnd => formatter.write_str("by end"),
             Window::During(fault) => write!(formatter, "during {fault}"),
         }
     }
@@ -99,6 +101,10 @@ impl fmt::Display for Quantity {
             Quantity::Unreplicated(partition) => write!(formatter, "unreplicated({partition})"),
             Quantity::Truncated(partition) => write!(formatter, "truncated({partition})"),
             Quantity::Epoch(partition) => write!(formatter, "epoch({partition})"),
+            Quantity::Lag(group) => write!(formatter, "lag({group})"),
+            Quantity::Members(group) => write!(formatter, "members({group})"),
+            Quantity::Rebalances(group) => write!(formatter, "rebalances({group})"),
+            Quantity::StoppedTime(group) => write!(formatter, "stopped-time({group})"),
             Quantity::SnapshotsLoaded => formatter.write_str("snapshots-loaded"),
             Quantity::Rto(fault) => write!(formatter, "rto({fault})"),
             Quantity::Unavailable(partition) => write!(formatter, "unavailable({partition})"),

@@ -4,7 +4,7 @@
 //! expression  = conjunction { "or" conjunction }
 //! conjunction = negation { "and" negation }
 //! negation    = "not" negation | windowed
-//! windowed    = ( comparison | "(" expression ")" ) [ "outside faults" | "during" FAULT ]
+//! windowed    = ( comparison | "(" expression ")" ) [ "outside faults" | "during" FAULT | "by end" ]
 //! comparison  = term ( "<" | "<=" | "==" | "!=" | ">=" | ">" ) term
 //! ```
 
@@ -34,7 +34,7 @@ pub(crate) fn parse_at(tokens: &mut Tokens<'_>) -> Result<Expr, TextProblem> {
     let expr = disjunction(tokens, 0)?;
     match tokens.peek() {
         None => Ok(expr),
-        Some(Token::Word(word @ ("by" | "within" | "for"))) => Err(TextProblem::new(
+        Some(Token::Word(word @ ("within" | "for"))) => Err(TextProblem::new(
             codes::NOT_BUILT,
             tokens.remainder(),
             format!("`{word} ...` in an expression is part of the format but not built yet"),
@@ -100,6 +100,10 @@ fn window(tokens: &mut Tokens<'_>) -> Result<Option<(Window, Range<usize>)>, Tex
         tokens.expect(codes::BAD_EXPRESSION, "faults")?;
         return Ok(Some((Window::OutsideFaults, at.start..tokens.taken_to())));
     }
+    if tokens.accept("by") {
+        tokens.expect(codes::BAD_EXPRESSION, "end")?;
+        return Ok(Some((Window::ByEnd, at.start..tokens.taken_to())));
+    }
     if tokens.accept("during") {
         let (fault, end) = tokens.word(codes::BAD_EXPRESSION, "the name of a fault")?;
         return Ok(Some((Window::During(fault.to_owned()), at.start..end.end)));
@@ -114,14 +118,14 @@ fn windowed(expr: Expr, window: Window, start: usize, at: Range<usize>) -> Resul
     } else {
         quantities
             .iter()
-            .find(|(quantity, _)| !quantity.can_be_windowed())
+            .find(|(quantity, _)| !quantity.can_be_measured(&window))
             .map(|(quantity, _)| format!("`{quantity}` cannot be measured `{window}`"))
     };
     match problem {
         None => Ok(Expr::Within(Box::new(expr), window)),
         Some(message) => Err(TextProblem::new(codes::BAD_EXPRESSION, start..at.end, message)
             .label("this window has no meaning here")
-            .help("windows go with latencies: `p99(produce) < 40ms outside faults`")),
+            .help("`outside faults` and `during FAULT` go with latencies, `by end` with everything else")),
     }
 }
 
@@ -156,6 +160,7 @@ fn example(left: &Term, value_type: ValueType) -> String {
     match value_type {
         ValueType::Count => format!("`{left} >= 20`"),
         ValueType::Duration => format!("`{left} < 500ms`"),
+        ValueType::Share => format!("`{left} < 5%`"),
     }
 }
 
@@ -169,11 +174,17 @@ fn mismatch(
     let name = |value_type| match value_type {
         ValueType::Count => "a plain number",
         ValueType::Duration => "a time",
+        ValueType::Share => "a share",
     };
     let message =
         format!("`{left}` is {}, `{right}` is {}: they do not compare", name(left_type), name(right_type));
     let problem = TextProblem::new(codes::EXPRESSION_TYPE, at, message).label("two types");
     match (left, right) {
+        (Term::Quantity(_), Term::Constant(number))
+            if (left_type, right_type) == (ValueType::Share, ValueType::Count) =>
+        {
+            problem.help(format!("did you mean `{number}%`?"))
+        }
         (_, Term::Constant(number)) if right_type == ValueType::Count => {
             problem.help(format!("did you mean `{number}ms` or `{number}s`?"))
         }
@@ -204,6 +215,9 @@ mod tests {
             "rto(kill-leader) < 9s",
             "not (acked > 1 or sent > 1) and lost == 0",
             "max(lost-window) <= 2s",
+            "max(lag(billing)) < 60000 and lag(billing) == 0 by end",
+            "stopped-time(billing) < 0.5% or members(billing) == 6",
+            "rebalances(billing) >= 10",
             "count(no-duplicates) == 0 or max(produce) < 1s",
             "(p50(produce) < 1ms and max(produce) < 9ms) outside faults",
         ] {

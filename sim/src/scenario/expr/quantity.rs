@@ -20,6 +20,10 @@ const NAMES: &[&str] = &[
     "truncated",
     "epoch",
     "snapshots-loaded",
+    "lag",
+    "members",
+    "rebalances",
+    "stopped-time",
     "rto",
     "unavailable",
     "lost",
@@ -32,7 +36,6 @@ const NAMES: &[&str] = &[
     "max",
     "count",
 ];
-const NOT_BUILT: &[&str] = &["lag", "members", "rebalances", "stopped-time"];
 const METRICS_NOT_BUILT: &[&str] = &["consume", "end-to-end"];
 
 /// Reads one side of a comparison.
@@ -44,7 +47,7 @@ pub(super) fn term(tokens: &mut Tokens<'_>) -> Result<(Term, ValueType), TextPro
             let value = constant(word).map_err(|problem| problem.shift(at.start))?;
             Ok((Term::Constant(value), value.value_type()))
         }
-        Some(Token::Word("and" | "or" | "not" | "outside" | "during")) => {
+        Some(Token::Word("and" | "or" | "not" | "outside" | "during" | "by")) => {
             Err(tokens.unexpected(codes::BAD_EXPRESSION, "a value"))
         }
         Some(Token::Word(_)) => {
@@ -63,12 +66,10 @@ fn constant(word: &str) -> Result<Value, TextProblem> {
             .label("nothing that is measured is below zero"));
     }
     if word.ends_with('%') {
-        return Err(TextProblem::new(
-            codes::EXPRESSION_TYPE,
-            whole,
-            "nothing that is built is measured as a share",
-        )
-        .label("a share"));
+        return match word {
+            "0%" => Ok(Value::Share(0)),
+            _ => units::share(word).map(|share| Value::Share(millionths(share))),
+        };
     }
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
         return word.parse().map(Value::Count).map_err(|_| {
@@ -87,6 +88,12 @@ fn constant(word: &str) -> Result<Value, TextProblem> {
     units::duration(word).map(Value::Duration)
 }
 
+/// A share from 0 to 1 in millionths.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is from 0 to 1")]
+fn millionths(share: f64) -> u32 {
+    (share * 1e6).round() as u32
+}
+
 fn quantity(tokens: &mut Tokens<'_>) -> Result<Quantity, TextProblem> {
     let (word, at) = tokens.word(codes::BAD_EXPRESSION, "a value")?;
     match word {
@@ -102,6 +109,10 @@ fn quantity(tokens: &mut Tokens<'_>) -> Result<Quantity, TextProblem> {
         "truncated" => of_partition(tokens).map(Quantity::Truncated),
         "epoch" => of_partition(tokens).map(Quantity::Epoch),
         "unavailable" => of_partition(tokens).map(Quantity::Unavailable),
+        "lag" => of_group(tokens).map(Quantity::Lag),
+        "members" => of_group(tokens).map(Quantity::Members),
+        "rebalances" => of_group(tokens).map(Quantity::Rebalances),
+        "stopped-time" => of_group(tokens).map(Quantity::StoppedTime),
         "rto" => in_parentheses(tokens, |tokens| {
             tokens
                 .word(codes::BAD_EXPRESSION, "the name of a fault")
@@ -122,14 +133,6 @@ fn quantity(tokens: &mut Tokens<'_>) -> Result<Quantity, TextProblem> {
 }
 
 fn unknown(word: &str, at: Range<usize>) -> TextProblem {
-    if NOT_BUILT.contains(&word) {
-        return TextProblem::new(
-            codes::NOT_BUILT,
-            at,
-            format!("`{word}` is part of the format but not built yet"),
-        )
-        .label("not built yet");
-    }
     TextProblem::new(codes::BAD_EXPRESSION, at, format!("`{word}` is not a value"))
         .label("unknown value")
         .help(match nearest(word, NAMES.iter().copied()) {
@@ -146,6 +149,12 @@ fn in_parentheses<T>(
     let value = inner(tokens)?;
     tokens.expect(codes::BAD_EXPRESSION, ")")?;
     Ok(value)
+}
+
+fn of_group(tokens: &mut Tokens<'_>) -> Result<String, TextProblem> {
+    in_parentheses(tokens, |tokens| {
+        tokens.word(codes::BAD_EXPRESSION, "the name of a consumer group").map(|(name, _)| name.to_owned())
+    })
 }
 
 fn of_partition(tokens: &mut Tokens<'_>) -> Result<tribunal_engine::id::TopicPartition, TextProblem> {

@@ -22,7 +22,7 @@ pub(super) fn action(
     section: &Section<'_>,
     names: &Names<'_>,
 ) -> Option<(Action, TargetExpr)> {
-    if section.entry("action").is_none() && section.entry("pick").is_none() {
+    if section.entry("action").is_none() {
         section.missing(sink, "action", "action = \"crash\"");
     }
     let (word, node) = section.text(sink, "action")?;
@@ -43,6 +43,8 @@ pub(super) fn action(
         "partition" => partition(sink, section, names),
         "slow-link" => slow_link(sink, section, names),
         "add" => operate::add(sink, section, names),
+        "remove" => operate::remove(sink, section, names),
+        "slow-work" => operate::slow_work(sink, section, names),
         "reassign" => operate::reassign(sink, section, names),
         "move-leader" => operate::move_leader(sink, section, names),
         _ if DiskFaultKind::NAMED.iter().any(|(name, _)| *name == word) => {
@@ -140,13 +142,13 @@ fn process_targets(
             )
             .label("not a process")
             .help("name brokers: `broker 1`, `leader(orders/0)`, `all-brokers`"),
-            Target::Producer(_) | Target::Consumer(_) => TextProblem::new(
+            target if target.is_client() && !names.is_members(target) => TextProblem::new(
                 codes::NOT_BUILT,
                 0..0,
-                format!("the action `{action}` on a client is part of the format but not built yet"),
+                format!("the action `{action}` on a client without a group is part of the format but not built yet"),
             )
             .label("a client")
-            .help("brokers and the controller work"),
+            .help("brokers, controllers and members of consumer groups work"),
             _ => continue,
         };
         sink.push(node.span, problem);

@@ -106,11 +106,10 @@ fn disks(sink: &mut Sink<'_>, section: &Section<'_>, names: &Names<'_>, action: 
                 let message = format!("`{target}` is not a disk, which `{action}` strikes");
                 let help = format!("write: target = \"disk({target})\"");
                 let problem = TextProblem::new(codes::BAD_TARGET, 0..0, message).label("not a disk");
-                match target {
-                    Target::Link(..) | Target::Rest | Target::Producer(_) | Target::Consumer(_) => {
-                        problem.help("name disks of brokers: `disk(broker 1)`, `disk(leader(orders/0))`")
-                    }
-                    _ => problem.help(help),
+                if target.is_client() || matches!(target, Target::Link(..) | Target::Rest) {
+                    problem.help("name disks of brokers: `disk(broker 1)`, `disk(leader(orders/0))`")
+                } else {
+                    problem.help(help)
                 }
             }
         };

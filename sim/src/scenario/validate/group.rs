@@ -34,7 +34,7 @@ pub(super) fn group(sink: &mut Sink<'_>, section: &Section<'_>, name: &str) -> O
         None => Some(Commit::default()),
     };
     let members = u32::try_from(members?).ok()?;
-    Some(Some(GroupPlan { id: id?, members, work: work?, commit: commit? }))
+    Some(Some(GroupPlan { id: id?, members, added_max: 0, work: work?, commit: commit? }))
 }
 
 fn without_members(sink: &mut Sink<'_>, section: &Section<'_>) {
@@ -79,8 +79,13 @@ mod tests {
     fn a_group_is_called_like_its_table_and_commits_what_it_has_processed() {
         let group = plan("members = 6").consumers[0].group.clone();
         let work = Distribution::Range(DurationRange::exactly(Duration::ZERO));
-        let expected =
-            GroupPlan { id: "billing".to_owned(), members: 6, work, commit: Commit::AfterProcessing };
+        let expected = GroupPlan {
+            id: "billing".to_owned(),
+            members: 6,
+            added_max: 0,
+            work,
+            commit: Commit::AfterProcessing,
+        };
         assert_eq!(group, Some(expected));
     }
 

@@ -11,7 +11,7 @@ use super::super::schema;
 use super::super::settings::Given;
 use super::super::tree::{Entry, Kind, Node, Table, shorten};
 use super::super::units::{self, Rate, SizeRange};
-use super::{Marks, check_name, group, hosts, topic};
+use super::{Marks, check_name, group, topic};
 
 pub(super) const CLIENTS_MAX: i64 = 1_000;
 const KEYS_MAX: i64 = 10_000_000;
@@ -73,7 +73,6 @@ pub(super) fn load(
         });
         load.consumers.extend(plan.flatten());
     }
-    hosts::check(sink, top, &load);
     load
 }
 

@@ -4,6 +4,7 @@
 //! faults are read once for each variant, and a problem that several variants share is noted once.
 
 mod action;
+mod after;
 mod cluster;
 mod disk;
 mod fault;
@@ -14,7 +15,9 @@ mod load;
 mod operate;
 mod refer;
 mod run;
+mod strike;
 mod topic;
+mod trigger;
 
 use std::collections::BTreeMap;
 
@@ -115,8 +118,15 @@ fn plan(
     let top = Section { path: "", table: &file, head: Span { start: 0, end: 0 } };
     let mut marks = Marks::new();
     let (cluster, protocol, mut settings) = cluster::cluster(sink, &top, &mut marks);
-    let load = load::load(sink, &top, &cluster, &mut marks, &mut settings);
+    let mut load = load::load(sink, &top, &cluster, &mut marks, &mut settings);
     let faults = fault::faults(sink, &top, &cluster, &load, run);
+    let duration = run.map(|run| run.duration).unwrap_or_default();
+    for consumer in &mut load.consumers {
+        if let Some(group) = &mut consumer.group {
+            group.added_max = fault::added_members(&faults, &consumer.name, duration);
+        }
+    }
+    hosts::check(sink, &top, &load);
     let axis_values: BTreeMap<String, String> = matrix
         .axes
         .iter()

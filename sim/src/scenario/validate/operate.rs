@@ -11,7 +11,10 @@ use super::super::tree::{Kind, Node};
 use super::action::targets;
 use super::refer::Names;
 
-/// New brokers, each named by its id.
+/// Most times longer that a member works on a record.
+const FACTOR_MAX: i64 = 1_000_000;
+
+/// New brokers, each named by its id, and new members of groups.
 pub(super) fn add(
     sink: &mut Sink<'_>,
     section: &Section<'_>,
@@ -21,14 +24,68 @@ pub(super) fn add(
     let found = targets(sink, section, names, "target")?;
     let mut good = true;
     for (target, node) in &found {
-        if !matches!(target, Target::Broker(_)) {
-            let message = format!("`{target}` is not a broker by its id, which `add` takes");
-            let problem = TextProblem::new(codes::BAD_TARGET, 0..0, message).label("not `broker N`");
-            sink.push(node.span, problem.help("who is not there yet has no role: target = \"broker 4\""));
+        let can = match target {
+            Target::Broker(_) => true,
+            Target::Consumer(name) => names.is_group(name),
+            _ => false,
+        };
+        if !can {
+            let message =
+                format!("`{target}` is not what `add` takes: a broker by its id, or a consumer group");
+            let problem = TextProblem::new(codes::BAD_TARGET, 0..0, message).label("cannot be added");
+            let help = "who is not there yet has no role: target = \"broker 4\", or \"consumer billing\" with `members`";
+            sink.push(node.span, problem.help(help));
             good = false;
         }
     }
     good.then(|| (Action::Add, TargetExpr(found.into_iter().map(|(target, _)| target).collect())))
+}
+
+/// Members of groups leave for good.
+pub(super) fn remove(
+    sink: &mut Sink<'_>,
+    section: &Section<'_>,
+    names: &Names<'_>,
+) -> Option<(Action, TargetExpr)> {
+    no_duration(sink, section, "remove", "who is removed does not come back; `restart` does");
+    Some((Action::Remove, members(sink, section, names, "remove")?))
+}
+
+/// Members of groups work slowly.
+pub(super) fn slow_work(
+    sink: &mut Sink<'_>,
+    section: &Section<'_>,
+    names: &Names<'_>,
+) -> Option<(Action, TargetExpr)> {
+    if section.entry("factor").is_none() {
+        section.missing(sink, "factor", "factor = 20");
+    }
+    let factor = section.integer(sink, "factor", 2, FACTOR_MAX);
+    let targets = members(sink, section, names, "slow-work")?;
+    Some((Action::SlowWork { factor: u32::try_from(factor?).ok()? }, targets))
+}
+
+/// The targets of an action that only members of consumer groups know.
+fn members(
+    sink: &mut Sink<'_>,
+    section: &Section<'_>,
+    names: &Names<'_>,
+    action: &str,
+) -> Option<TargetExpr> {
+    let found = targets(sink, section, names, "target")?;
+    let mut good = true;
+    for (target, node) in &found {
+        if !names.is_members(target) {
+            let message = format!("`{target}` is no member of a consumer group, which `{action}` takes");
+            let problem = TextProblem::new(codes::BAD_TARGET, 0..0, message).label("not a member of a group");
+            sink.push(
+                node.span,
+                problem.help("name a consumer with `members`: target = \"any(consumer billing)\""),
+            );
+            good = false;
+        }
+    }
+    good.then(|| TargetExpr(found.into_iter().map(|(target, _)| target).collect()))
 }
 
 /// A partition moves to other replicas.
@@ -129,7 +186,14 @@ pub(super) fn enough_brokers_at_first(
     names: &Names<'_>,
     heads: &[(String, Span)],
 ) {
-    let add = faults.iter().find(|fault| fault.action == Action::Add);
+    let adds = |fault: &&FaultPlan| {
+        let brokers = |target: &Target| matches!(target, Target::Broker(_));
+        fault
+            .strikes
+            .iter()
+            .any(|strike| strike.action == Action::Add && strike.targets.0.iter().any(brokers))
+    };
+    let add = faults.iter().find(adds);
     let (Some(brokers), Some(fault)) = (names.brokers(), add) else { return };
     let late = late_brokers(faults).len();
     let first = i32::from(brokers) - i32::try_from(late).unwrap_or(i32::MAX);

@@ -7,7 +7,7 @@ use super::super::diagnostic::{Sink, TextProblem, suggest};
 use super::super::expect::Expectation;
 use super::super::expr::{MaxOf, Quantity, Window};
 use super::super::lexer::Tokens;
-use super::super::plan::{ClusterPlan, Plan, TopicPlan};
+use super::super::plan::{ClusterPlan, ConsumerPlan, Plan, TopicPlan};
 use super::super::read::Section;
 use super::super::target::Target;
 use super::super::tree::Node;
@@ -22,6 +22,14 @@ pub(super) struct Names<'p> {
     topic_names: Vec<&'p str>,
     producers: Vec<&'p str>,
     consumers: Vec<&'p str>,
+    /// Of the consumers, those without a group; one that could not be read may have one.
+    alone: Vec<&'p str>,
+}
+
+/// Names of the consumers that have no group.
+fn without_group(consumers: &[ConsumerPlan]) -> Vec<&str> {
+    let alone = consumers.iter().filter(|consumer| consumer.group.is_none());
+    alone.map(|consumer| consumer.name.as_str()).collect()
 }
 
 impl<'p> Names<'p> {
@@ -33,6 +41,7 @@ impl<'p> Names<'p> {
             topic_names: texts(&load.topic_names),
             producers: texts(&load.producer_names),
             consumers: texts(&load.consumer_names),
+            alone: without_group(&load.consumers),
         }
     }
 
@@ -43,6 +52,7 @@ impl<'p> Names<'p> {
             topic_names: plan.topics.iter().map(|topic| topic.name.as_str()).collect(),
             producers: plan.producers.iter().map(|producer| producer.name.as_str()).collect(),
             consumers: plan.consumers.iter().map(|consumer| consumer.name.as_str()).collect(),
+            alone: without_group(&plan.consumers),
         }
     }
 
@@ -70,8 +80,38 @@ impl<'p> Names<'p> {
             Target::Producer(name) => self.check_name(sink, node, "producer", name, &self.producers),
             Target::Consumer(name) => self.check_name(sink, node, "consumer", name, &self.consumers),
             Target::Link(a, b) => self.check_target(sink, node, a) & self.check_target(sink, node, b),
+            Target::Coordinator(name) => self.check_group(sink, node, name),
+            Target::Any(set) => self.check_target(sink, node, set),
             Target::Disk(host) => self.check_target(sink, node, host),
             Target::Controller | Target::AllControllers | Target::AllBrokers | Target::Rest => true,
+        }
+    }
+
+    /// Notes a name that is no consumer group.
+    pub(super) fn check_group(&self, sink: &mut Sink<'_>, node: &Node, name: &str) -> bool {
+        if !self.check_name(sink, node, "consumer", name, &self.consumers) {
+            return false;
+        }
+        let group = self.is_group(name);
+        if !group {
+            let message = format!("the consumer `{name}` has no group");
+            let problem = TextProblem::new(codes::IMPOSSIBLE_TARGET, place(node, name), message);
+            sink.text(node, problem.label("no group").help(format!("add `members` to [consumer.{name}]")));
+        }
+        group
+    }
+
+    /// Whether the consumer has a group.
+    pub(super) fn is_group(&self, name: &str) -> bool {
+        !self.alone.contains(&name)
+    }
+
+    /// Whether the target is members of a group.
+    pub(super) fn is_members(&self, target: &Target) -> bool {
+        match target {
+            Target::Consumer(name) => self.is_group(name),
+            Target::Any(set) => self.is_members(set),
+            _ => false,
         }
     }
 
@@ -165,6 +205,9 @@ impl<'p> Names<'p> {
     pub(super) fn check_quantity(&self, sink: &mut Sink<'_>, node: &Node, quantity: &Quantity) {
         if let Some(partition) = quantity.partition() {
             self.check_partition(sink, node, partition);
+        }
+        if let Some(group) = quantity.group() {
+            self.check_group(sink, node, group);
         }
     }
 }

@@ -3,21 +3,22 @@
 //! A [`Scenario`] has one [`Plan`] for each variant of its matrix (a single one without a matrix). A plan is
 //! complete: every name resolves, every default is filled in, nothing has to be checked again.
 
+mod fault;
+mod load;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use tribunal_engine::config::{BrokerConfig, ConsumerConfig, ProducerConfig, Properties, TopicConfig};
-use tribunal_engine::id::{NodeId, TopicName, TopicPartition};
+use tribunal_engine::config::{BrokerConfig, Properties, TopicConfig};
+use tribunal_engine::id::{NodeId, TopicName};
 use tribunal_engine::variant::ProtocolVariant;
 
-use super::disk_fault::DiskFaultPlan;
-use super::distribution::Distribution;
 use super::expect::Expectation;
-use super::expr::Expr;
 use super::profile::{CpuModel, DiskModel, NetworkModel, Profile};
 use super::seeds::SeedSet;
-use super::target::{Target, TargetExpr};
-use super::units::{DurationRange, Rate, SizeRange};
+pub(crate) use fault::late_brokers;
+pub use fault::{Action, Cut, FaultPlan, Moment, Strike, Trigger};
+pub use load::{Commit, ConsumerPlan, GroupPlan, ProducerPlan, member_host};
 
 /// The host of the scenario's own clients: topic creation, the recovery probe, the final read.
 pub const OPERATOR: &str = "operator";
@@ -107,13 +108,6 @@ impl Plan {
     pub fn late_brokers(&self) -> BTreeSet<NodeId> {
         late_brokers(&self.faults)
     }
-}
-
-/// Brokers that one of `faults` adds, each once, however many faults add it.
-pub(crate) fn late_brokers(faults: &[FaultPlan]) -> BTreeSet<NodeId> {
-    let adds = faults.iter().filter(|fault| fault.action == Action::Add);
-    let targets = adds.flat_map(|fault| &fault.targets.0);
-    targets.filter_map(|target| if let Target::Broker(id) = target { Some(*id) } else { None }).collect()
 }
 
 /// The cluster of a plan.
@@ -212,188 +206,6 @@ pub struct TopicPlan {
     pub properties: Properties,
     /// The settings in force: its own over the cluster's.
     pub config: TopicConfig,
-}
-
-/// One kind of producer.
-#[derive(Clone, PartialEq, Debug)]
-pub struct ProducerPlan {
-    /// Name of its table.
-    pub name: String,
-    /// Where it writes.
-    pub topic: TopicName,
-    /// So many clients of this kind.
-    pub count: u32,
-    /// Records per time of each client. Load is open: the clock decides, not the answers.
-    pub rate: Rate,
-    /// Number of different keys, drawn evenly; 0 means records without key.
-    pub keys: u32,
-    /// Size of a record's value, uniform between the two.
-    pub value_size: SizeRange,
-    /// `producer.properties` as given.
-    pub properties: Properties,
-    /// The same, read, with defaults.
-    pub config: ProducerConfig,
-}
-
-impl ProducerPlan {
-    /// Names of its hosts, one for each client: `checkout-0` first.
-    #[must_use]
-    pub fn hosts(&self) -> Vec<String> {
-        (0..self.count).map(|number| format!("{}-{number}", self.name)).collect()
-    }
-}
-
-/// One kind of consumer: a group of members, or one client that assigns itself every partition of its topics.
-#[derive(Clone, PartialEq, Debug)]
-pub struct ConsumerPlan {
-    /// Name of its table.
-    pub name: String,
-    /// What it reads.
-    pub topics: Vec<TopicName>,
-    /// `consumer.properties` as given.
-    pub properties: Properties,
-    /// The same, read, with defaults.
-    pub config: ConsumerConfig,
-    /// The group; `None` for a client without one.
-    pub group: Option<GroupPlan>,
-}
-
-impl ConsumerPlan {
-    /// Names of its hosts: one for each member, `billing-0` first; without a group one with the table's name.
-    #[must_use]
-    pub fn hosts(&self) -> Vec<String> {
-        match &self.group {
-            Some(group) => (0..group.members).map(|number| member_host(&self.name, number)).collect(),
-            None => vec![self.name.clone()],
-        }
-    }
-}
-
-/// Name of the host of a group's member; `table` is the name of its consumer table, members count from 0.
-#[must_use]
-pub fn member_host(table: &str, number: u32) -> String {
-    format!("{table}-{number}")
-}
-
-/// A consumer group.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct GroupPlan {
-    /// `group.id`.
-    pub id: String,
-    /// Members at first; faults may add more.
-    pub members: u32,
-    /// How long a member works on each record it has read.
-    pub work: Distribution,
-    /// When its members commit.
-    pub commit: Commit,
-}
-
-/// When a member of a group commits the offsets of what it has read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Commit {
-    /// When the records of a poll are processed: a crash makes some be processed twice.
-    #[default]
-    AfterProcessing,
-    /// Before the records of a poll are processed: a crash leaves some unprocessed.
-    BeforeProcessing,
-    /// The consumer commits by itself inside of poll (`enable.auto.commit`), and the poll loop processes.
-    Auto,
-    /// The consumer commits by itself, and another task processes: what is committed may not be processed yet.
-    AutoAsync,
-    /// Never.
-    Never,
-}
-
-impl Commit {
-    /// Each with its name in scenario files.
-    pub const NAMED: &'static [(&'static str, Commit)] = &[
-        ("after-processing", Commit::AfterProcessing),
-        ("before-processing", Commit::BeforeProcessing),
-        ("auto", Commit::Auto),
-        ("auto-async", Commit::AutoAsync),
-        ("never", Commit::Never),
-    ];
-}
-
-/// One fault.
-#[derive(Clone, PartialEq, Debug)]
-pub struct FaultPlan {
-    /// Name of its table.
-    pub name: String,
-    /// Line of its table, from 1.
-    pub line: usize,
-    /// When it fires. A fault fires at most once a run.
-    pub trigger: Trigger,
-    /// What happens.
-    pub action: Action,
-    /// To whom; empty for [`Action::Partition`] and [`Action::SlowLink`], which name their own, and for what the
-    /// operator does to a partition.
-    pub targets: TargetExpr,
-    /// How long; `None`: until the end of load, and for a restart no pause at all.
-    pub duration: Option<DurationRange>,
-    /// Whether it may stay away: otherwise a fault that fires in no seed makes the result `not tested`.
-    pub optional: bool,
-}
-
-/// When a fault fires.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Trigger {
-    /// At this time after load began, drawn from the seed if it is a range.
-    At(DurationRange),
-    /// When this becomes true for the first time.
-    When(Expr),
-}
-
-/// What a fault does.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Action {
-    /// The process dies, the machine lives: peers see the connections close, the page cache stays. It starts again
-    /// when the fault ends.
-    Crash,
-    /// The machine goes dark: peers see silence, unsynced bytes are lost as the disk model says.
-    PowerLoss,
-    /// An orderly stop and, after the fault's duration, a start.
-    Restart,
-    /// The process stands still; its connections stay.
-    Pause,
-    /// Messages between the two sides are lost.
-    Partition {
-        /// One side.
-        side_a: TargetExpr,
-        /// The other; [`Target::Rest`] is everything that is not in `side_a`.
-        side_b: TargetExpr,
-        /// Which direction.
-        cut: Cut,
-    },
-    /// Messages between two targets take this long, both ways.
-    SlowLink {
-        /// One end and the other.
-        link: (Target, Target),
-        /// Latency of each message while the fault lasts.
-        latency: Distribution,
-    },
-    /// Something is wrong with the disks of the targets.
-    Disk(DiskFaultPlan),
-    /// The targets are new machines: they are not there until the fault fires.
-    Add,
-    /// The operator moves a partition to other replicas. Over when every one of them has all of it.
-    Reassign {
-        /// The partition.
-        partition: TopicPartition,
-        /// Where to, the preferred leader first.
-        replicas: Vec<NodeId>,
-    },
-    /// The operator asks for the preferred leader of a partition. Over when the controller has answered.
-    MoveLeader(TopicPartition),
-}
-
-/// Direction of a partition.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Cut {
-    /// Neither side hears the other.
-    Full,
-    /// Side b cannot hear side a; side a still hears side b.
-    OneWay,
 }
 
 /// One Kafka setting in force.
