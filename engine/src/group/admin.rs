@@ -1,10 +1,10 @@
 //! What those who look after groups ask: list, describe, delete.
 
 use super::classic::{CONSUMER, GroupState};
-use super::offsets::tombstone;
+use super::offsets::{tombstone, write_in_batches};
 use super::record::Record;
 use super::shard::Shard;
-use super::{Caller, Outcome};
+use super::{Caller, Continuation, Outcome, Then};
 use crate::error::ErrorCode;
 use crate::message::{DeleteGroupsResponse, DeletedGroup, DescribedGroup, ListGroupsRequest, ListedGroup};
 
@@ -77,6 +77,7 @@ impl Shard {
             Some(group) => records.extend(group.tombstones(name)),
             None => records.push(Record::Group { group: name.to_owned(), value: None }),
         }
-        Shard::answer_when_stored(out, records, caller.ticket, response);
+        let then = Then(Continuation::Answer(caller.ticket, response.into()));
+        write_in_batches(out, records, then, Vec::new());
     }
 }

@@ -24,8 +24,9 @@ use crate::variant::{Guard, OffsetExpiry, ProtocolVariant};
 
 /// The first version of OffsetCommit whose senders know that a group may not exist (KIP-848).
 const GROUP_ID_NOT_FOUND: i16 = 9;
-/// Most tombstones in one batch of expired offsets.
-const EXPIRED_MAX: usize = 1000;
+/// About so many bytes are in one batch at most when many offsets are forgotten at once: less than any log refuses
+/// that takes records of groups at all.
+const BATCH_BYTES_MAX: usize = 100_000;
 
 impl Shard {
     /// A group commits offsets. Topics must exist; whoever calls has looked.
@@ -33,7 +34,7 @@ impl Shard {
         let name = request.group_id.as_str();
         let by = match self.consumer_group(name) {
             Some(group) => Some(group.committer(self.variant, caller, request)),
-            None => self.with_group(now, name, out, |group, turn| group.committer(turn, request)),
+            None => self.with_living_group(now, name, out, |group, turn| group.committer(turn, request)),
         };
         let by = by.unwrap_or(Committer {
             // Without a group its consumers keep only offsets here.
@@ -143,7 +144,8 @@ impl Shard {
             partitions.push(OffsetOutcome { partition: partition.clone(), error });
         }
         let response = OffsetDeleteResponse { error: ErrorCode::None, partitions };
-        Shard::answer_when_stored(out, records, caller.ticket, response);
+        let then = Then(Continuation::Answer(caller.ticket, response.into()));
+        write_in_batches(out, records, then, Vec::new());
     }
 
     /// Forgets offsets that are too old, and groups that have nothing left.
@@ -175,11 +177,8 @@ impl Shard {
                 records.push(Record::Group { group: name.clone(), value: None });
             }
         }
-        while !records.is_empty() {
-            let rest = records.split_off(records.len().min(EXPIRED_MAX));
-            let notes = if rest.is_empty() { std::mem::take(&mut notes) } else { Vec::new() };
-            out.writes.push(Write { records, then: Then(Continuation::Nothing), notes });
-            records = rest;
+        if !records.is_empty() {
+            write_in_batches(out, records, Then(Continuation::Nothing), notes);
         }
     }
 
@@ -235,6 +234,22 @@ impl Shard {
             }
         }
     }
+}
+
+/// Writes records that may be more than a log takes at once. What follows does when the last of them is committed.
+pub(super) fn write_in_batches(out: &mut Outcome, records: Vec<Record>, then: Then, notes: Vec<Event>) {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    for record in records {
+        let size = record.encode().0.len();
+        if bytes + size > BATCH_BYTES_MAX && !batch.is_empty() {
+            let records = std::mem::take(&mut batch);
+            out.writes.push(Write { records, then: Then(Continuation::Nothing), notes: Vec::new() });
+            bytes = 0;
+        }
+        bytes += size;
+        batch.push(record);
+    }
+    out.writes.push(Write { records: batch, then, notes });
 }
 
 /// Who commits.

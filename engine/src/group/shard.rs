@@ -159,7 +159,7 @@ impl Shard {
     /// A member is alive.
     pub fn heartbeat(&mut self, now: Now, caller: &Caller, request: &HeartbeatRequest, out: &mut Outcome) {
         let name = &request.group_id;
-        let known = self.with_group(now, name, out, |group, turn| group.heartbeat(turn, request));
+        let known = self.with_living_group(now, name, out, |group, turn| group.heartbeat(turn, request));
         let unknown = if name.is_empty() { ErrorCode::InvalidGroupId } else { ErrorCode::UnknownMemberId };
         let response = HeartbeatResponse { error: known.unwrap_or(unknown) };
         out.answers.push((caller.ticket, response.into()));
@@ -185,6 +185,18 @@ impl Shard {
         out: &mut Outcome,
         act: impl FnOnce(&mut ClassicGroup, &mut Turn<'_>) -> T,
     ) -> Option<T> {
+        self.groups.get_mut(name)?.hurried = true;
+        self.with_living_group(now, name, out, act)
+    }
+
+    /// The same for what is no more than a sign of life, which costs the same however many members there are.
+    pub(super) fn with_living_group<T>(
+        &mut self,
+        now: Now,
+        name: &str,
+        out: &mut Outcome,
+        act: impl FnOnce(&mut ClassicGroup, &mut Turn<'_>) -> T,
+    ) -> Option<T> {
         let group = self.groups.get_mut(name)?;
         let result = act(group, &mut Turn { now, config: &self.config, variant: self.variant, out });
         self.settle(name);
@@ -200,10 +212,14 @@ impl Shard {
         if self.groups.get(name).is_some_and(|group| !stored && group.is_unborn()) {
             self.groups.remove(name);
         }
+        let armed = self.armed.get(name).copied();
+        let hurried = self.groups.get_mut(name).map(|group| std::mem::take(&mut group.hurried));
+        if armed.is_some() && hurried == Some(false) {
+            return;
+        }
         let classic = self.groups.get(name).and_then(ClassicGroup::next_deadline);
         let consumers = self.consumers.get(name).and_then(Timers::next);
         let next = classic.into_iter().chain(consumers).min();
-        let armed = self.armed.get(name).copied();
         // A timer that rings too early does no harm, and most deadlines move away all the time.
         if next.is_some() && armed.is_some_and(|armed| Some(armed) <= next) {
             return;

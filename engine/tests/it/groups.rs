@@ -18,7 +18,10 @@ use tribunal_engine::message::{
 };
 use tribunal_engine::offset::Offset;
 use tribunal_engine::time::Duration;
+use tribunal_engine::variant::ProtocolVariant;
 use uuid::Uuid;
+
+use crate::dialogue::{obey, start};
 
 /// Whom a command asks, and what.
 pub(crate) fn request(words: &[&str]) -> Option<(i32, Request)> {
@@ -203,4 +206,40 @@ pub(crate) fn describe(response: &Response) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+#[test]
+fn a_coordinator_loads_a_log_with_the_gaps_that_compaction_leaves() {
+    let mut cluster = start(ProtocolVariant::SAFE, 1);
+    let mut play = |command: &str| {
+        // Segments are closed by the age of their records.
+        cluster.wall.0 += 2000;
+        obey(&mut cluster, command);
+        std::mem::take(&mut cluster.transcript)
+    };
+    play("given log.roll.ms=1000 log.cleaner.backoff.ms=1000 log.cleaner.min.cleanable.ratio=0");
+    for command in ["start controller", "start 1", "start 2", "start 3", "advance 500ms"] {
+        play(command);
+    }
+    play("create orders replicas=2,3");
+    play("find-coordinator 1 g");
+    play("settle");
+    play("advance 500ms");
+    play("find-coordinator 1 g");
+    let mut told = play("settle");
+    let at = told.rsplit("coordinator ").next().expect("an answer").trim().to_owned();
+    for offset in 1..60 {
+        play(&format!("commit {at} g none -1 {offset}"));
+        told += &play("advance 500ms");
+    }
+    told += &play("advance 5000ms");
+    assert!(told.contains("compacted __consumer_offsets/0"), "{told}");
+    play(&format!("crash {at}"));
+    told = play("advance 9000ms");
+    let loaded = told.lines().find(|line| line.contains("> groups-loaded __consumer_offsets/0"));
+    let next = loaded.and_then(|line| line.trim().split('>').next()).expect("another coordinator").to_owned();
+    assert!(!told.contains("group-record-skipped"), "{told}");
+    play(&format!("committed {next} g"));
+    let answer = play("advance 100ms");
+    assert!(answer.contains("offsets NONE [orders/0@59]"), "{answer}");
 }
