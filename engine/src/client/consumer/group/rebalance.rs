@@ -60,8 +60,10 @@ impl<P: Platform> Consumer<P> {
         {
             let mut machine = group.machine.borrow_mut();
             machine.polled(now);
-            let metadata = self.shared.cluster.metadata();
-            machine.compare_metadata(|topic| metadata.partition_count(topic));
+            let lacking = machine.compare_metadata(&self.shared.cluster.metadata());
+            if lacking {
+                self.shared.cluster.request_update();
+            }
         }
         loop {
             let begun = group.begun.borrow_mut().take();
