@@ -384,6 +384,14 @@ impl Membership for Classic {
     }
 
     fn commit_answered(&mut self, error: ErrorCode, sent: &Identity) -> After {
-        self.answered(error, sent)
+        match error {
+            ErrorCode::RebalanceInProgress
+            | ErrorCode::IllegalGeneration
+            | ErrorCode::UnknownMemberId
+            | ErrorCode::FencedInstanceId => self.answered(error, sent),
+            ErrorCode::NotCoordinator | ErrorCode::CoordinatorNotAvailable => After::FindCoordinator,
+            // Anything else is between the coordinator and whoever commits.
+            _ => After::GoOn,
+        }
     }
 }

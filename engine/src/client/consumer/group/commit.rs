@@ -152,15 +152,10 @@ impl<P: Platform> Group<P> {
             Some(None) => return Attempt::Again(ClientError::Incomplete(ApiKey::OffsetCommit), true),
             Some(Some(error)) => *error,
         };
-        let after = match error {
-            // Answers for one partition say nothing of the member.
-            ErrorCode::UnknownTopicOrPartition | ErrorCode::RequestTimedOut => After::Retry,
-            ErrorCode::OffsetMetadataTooLarge | ErrorCode::InvalidCommitOffsetSize => After::GoOn,
-            error => self.machine.borrow_mut().commit_answered(error, sent),
-        };
+        let after = self.machine.borrow_mut().commit_answered(error, sent);
         self.wake.notify_one();
         self.client.raise();
-        if after == After::FindCoordinator || error == ErrorCode::NotCoordinator {
+        if after == After::FindCoordinator {
             self.forget_coordinator();
         }
         // The offsets may be in the log, and only what waits for their replication was cut short.

@@ -54,6 +54,8 @@ pub(super) struct ConsumerMember {
     reconciling: bool,
     names: BTreeMap<TopicId, TopicName>,
     told: Option<Told>,
+    /// What it owns or wants has changed since.
+    news: bool,
     interval: Duration,
     heartbeat_due: Instant,
     last_poll: Instant,
@@ -74,6 +76,7 @@ impl ConsumerMember {
             reconciling: false,
             names: BTreeMap::new(),
             told: None,
+            news: false,
             interval: Duration::ZERO,
             heartbeat_due: now,
             last_poll: now,
@@ -106,6 +109,7 @@ impl ConsumerMember {
             topic_partitions: Some(owned.iter().map(list).collect()).filter(|_| owned_changed),
         };
         self.told = Some(Told { topics: self.topics.clone(), owned });
+        self.news = false;
         request
     }
 
@@ -186,7 +190,8 @@ impl ConsumerMember {
         if let Some(assignment) = &response.assignment {
             let partitions = |one: &TopicIdPartitions| one.partitions.iter().copied().collect();
             self.target = assignment.iter().map(|one| (one.topic_id, partitions(one))).collect();
-            self.reconciling = first || self.target != self.owned_by_id();
+            // What was begun is still to be ended, even if the new target is what is owned at the moment.
+            self.reconciling |= first || self.target != self.owned_by_id();
         }
     }
 
@@ -228,12 +233,6 @@ impl ConsumerMember {
         owned
     }
 
-    /// Something has to be told at once.
-    fn has_news(&self) -> bool {
-        let told = self.told.as_ref();
-        told.is_none_or(|told| told.topics != self.topics || told.owned != self.owned_by_id())
-    }
-
     fn out(&mut self) {
         self.epoch = ConsumerGroupHeartbeatRequest::JOIN;
         self.target.clear();
@@ -251,6 +250,7 @@ impl Membership for ConsumerMember {
             self.phase = Phase::Out;
             self.last_poll = now;
         }
+        self.news |= topics != self.topics;
         self.topics = topics;
     }
 
@@ -305,25 +305,24 @@ impl Membership for ConsumerMember {
                 self.phase = Phase::Joining;
                 None
             }
-            Phase::Member => {
+            Phase::Member if self.reconciling => {
                 let target = self.target_by_name();
                 let gone: Vec<TopicPartition> = self.owned.difference(&target).cloned().collect();
-                if gone.is_empty() {
-                    self.reconciling.then(|| Work::Assign(target.into_iter().collect()))
-                } else {
-                    Some(Work::Revoke(gone))
-                }
+                let assign = || Work::Assign(target.into_iter().collect());
+                Some(if gone.is_empty() { assign() } else { Work::Revoke(gone) })
             }
-            Phase::Idle | Phase::Joining | Phase::Failed(_) => None,
+            Phase::Idle | Phase::Joining | Phase::Member | Phase::Failed(_) => None,
         }
     }
 
     fn gave_up(&mut self, partitions: &[TopicPartition]) {
         self.owned.retain(|owned| !partitions.contains(owned));
+        self.news = true;
     }
 
     fn takes_over(&mut self, partitions: &[TopicPartition]) {
         self.owned = partitions.iter().cloned().collect();
+        self.news = true;
     }
 
     fn took_over(&mut self, partitions: &[TopicPartition]) {
@@ -340,7 +339,7 @@ impl Membership for ConsumerMember {
                 let poll_due = self.last_poll.after(self.config.max_poll_interval);
                 if now >= poll_due {
                     Step::PollLate
-                } else if now >= self.heartbeat_due || self.has_news() {
+                } else if now >= self.heartbeat_due || self.news {
                     Step::Heartbeat
                 } else {
                     Step::Wait(Some(poll_due.min(self.heartbeat_due)))

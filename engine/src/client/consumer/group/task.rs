@@ -10,9 +10,11 @@ use super::assignor::{Candidate, Topics, assign};
 use super::classic::Classic;
 use super::membership::{After, Machine, Step};
 use super::protocol::encode_assignment;
+use crate::client::connection::ConnectionError;
 use crate::client::outcome::ClientError;
 use crate::config::Assignor;
 use crate::driver::{Clock as _, Platform, Spawner as _};
+use crate::error::ErrorCode;
 use crate::message::{JoinGroupResponse, SyncGroupRequest, SyncGroupResponse};
 use crate::time::{Duration, Instant};
 
@@ -146,6 +148,11 @@ impl<P: Platform> Group<P> {
         match error {
             ClientError::Broker(code) if !code.is_retriable() => {
                 self.machine.borrow_mut().fail(*code);
+                After::GoOn
+            }
+            // The brokers do not know the group's protocol, and will not learn it.
+            ClientError::Connection(ConnectionError::Unsupported(_)) => {
+                self.machine.borrow_mut().fail(ErrorCode::UnsupportedVersion);
                 After::GoOn
             }
             _ => After::Retry,

@@ -105,6 +105,12 @@ fn answer(script: &mut Script, request: &Request) -> Answer {
             .into()
         }
         Request::LeaveGroup(_) => LeaveGroupResponse { error: ErrorCode::None, members: Vec::new() }.into(),
+        _ => answer_about_offsets(script, request),
+    }
+}
+
+fn answer_about_offsets(script: &Script, request: &Request) -> Answer {
+    match request {
         Request::OffsetFetch(fetch) => {
             let fetched = FetchedOffset {
                 partition: partition(),
