@@ -4,7 +4,7 @@
 //! `maybeOverrideEnableAutoCommit`, `Heartbeat`).
 
 use super::key::Scope::Consumer;
-use super::key::{INT_MAX, Key, Kind, integer, key, only};
+use super::key::{INT_MAX, Key, Kind, integer, key};
 use super::typed::Lookup;
 use super::{ConfigError, Properties};
 use crate::time::Duration;
@@ -168,15 +168,12 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "A name that stays when the member restarts: it gets its partitions back without a rebalance.",
     ),
-    only(
-        key(
-            Consumer,
-            "group.protocol",
-            Kind::Word(&["classic", "consumer"]),
-            "classic",
-            "classic: members join anew at each change and their leader assigns. consumer: the coordinator assigns (KIP-848).",
-        ),
+    key(
+        Consumer,
+        "group.protocol",
+        Kind::Word(&["classic", "consumer"]),
         "classic",
+        "classic: members join anew at each change and their leader assigns. consumer: the coordinator assigns (KIP-848).",
     ),
     key(
         Consumer,

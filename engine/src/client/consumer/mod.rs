@@ -18,38 +18,37 @@
 //! It reads uncommitted records. Fetch sessions are not here.
 
 mod assignment;
+mod event;
 mod fetcher;
 mod group;
+mod member;
 #[cfg(test)]
 mod tests;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::Poll;
 
 use bytes::Bytes;
 
 use self::assignment::Assignment;
 pub use self::assignment::Position;
+pub use self::event::ConsumerEvent;
 use self::fetcher::InFlight;
-use self::group::{Attention, Group};
+use self::group::Group;
 pub use self::group::{Callback, GroupMetadata, Offsets, RebalanceListener, SubscribeError};
 use super::cluster::{Cluster, ClusterConfig};
-use super::offsets::{API_TIMEOUT, list_offsets};
-use super::outcome::{ClientError, Outcome};
-use super::signal::{Alarm, Signal, earlier, within};
+use super::offsets::list_offsets;
+use super::outcome::Outcome;
+use super::signal::{Alarm, Signal, earlier};
 use crate::config::ConsumerConfig;
 use crate::driver::Platform;
 use crate::epoch::LeaderEpoch;
-use crate::error::ErrorCode;
-use crate::id::{Endpoint, TopicName, TopicPartition};
+use crate::id::{Endpoint, TopicPartition};
 use crate::message::{ListedOffset, OffsetSpec};
 use crate::offset::Offset;
 use crate::rng::Rng;
 use crate::time::{Duration, Instant, Timestamp};
-use crate::variant::ProtocolVariant;
 
 /// A record that was read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -66,76 +65,6 @@ pub struct ConsumedRecord {
     pub key: Option<Bytes>,
     /// Its value.
     pub value: Option<Bytes>,
-}
-
-/// Something a consumer went through that its records do not tell.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum ConsumerEvent {
-    /// `auto.offset.reset` moved a position.
-    Reset {
-        /// The partition.
-        partition: TopicPartition,
-        /// The position that was out of range; `None` if there was none.
-        from: Option<Offset>,
-        /// The new position.
-        to: Offset,
-    },
-    /// There is no position, and `auto.offset.reset=none`: the partition is not read until [`Consumer::seek`].
-    NoOffset {
-        /// The partition.
-        partition: TopicPartition,
-        /// The position that was out of range; `None` if there was none.
-        lost: Option<Offset>,
-    },
-    /// The log of a new leader ends before the position, which moved to where the two logs part (KIP-320); with
-    /// `auto.offset.reset=none` it is gone, and the partition is not read until [`Consumer::seek`]. Records that were
-    /// read from there on are no longer in the log.
-    Truncated {
-        /// The partition.
-        partition: TopicPartition,
-        /// The position before.
-        from: Offset,
-        /// The new position.
-        to: Offset,
-    },
-    /// A fetch failed with an error that metadata and patience may not cure. It is tried again.
-    FetchFailed {
-        /// The partition.
-        partition: TopicPartition,
-        /// The error; CORRUPT_MESSAGE if the batch could not be read.
-        error: ErrorCode,
-    },
-    /// The group gave the member partitions. Told before its listener is.
-    Assigned {
-        /// What is new.
-        partitions: Vec<TopicPartition>,
-        /// The generation (classic) or member epoch (KIP-848).
-        generation: i32,
-    },
-    /// The member gave partitions up. Told when its listener has been.
-    Revoked {
-        /// What is gone.
-        partitions: Vec<TopicPartition>,
-    },
-    /// The member lost partitions: others may have owned them for a while. Told when its listener has been.
-    Lost {
-        /// What is gone.
-        partitions: Vec<TopicPartition>,
-    },
-    /// How a commit ended that nobody waits for: [`Consumer::commit_async`], or `enable.auto.commit`.
-    Committed {
-        /// What was to be committed.
-        offsets: Offsets,
-        /// How it ended.
-        outcome: Outcome<()>,
-        /// True if `enable.auto.commit` did it.
-        automatic: bool,
-    },
-    /// The group refused the member for good. It reads nothing more until a new consumer subscribes.
-    GroupFailed {
-        /// Why.
-        error: ErrorCode,
-    },
 }
 
 struct State {
@@ -204,53 +133,9 @@ impl<P: Platform> Consumer<P> {
         Consumer { shared, group, owner: true }
     }
 
-    /// Takes those knobs of `variant` that are a consumer's. To be called before [`Consumer::subscribe`].
-    #[must_use]
-    pub fn with_variant(self, variant: ProtocolVariant) -> Self {
-        if let Some(group) = &self.group {
-            group.set_generation_check(variant.assignor_generation_check);
-        }
-        self
-    }
-
     /// Another handle of the same consumer.
     fn handle(&self) -> Self {
         Consumer { shared: self.shared.clone(), group: self.group.clone(), owner: false }
-    }
-
-    /// Reads those partitions of `topics` that the group gives it, from polls on. `listener` is told what comes and
-    /// goes. Takes the place of an earlier subscription.
-    ///
-    /// # Errors
-    /// There is no `group.id`, or the group has refused the member.
-    pub fn subscribe(
-        &self,
-        topics: Vec<TopicName>,
-        listener: impl RebalanceListener<P> + 'static,
-    ) -> Result<(), SubscribeError> {
-        let group = self.group.as_ref().ok_or(SubscribeError::NoGroupId)?;
-        group.subscribe(topics, Rc::new(listener))
-    }
-
-    /// Gives everything up and leaves the group. Commits nothing, as Kafka's does not.
-    pub async fn unsubscribe(&self) {
-        if let Some(group) = &self.group {
-            self.leave_group(group, false).await;
-        }
-    }
-
-    /// Ends the consumer in good order, within `limit`: commits if that is automatic, tells the listener, and leaves the
-    /// group unless it is a static member.
-    pub async fn close(self, limit: Duration) {
-        if let Some(group) = &self.group {
-            let platform = self.shared.cluster.platform().clone();
-            within(platform.clock(), limit, self.leave_group(group, true)).await;
-        }
-    }
-
-    /// Who the consumer is for its group; `None` without `group.id`.
-    pub fn group_metadata(&self) -> Option<GroupMetadata> {
-        self.group.as_ref().map(|group| group.metadata())
     }
 
     /// The partitions it reads.
@@ -261,43 +146,6 @@ impl<P: Platform> Consumer<P> {
     /// How far it has come: the position of every assigned partition that has one.
     pub fn positions(&self) -> Offsets {
         self.shared.consumed()
-    }
-
-    /// Commits `offsets`, or all positions. Tries again where that may help, for at most a minute.
-    ///
-    /// REBALANCE_IN_PROGRESS: the group rebalances. ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID: the partitions may be somebody
-    /// else's by now. Both are [`Outcome::Failed`].
-    pub async fn commit_sync(&self, offsets: Option<Offsets>) -> Outcome<()> {
-        let Some(group) = &self.group else {
-            return Outcome::Failed(ClientError::Broker(ErrorCode::InvalidGroupId));
-        };
-        let offsets = offsets.unwrap_or_else(|| self.shared.consumed());
-        if offsets.is_empty() {
-            return Outcome::Ok(());
-        }
-        group.commit(&offsets, API_TIMEOUT).await
-    }
-
-    /// Commits `offsets`, or all positions, in the background and in one attempt; [`ConsumerEvent::Committed`] tells how
-    /// it ended. Commits are sent in the order of the calls. False without `group.id`.
-    pub fn commit_async(&self, offsets: Option<Offsets>) -> bool {
-        let Some(group) = &self.group else { return false };
-        let offsets = offsets.unwrap_or_else(|| self.shared.consumed());
-        if !offsets.is_empty() {
-            group.commit_aside(offsets, false);
-        }
-        true
-    }
-
-    /// What the group has committed of each partition; `None` if nothing. Tries for at most a minute.
-    pub async fn committed(
-        &self,
-        partitions: Vec<TopicPartition>,
-    ) -> Outcome<BTreeMap<TopicPartition, Option<Position>>> {
-        let Some(group) = &self.group else {
-            return Outcome::Failed(ClientError::Broker(ErrorCode::InvalidGroupId));
-        };
-        group.committed(partitions, API_TIMEOUT).await.map(|found| found.into_iter().collect())
     }
 
     /// Replaces the assigned partitions. Those that stay keep their position; new ones start as
@@ -343,38 +191,6 @@ impl<P: Platform> Consumer<P> {
             None => self.shared.poll(max_wait).await,
             Some(group) => self.poll_in_group(group, max_wait).await,
         }
-    }
-
-    async fn poll_in_group(&self, group: &Rc<Group<P>>, max_wait: Duration) -> Vec<ConsumedRecord> {
-        let shared = &self.shared;
-        let deadline = shared.cluster.now().after(max_wait);
-        let mut alarm = Alarm::new(shared.cluster.platform().clock().clone());
-        poll_fn(|context| {
-            loop {
-                let now = shared.cluster.now();
-                let next = match self.attend(group, now, context) {
-                    Attention::Nested => return Poll::Ready(Vec::new()),
-                    Attention::Listening => return Poll::Pending,
-                    Attention::Committing => None,
-                    Attention::Free => {
-                        let (records, next) = shared.turn(now);
-                        if !records.is_empty() {
-                            return Poll::Ready(records);
-                        }
-                        earlier(next, Some(group.next_attention(now)))
-                    }
-                };
-                if now >= deadline {
-                    return Poll::Ready(Vec::new());
-                }
-                alarm.set(earlier(next, Some(deadline)));
-                let signalled = shared.signal.poll(context).is_ready();
-                if !signalled && alarm.poll(context).is_pending() {
-                    return Poll::Pending;
-                }
-            }
-        })
-        .await
     }
 
     /// What happened since the last call.

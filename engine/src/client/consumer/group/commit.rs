@@ -5,8 +5,8 @@
 
 use std::rc::Rc;
 
-use super::classic::{After, Identity};
 use super::coordinator::{Ticket, reply};
+use super::membership::{After, Identity, Machine, NO_GENERATION};
 use super::{Group, Offsets};
 use crate::client::consumer::{ConsumerEvent, Position};
 use crate::client::offsets::API_TIMEOUT;
@@ -152,15 +152,10 @@ impl<P: Platform> Group<P> {
             Some(None) => return Attempt::Again(ClientError::Incomplete(ApiKey::OffsetCommit), true),
             Some(Some(error)) => *error,
         };
-        let after = match error {
-            // Answers for one partition say nothing of the member.
-            ErrorCode::UnknownTopicOrPartition | ErrorCode::RequestTimedOut => After::Retry,
-            ErrorCode::OffsetMetadataTooLarge | ErrorCode::InvalidCommitOffsetSize => After::GoOn,
-            error => self.machine.borrow_mut().answered(error, sent),
-        };
+        let after = self.machine.borrow_mut().commit_answered(error, sent);
         self.wake.notify_one();
         self.client.raise();
-        if after == After::FindCoordinator || error == ErrorCode::NotCoordinator {
+        if after == After::FindCoordinator {
             self.forget_coordinator();
         }
         // The offsets may be in the log, and only what waits for their replication was cut short.
@@ -173,7 +168,8 @@ impl<P: Platform> Group<P> {
                     | ErrorCode::UnknownServerError
             );
         let error_told = ClientError::Broker(error);
-        if error.is_retriable() {
+        // The member has not given up anything that it commits here: it commits again at its new epoch.
+        if error.is_retriable() || error == ErrorCode::StaleMemberEpoch {
             Attempt::Again(error_told, doubtful)
         } else if doubtful {
             Attempt::Refused(Outcome::Unknown(error_told))
@@ -215,10 +211,14 @@ impl<P: Platform> Group<P> {
         &self,
         partitions: Vec<TopicPartition>,
     ) -> Result<Vec<(TopicPartition, Option<Position>)>, ClientError> {
+        let asking = match &*self.machine.borrow() {
+            machine @ Machine::Consumer(_) if machine.is_stable() => Some(machine.identity()),
+            _ => None,
+        };
         let group = OffsetFetchGroup {
             group_id: self.config.group_id.clone(),
-            member_id: None,
-            member_epoch: -1,
+            member_epoch: asking.as_ref().map_or(NO_GENERATION, |asking| asking.generation),
+            member_id: asking.map(|asking| asking.member_id),
             partitions: Some(partitions.clone()),
         };
         let request = OffsetFetchRequest { groups: vec![group], require_stable: false };
@@ -260,7 +260,9 @@ impl<P: Platform> Group<P> {
             loop {
                 match self.fetch_committed(partitions.clone()).await {
                     Ok(found) => return Ok(found),
-                    Err(ClientError::Broker(error)) if !error.is_retriable() => {
+                    Err(ClientError::Broker(error))
+                        if !error.is_retriable() && error != ErrorCode::StaleMemberEpoch =>
+                    {
                         return Err(ClientError::Broker(error));
                     }
                     Err(ClientError::Closed) => return Err(ClientError::Closed),

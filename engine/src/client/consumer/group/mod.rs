@@ -1,7 +1,7 @@
 //! A consumer's part in a group: which partitions it reads is decided by the group, and how far it has come is kept
 //! with the group.
 //!
-//! Two halves meet at a pure machine ([`classic`]). The group's task (`task`) does what must not wait for a poll: it
+//! Two halves meet at a pure machine ([`membership`], and one for each protocol). The group's task (`task`) does what must not wait for a poll: it
 //! joins, sends heartbeats, and leaves when polls stay away. Polls (`rebalance`) tell the listener what comes and what
 //! goes. What a poll has begun to tell is kept: a poll that is dropped takes nothing with it.
 //!
@@ -10,8 +10,11 @@
 mod assignor;
 mod classic;
 mod commit;
+mod consumer_protocol;
 mod coordinator;
+mod heartbeat;
 mod listener;
+mod membership;
 mod protocol;
 mod rebalance;
 mod task;
@@ -26,10 +29,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use tokio::sync::Notify;
+use uuid::Uuid;
 
-use self::classic::Classic;
 use self::coordinator::Lane;
 pub use self::listener::{Callback, RebalanceListener};
+use self::membership::Machine;
 pub(super) use self::rebalance::Attention;
 use super::{ConsumerEvent, Position};
 use crate::client::backoff::Backoff;
@@ -82,7 +86,7 @@ pub(super) struct Group<P: Platform> {
     cluster: Cluster<P>,
     backoff: Backoff,
     generation_check: Cell<Guard>,
-    machine: RefCell<Classic>,
+    machine: RefCell<Machine>,
     listener: RefCell<Rc<dyn RebalanceListener<P>>>,
     coordinator: RefCell<Option<Located>>,
     rng: RefCell<Rng>,
@@ -111,14 +115,16 @@ impl<P: Platform> Group<P> {
     ) -> Option<Rc<Self>> {
         let membership = config.membership.clone()?;
         let now = cluster.now();
+        let mut rng = rng.fork("group");
+        let member_id = Uuid::from_u64_pair(rng.next_u64(), rng.next_u64()).to_string();
         Some(Rc::new(Group {
             backoff: Backoff { base: config.retry_backoff, max: config.retry_backoff_max },
             cluster: cluster.clone(),
             generation_check: Cell::new(Guard::On),
-            machine: RefCell::new(Classic::new(membership.clone(), &config.client_rack, now)),
+            machine: RefCell::new(Machine::new(membership.clone(), &config.client_rack, member_id, now)),
             listener: RefCell::new(Rc::new(())),
             coordinator: RefCell::new(None),
-            rng: RefCell::new(rng.fork("group")),
+            rng: RefCell::new(rng),
             begun: RefCell::new(None),
             in_callback: Cell::new(false),
             lane: Rc::default(),

@@ -5,9 +5,11 @@
 //! returned. A poll that is dropped leaves the future where it is.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::Context;
+use std::task::{Context, Poll};
 
+use super::membership::Step;
 use super::work::Work;
 use super::{Group, Offsets};
 use crate::client::consumer::assignment::Position;
@@ -60,14 +62,16 @@ impl<P: Platform> Consumer<P> {
         {
             let mut machine = group.machine.borrow_mut();
             machine.polled(now);
-            let metadata = self.shared.cluster.metadata();
-            machine.compare_metadata(|topic| metadata.partition_count(topic));
+            let lacking = machine.compare_metadata(&self.shared.cluster.metadata());
+            if lacking {
+                self.shared.cluster.request_update();
+            }
         }
         loop {
             let begun = group.begun.borrow_mut().take();
             let mut begun = match begun {
                 Some(begun) => begun,
-                None => match self.next_work(group) {
+                None => match self.next_work(group, now) {
                     Some(work) => Box::pin(self.handle().carry_out(group.clone(), work)),
                     None => break,
                 },
@@ -82,13 +86,14 @@ impl<P: Platform> Consumer<P> {
         Attention::Free
     }
 
-    fn next_work(&self, group: &Rc<Group<P>>) -> Option<Work> {
-        let (work, failure) = {
+    fn next_work(&self, group: &Rc<Group<P>>, now: Instant) -> Option<Work> {
+        let (work, step, failure) = {
             let mut machine = group.machine.borrow_mut();
-            (machine.work(), machine.failure())
+            (machine.work(), machine.step(now), machine.failure())
         };
-        // The machine may have gone on to join.
-        group.wake.notify_one();
+        if !matches!(step, Step::Wait(_)) {
+            group.wake.notify_one();
+        }
         if let Some(error) = failure
             && !group.failure_told.replace(true)
         {
@@ -104,7 +109,8 @@ impl<P: Platform> Consumer<P> {
             }
             Work::Revoke(partitions) => {
                 group.auto_commit_now(self.shared.consumed()).await;
-                self.give_up(&group, &partitions, false).await;
+                let lost = group.machine.borrow().committer().is_err();
+                self.give_up(&group, &partitions, lost).await;
             }
             Work::Assign(partitions) => self.take_over(&group, partitions).await,
         }
@@ -157,8 +163,15 @@ impl<P: Platform> Consumer<P> {
     /// Leaves the group in good order: the listener is told, and positions are committed if `commit` and if that is
     /// automatic.
     pub(in crate::client::consumer) async fn leave_group(&self, group: &Rc<Group<P>>, commit: bool) {
-        let begun = group.begun.borrow_mut().take();
-        drop(begun);
+        poll_fn(|context| {
+            let Some(mut begun) = group.begun.borrow_mut().take() else { return Poll::Ready(()) };
+            let polled = begun.as_mut().poll(context);
+            if polled.is_pending() {
+                *group.begun.borrow_mut() = Some(begun);
+            }
+            polled
+        })
+        .await;
         let (owned, member) = {
             let machine = group.machine.borrow();
             let owned: Vec<TopicPartition> = machine.owned().iter().cloned().collect();

@@ -7,15 +7,15 @@ use futures_util::FutureExt as _;
 
 use super::Group;
 use super::assignor::{Candidate, Topics, assign};
-use super::classic::{After, Step};
+use super::classic::Classic;
+use super::membership::{After, Machine, Step};
 use super::protocol::encode_assignment;
+use crate::client::connection::ConnectionError;
 use crate::client::outcome::ClientError;
 use crate::config::Assignor;
 use crate::driver::{Clock as _, Platform, Spawner as _};
-use crate::message::{
-    HeartbeatResponse, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, LeavingMember,
-    SyncGroupRequest, SyncGroupResponse,
-};
+use crate::error::ErrorCode;
+use crate::message::{JoinGroupResponse, SyncGroupRequest, SyncGroupResponse};
 use crate::time::{Duration, Instant};
 
 /// What JoinGroup may take longer than a rebalance does (Kafka's `JOIN_GROUP_TIMEOUT_LAPSE`).
@@ -59,6 +59,14 @@ impl<P: Platform> Group<P> {
         }
     }
 
+    /// The machine of a classic member: only those join.
+    fn classic<T>(&self, work: impl FnOnce(&mut Classic) -> T) -> T {
+        match &mut *self.machine.borrow_mut() {
+            Machine::Classic(machine) => work(machine),
+            Machine::Consumer(_) => unreachable!("a member whose coordinator assigns does not join rounds"),
+        }
+    }
+
     /// Ends when woken or when the time has come.
     async fn wait(&self, until: Option<Instant>) {
         let mut woken = pin!(self.wake.notified().fuse());
@@ -72,17 +80,17 @@ impl<P: Platform> Group<P> {
 
     /// Joins, assigns if this member leads, and gets its own assignment.
     async fn join(&self) -> After {
-        let request = self.machine.borrow_mut().join_request();
+        let request = self.classic(Classic::join_request);
         let timeout = self.cluster.config().request_timeout.max(request.rebalance_timeout + JOIN_LAPSE);
         let joined: JoinGroupResponse = match self.ask(request, timeout).await {
             Ok(joined) => joined,
             Err(error) => return self.failed(&error),
         };
-        let after = self.machine.borrow_mut().joined(&joined);
+        let after = self.classic(|machine| machine.joined(&joined));
         if joined.error.is_error() || after != After::GoOn {
             return after;
         }
-        let candidates = self.machine.borrow().candidates(&joined);
+        let candidates = self.classic(|machine| machine.candidates(&joined));
         let assignments = match candidates {
             Some((assignor, members)) => {
                 let assignments = self.assign(assignor, &members).await;
@@ -100,9 +108,9 @@ impl<P: Platform> Group<P> {
             assignments,
         };
         match self.ask::<SyncGroupResponse>(request, timeout).await {
-            Ok(response) => self.machine.borrow_mut().synced(&response, self.cluster.now()),
+            Ok(response) => self.classic(|machine| machine.synced(&response, self.cluster.now())),
             Err(error) => {
-                self.machine.borrow_mut().interrupted();
+                self.classic(Classic::interrupted);
                 self.failed(&error)
             }
         }
@@ -131,56 +139,21 @@ impl<P: Platform> Group<P> {
         }
         drop(metadata);
         let assignments = assign(assignor, members, &wanted, self.generation_check.get());
-        self.machine.borrow_mut().leads(wanted);
+        self.classic(|machine| machine.leads(wanted));
         assignments.into_iter().map(|(member, partitions)| (member, encode_assignment(&partitions))).collect()
     }
 
-    async fn heartbeat(&self) -> After {
-        let (request, sent) = {
-            let mut machine = self.machine.borrow_mut();
-            (machine.heartbeat_request(self.cluster.now()), machine.identity())
-        };
-        // A coordinator that is silent for a whole session is taken for dead, as Kafka's clients do it.
-        let timeout = self.cluster.config().request_timeout.min(self.config.session_timeout);
-        match self.ask::<HeartbeatResponse>(request, timeout).await {
-            Ok(response) => {
-                let after = self.machine.borrow_mut().answered(response.error, &sent);
-                if after != After::GoOn {
-                    self.machine.borrow_mut().heartbeat_lost(self.cluster.now());
-                }
-                after
-            }
-            Err(error) => {
-                self.machine.borrow_mut().heartbeat_lost(self.cluster.now());
-                self.failed(&error)
-            }
-        }
-    }
-
-    /// Leaves the group, unless the member is static: its session runs out by itself, so that it can come back.
-    pub(super) async fn leave(&self, reason: &str) {
-        let identity = self.machine.borrow().identity();
-        self.machine.borrow_mut().leave();
-        self.client.raise();
-        if self.config.group_instance_id.is_some() || identity.member_id.is_empty() {
-            return;
-        }
-        let member = LeavingMember {
-            member_id: identity.member_id,
-            group_instance_id: None,
-            reason: Some(reason.to_owned()),
-        };
-        let request = LeaveGroupRequest { group_id: self.config.group_id.clone(), members: vec![member] };
-        // Without an answer the session runs out.
-        let _ = self.ask::<LeaveGroupResponse>(request, self.cluster.config().request_timeout).await;
-    }
-
     /// What follows from a request that was not answered.
-    fn failed(&self, error: &ClientError) -> After {
+    pub(super) fn failed(&self, error: &ClientError) -> After {
         match error {
             ClientError::Broker(code) if !code.is_retriable() => {
-                let sent = self.machine.borrow().identity();
-                self.machine.borrow_mut().answered(*code, &sent)
+                self.machine.borrow_mut().fail(*code);
+                After::GoOn
+            }
+            // The brokers do not know the group's protocol, and will not learn it.
+            ClientError::Connection(ConnectionError::Unsupported(_)) => {
+                self.machine.borrow_mut().fail(ErrorCode::UnsupportedVersion);
+                After::GoOn
             }
             _ => After::Retry,
         }

@@ -1,10 +1,11 @@
-//! The member as a machine: what it asks its polls and its task to do.
+//! A classic member as a machine: what it asks its polls and its task to do.
 
 use bytes::Bytes;
 
-use super::classic::{After, Classic, Step};
-use super::protocol::{Subscription, encode_assignment};
-use super::work::Work;
+use super::super::classic::Classic;
+use super::super::membership::{After, Membership as _, Step};
+use super::super::protocol::{Subscription, encode_assignment};
+use super::super::work::Work;
 use crate::config::{ConsumerConfig, Properties};
 use crate::error::ErrorCode;
 use crate::id::{TopicName, TopicPartition};
