@@ -4,6 +4,7 @@
 //! client was paused, the buffer was full) still counts from its intended start. Nothing is judged here.
 
 mod consumer;
+mod keys;
 mod members;
 mod operator;
 mod producer;
