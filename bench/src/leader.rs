@@ -158,7 +158,7 @@ impl Leader {
         match effect {
             Effect::Disk { token, op } => {
                 let done = match op {
-                    DiskOp::Read { .. } => DiskDone::Read(self.written.clone()),
+                    DiskOp::Read { .. } | DiskOp::ReadToSend { .. } => DiskDone::Read(self.written.clone()),
                     _ => DiskDone::Done,
                 };
                 Some(Input::Disk { token, outcome: Ok(done) })

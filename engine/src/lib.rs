@@ -13,6 +13,7 @@ pub mod controller;
 pub mod epoch;
 pub mod error;
 pub mod event;
+pub mod file_range;
 pub mod group;
 pub mod id;
 pub mod log;

@@ -197,7 +197,7 @@ fn search_on(
         Ok(DiskDone::Read(bytes)) => {
             replica.log().continue_search(search, &bytes).map_err(|error| error.error_code())
         }
-        Ok(DiskDone::Done) | Err(_) => Err(ErrorCode::KafkaStorageError),
+        Ok(DiskDone::Done | DiskDone::InFile(_)) | Err(_) => Err(ErrorCode::KafkaStorageError),
     }
 }
 

@@ -4,6 +4,7 @@
 //! the order of the requests, and a slow request holds back only its own connection. A frame that is too long,
 //! malformed or of an unknown API closes the connection and touches nothing else.
 
+use std::io;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -11,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::mailbox::Mailbox;
 use super::node::Mail;
+use super::platform::Network;
 use crate::id::ConnectionId;
 use crate::machine::{Input, RequestContext};
 use crate::message::Response;
@@ -35,16 +37,16 @@ pub(super) struct Closed {
     pub(super) reason: String,
 }
 
-pub(super) struct Connection<S> {
+pub(super) struct Connection<N: Network> {
     pub(super) id: ConnectionId,
-    pub(super) stream: S,
+    pub(super) stream: N::Stream,
     pub(super) inbox: Mailbox<Mail>,
     pub(super) answers: Mailbox<Answer>,
     pub(super) listener: Listener,
     pub(super) frame_bytes_max: usize,
 }
 
-impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<S> {
+impl<N: Network> Connection<N> {
     /// Serves the connection to its end and tells the loop that it is over.
     pub(super) async fn serve(mut self) {
         let closed = self.serve_requests().await;
@@ -105,9 +107,22 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Connection<S> {
     async fn answer(&mut self, header: &RequestHeader, reply: &mut BytesMut) -> Result<(), Option<String>> {
         match self.answers.receive().await {
             Answer::Response(response) => {
+                let (key, version, correlation) = (header.key, header.version, header.correlation);
                 reply.clear();
-                wire::encode_response(header.key, header.version, header.correlation, &response, reply);
-                self.stream.write_all(reply).await.map_err(|_| None)
+                let sent = if N::GATHERS {
+                    let parts = wire::encode_response_in_parts(key, version, correlation, &response, reply);
+                    // What waits for a slow reader is the parts alone.
+                    drop(response);
+                    N::send_parts(&mut self.stream, parts).await
+                } else {
+                    wire::encode_response(key, version, correlation, &response, reply);
+                    self.stream.write_all(reply).await
+                };
+                sent.map_err(|error| {
+                    // The reader did nothing wrong: the file is shorter than it was.
+                    let ours = error.kind() == io::ErrorKind::UnexpectedEof;
+                    ours.then(|| format!("the answer is cut short: {error}"))
+                })
             }
             Answer::Nothing => Ok(()),
             Answer::Close(reason) => Err(Some(reason.to_owned())),

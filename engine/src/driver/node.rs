@@ -183,7 +183,8 @@ impl<P: Platform, M: Machine + 'static> Node<P, M> {
                 let answers = Mailbox::new();
                 connections.borrow_mut().insert(id, answers.clone());
                 let inbox = inbox.clone();
-                let connection = Connection { id, stream, inbox, answers, listener: kind, frame_bytes_max };
+                let connection: Connection<P::Network> =
+                    Connection { id, stream, inbox, answers, listener: kind, frame_bytes_max };
                 platform.spawner().spawn("connection", connection.serve());
             }
         };

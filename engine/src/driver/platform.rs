@@ -5,11 +5,12 @@
 use std::future::Future;
 use std::io;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::id::Endpoint;
 use crate::storage::Disk;
 use crate::time::{Duration, Instant, Now};
+use crate::wire::{Part, Parts};
 
 /// Sockets.
 pub trait Network: Clone + 'static {
@@ -17,6 +18,11 @@ pub trait Network: Clone + 'static {
     type Listener: 'static;
     /// A connected socket.
     type Stream: AsyncRead + AsyncWrite + Unpin + 'static;
+
+    /// Whether answers are sent in parts ([`Network::send_parts`]), so that records need not be copied together. Not
+    /// so in a simulation: there each slice would travel on its own. Where it is not so, the disk hands out no
+    /// ranges of files.
+    const GATHERS: bool = false;
 
     /// Listens on `endpoint`.
     ///
@@ -35,6 +41,23 @@ pub trait Network: Clone + 'static {
     /// # Errors
     /// Refused or unreachable.
     fn connect(&self, endpoint: &Endpoint) -> impl Future<Output = io::Result<Self::Stream>>;
+
+    /// Sends an answer, part by part.
+    ///
+    /// # Errors
+    /// The connection is over, or a file did not yield what was promised: then the answer is cut short and the
+    /// connection of no use any more. `Unsupported` for a file, unless the network can.
+    fn send_parts(stream: &mut Self::Stream, mut parts: Parts) -> impl Future<Output = io::Result<()>> {
+        async move {
+            while let Some(part) = parts.next_part() {
+                match part {
+                    Part::Memory(mut slices) => stream.write_all_buf(&mut slices).await?,
+                    Part::File(_) => return Err(io::ErrorKind::Unsupported.into()),
+                }
+            }
+            Ok(())
+        }
+    }
 }
 
 /// Time, and the processor that work takes its time on.

@@ -27,7 +27,9 @@ pub async fn take_clean_shutdown<D: Disk>(disk: &D) -> Result<(Shutdown, BrokerE
     let read = DiskOp::Read { file: file(), position: 0, length: BYTES_MAX };
     let content = match disk.execute(read).await {
         Ok(DiskDone::Read(content)) => content,
-        Ok(DiskDone::Done) | Err(DiskError::NotFound) => return Ok((Shutdown::Unclean, BrokerEpoch::NONE)),
+        Ok(DiskDone::Done | DiskDone::InFile(_)) | Err(DiskError::NotFound) => {
+            return Ok((Shutdown::Unclean, BrokerEpoch::NONE));
+        }
         Err(error) => return Err(error),
     };
     disk.execute(DiskOp::Delete { file: file() }).await?;

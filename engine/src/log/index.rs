@@ -70,6 +70,15 @@ impl OffsetIndex {
         self.entries.get(index).map(|entry| entry.position.into())
     }
 
+    /// Where the last indexed batch begins that begins at or before `position_max` and ends before `bound`.
+    pub(super) fn last_within(&self, position_max: u64, bound: Offset) -> Option<u64> {
+        let within = |entry: &OffsetEntry| {
+            u64::from(entry.position) <= position_max && absolute(self.base, entry.last) < bound
+        };
+        let index = self.entries.partition_point(within).checked_sub(1)?;
+        self.entries.get(index).map(|entry| entry.position.into())
+    }
+
     /// How many entries lie at or below `offset`.
     fn above(&self, offset: Offset) -> usize {
         self.entries.partition_point(|entry| absolute(self.base, entry.last) <= offset)

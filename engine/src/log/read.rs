@@ -2,7 +2,8 @@
 //!
 //! Near the end of the log every batch is known and a plan reads exactly what is wanted. Before that the sparse
 //! index bounds it: the plan begins and ends a little too early and too late, and [`ReadTrim::apply`] cuts what was
-//! read to whole batches. No bytes are copied either way.
+//! read to whole batches. No bytes are copied either way. Who only sends the bytes on need not have them read
+//! ([`ReadPlan::to_send`]): the disk then finds the same batches by their heads.
 
 use bytes::Bytes;
 
@@ -10,7 +11,7 @@ use super::partition_log::PartitionLog;
 use super::segment::Segment;
 use super::tail::BatchPlace;
 use crate::offset::Offset;
-use crate::record::{BatchError, batch_heads};
+use crate::record::{BatchError, BatchSearch, batch_heads};
 use crate::storage::DiskOp;
 
 /// A read within one segment.
@@ -22,6 +23,21 @@ pub struct ReadPlan {
     pub bytes: usize,
     /// Makes whole batches of what was read.
     pub trim: ReadTrim,
+    /// Finds them in the file instead; none if the plan reads exactly what is wanted.
+    pub search: Option<BatchSearch>,
+}
+
+impl ReadPlan {
+    /// The [`DiskOp::ReadToSend`] that yields the same batches. Bytes it yields are to be trimmed, too.
+    #[must_use]
+    pub fn to_send(&self) -> DiskOp {
+        match self.op.clone() {
+            DiskOp::Read { file, position, length } => {
+                DiskOp::ReadToSend { file, position, length, search: self.search }
+            }
+            op => op,
+        }
+    }
 }
 
 /// What of the bytes read is wanted.
@@ -121,7 +137,7 @@ impl PartitionLog {
         let length = last.end_position() - first.position;
         let op = DiskOp::Read { file: segment.file.clone(), position: first.position, length };
         let trim = ReadTrim { from, up_to: bound, bytes_max, exact: true };
-        Some(usize::try_from(length).ok().map(|bytes| ReadPlan { op, bytes, trim }))
+        Some(usize::try_from(length).ok().map(|bytes| ReadPlan { op, bytes, trim, search: None }))
     }
 }
 
@@ -135,9 +151,13 @@ fn plan_sparsely(segment: &Segment, from: Offset, bytes_max: usize, bound: Offse
     let length = end.saturating_sub(position);
     let op = DiskOp::Read { file: segment.file.clone(), position, length };
     let bytes = usize::try_from(length.min((first_ends - position).max(bytes_max as u64))).ok()?;
+    let wanted_up_to = segment.offsets.last_within(position.saturating_add(bytes_max as u64), bound);
+    let wanted_up_to = wanted_up_to.unwrap_or(position).max(position);
+    let search = BatchSearch { position, wanted_up_to, end, from, up_to: bound, bytes_max };
     (length > 0).then_some(ReadPlan {
         op,
         bytes,
         trim: ReadTrim { from, up_to: bound, bytes_max, exact: false },
+        search: Some(search),
     })
 }

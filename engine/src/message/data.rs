@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::quorum::{LeaderIdAndEpoch, SnapshotId};
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
+use crate::file_range::FileRange;
 use crate::id::{NodeId, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition};
 use crate::message::MetadataBroker;
 use crate::offset::Offset;
@@ -303,9 +304,17 @@ pub struct FetchedPartition {
     pub preferred_read_replica: NodeId,
     /// Record batches, opaque; empty, never null (a null breaks librdkafka).
     pub records: Bytes,
+    /// Record batches that are sent from a file, instead of `records`. Only in answers that are to be sent.
+    pub records_in_file: Option<FileRange>,
 }
 
 impl FetchedPartition {
+    /// Whether there are record batches, read or not.
+    #[must_use]
+    pub fn has_records(&self) -> bool {
+        !self.records.is_empty() || self.records_in_file.is_some()
+    }
+
     /// An answer without an error or records, that says nothing more.
     #[must_use]
     pub fn new(partition: PartitionIndex) -> Self {
@@ -321,6 +330,7 @@ impl FetchedPartition {
             aborted_transactions: Vec::new(),
             preferred_read_replica: NodeId::NONE,
             records: Bytes::new(),
+            records_in_file: None,
         }
     }
 }

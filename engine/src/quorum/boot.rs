@@ -177,7 +177,7 @@ async fn read_election_state<D: Disk>(disk: &D, log: &PartitionLog) -> Result<El
     let file = FileName::new(log.directory(), QUORUM_STATE);
     match disk.execute(DiskOp::Read { file, position: 0, length: STATE_BYTES_MAX }).await {
         Ok(DiskDone::Read(content)) => Ok(ElectionState::decode(&content)?),
-        Ok(DiskDone::Done) => Err(DiskError::Io.into()),
+        Ok(DiskDone::Done | DiskDone::InFile(_)) => Err(DiskError::Io.into()),
         Err(DiskError::NotFound) => Ok(ElectionState::NEW),
         Err(error) => Err(error.into()),
     }

@@ -179,7 +179,7 @@ impl Quorum {
         }
         let records = match outcome {
             Ok(DiskDone::Read(bytes)) => trim.apply(bytes).ok(),
-            Ok(DiskDone::Done) | Err(_) => None,
+            Ok(DiskDone::Done | DiskDone::InFile(_)) | Err(_) => None,
         };
         match records {
             Some(records) => respond(&context, FetchedPartition { records, ..self.nothing() }, effects),

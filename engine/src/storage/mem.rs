@@ -44,7 +44,7 @@ impl MemoryDisk {
                 }
             }),
             DiskOp::Replace { file, content } => self.with_new(&file, |old| *old = content.to_vec()),
-            DiskOp::Read { file, position, length } => {
+            DiskOp::Read { file, position, length } | DiskOp::ReadToSend { file, position, length, .. } => {
                 let content = self.content(&file.directory, &file.name).ok_or(DiskError::NotFound)?;
                 let start = clamp(position, content.len());
                 let end = clamp(position.saturating_add(length), content.len());

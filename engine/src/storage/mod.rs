@@ -19,6 +19,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::file_range::FileRange;
+
+pub use crate::record::BatchSearch;
 pub use progress::Progress;
 
 /// A file: a directory and a name within it. Directories are flat; `orders-0/00000000000000000000.log`.
@@ -62,6 +65,19 @@ pub enum DiskOp {
         position: u64,
         /// How many bytes at most.
         length: u64,
+    },
+    /// Read up to `length` bytes from `position`, only to send them on: a disk that can does not read them but hands
+    /// out a range of the file ([`DiskDone::InFile`]), cut to the batches that `search` finds there. Another one
+    /// answers as to [`DiskOp::Read`].
+    ReadToSend {
+        /// The file.
+        file: FileName,
+        /// First byte.
+        position: u64,
+        /// How many bytes at most.
+        length: u64,
+        /// Which of them are wanted; all if there is nothing to look for.
+        search: Option<BatchSearch>,
     },
     /// Cut the file to `length` bytes; nothing if it is not longer.
     Truncate {
@@ -110,6 +126,7 @@ impl DiskOp {
             DiskOp::RemoveDirectory { directory } => directory,
             DiskOp::Append { file, .. }
             | DiskOp::Read { file, .. }
+            | DiskOp::ReadToSend { file, .. }
             | DiskOp::Truncate { file, .. }
             | DiskOp::Replace { file, .. }
             | DiskOp::Sync { file }
@@ -125,6 +142,7 @@ impl DiskOp {
             DiskOp::RemoveDirectory { .. } => None,
             DiskOp::Append { file, .. }
             | DiskOp::Read { file, .. }
+            | DiskOp::ReadToSend { file, .. }
             | DiskOp::Truncate { file, .. }
             | DiskOp::Replace { file, .. }
             | DiskOp::Sync { file }
@@ -138,7 +156,7 @@ impl DiskOp {
     pub fn bytes(&self) -> u64 {
         match self {
             DiskOp::Append { parts, .. } => parts.iter().map(|part| part.len() as u64).sum(),
-            DiskOp::Read { length, .. } => *length,
+            DiskOp::Read { length, .. } | DiskOp::ReadToSend { length, .. } => *length,
             DiskOp::Replace { content, .. } => content.len() as u64,
             DiskOp::Truncate { .. }
             | DiskOp::Sync { .. }
@@ -153,7 +171,7 @@ impl fmt::Display for DiskOp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DiskOp::Append { file, .. } => write!(formatter, "append {file} {}B", self.bytes()),
-            DiskOp::Read { file, position, length } => {
+            DiskOp::Read { file, position, length } | DiskOp::ReadToSend { file, position, length, .. } => {
                 write!(formatter, "read {file} @{position} {length}B")
             }
             DiskOp::Truncate { file, length } => write!(formatter, "truncate {file} to {length}B"),
@@ -169,8 +187,10 @@ impl fmt::Display for DiskOp {
 /// What a finished operation returns.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DiskDone {
-    /// The bytes of a [`DiskOp::Read`].
+    /// The bytes of a [`DiskOp::Read`] or a [`DiskOp::ReadToSend`].
     Read(Bytes),
+    /// What a [`DiskOp::ReadToSend`] wants, not read. Not empty.
+    InFile(FileRange),
     /// Anything else.
     Done,
 }

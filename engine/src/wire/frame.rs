@@ -65,10 +65,18 @@ pub fn make_room(buffer: &mut BytesMut) {
 
 /// Appends a frame: what `body` writes, behind its length.
 pub(super) fn put_frame(out: &mut BytesMut, body: impl FnOnce(&mut BytesMut)) {
+    put_open_frame(out, |out| {
+        body(out);
+        0
+    });
+}
+
+/// Appends a frame of which `body` leaves out as many bytes as it returns. The length counts them.
+pub(super) fn put_open_frame(out: &mut BytesMut, body: impl FnOnce(&mut BytesMut) -> usize) {
     let start = out.len();
     out.put_i32(0);
-    body(out);
-    let length = out.len() - start - PREFIX_BYTES;
+    let left_out = body(out);
+    let length = out.len() - start - PREFIX_BYTES + left_out;
     let length = i32::try_from(length).expect("a message is bounded by the request and fetch size limits");
     out[start..start + PREFIX_BYTES].copy_from_slice(&length.to_be_bytes());
 }

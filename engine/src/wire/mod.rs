@@ -5,7 +5,8 @@
 //! same modules go back. No wire struct leaves this module.
 //!
 //! Promises: nothing panics on outside bytes, and nothing is reserved on the word of a length or count before
-//! the guard has seen that so many bytes are there. Record bytes of Produce and Fetch stay views of the frame.
+//! the guard has seen that so many bytes are there. Record bytes of Produce and Fetch stay views of the frame, and
+//! those of a Fetch response can leave without being copied into one ([`encode_response_in_parts`]).
 //! Tagged fields are sent only if they say something: old librdkafka cannot skip them.
 //!
 //! Deliberately absent: sockets, ordering of replies, and what to do about an error. The caller decides.
@@ -15,6 +16,7 @@ mod error;
 mod frame;
 mod guard;
 mod header;
+mod parts;
 mod shape;
 mod version;
 
@@ -24,11 +26,13 @@ mod tests;
 pub use error::DecodeError;
 pub use frame::{FRAME_BYTES_MAX, FrameError, make_room, split_frame};
 pub use header::{RequestHeader, api_and_version, client_id};
+pub use parts::{Part, Parts, Slices};
 pub use version::{Listener, advertised, client_version, supported_versions};
 
 use bytes::{Bytes, BytesMut};
 
-use self::frame::put_frame;
+use self::convert::Splice;
+use self::frame::{put_frame, put_open_frame};
 use crate::error::ErrorCode;
 use crate::id::CorrelationId;
 use crate::message::{ApiKey, ApiVersionsResponse, Request, Response};
@@ -79,7 +83,8 @@ pub fn encode_request(header: &RequestHeader, request: &Request, out: &mut Bytes
 /// What `version` cannot carry is left out.
 ///
 /// # Panics
-/// If `response` belongs to another API than `key`, or `version` is none we speak.
+/// If `response` belongs to another API than `key`, `version` is none we speak, or records lie in a file: those are
+/// sent in parts.
 pub fn encode_response(
     key: ApiKey,
     version: i16,
@@ -89,10 +94,45 @@ pub fn encode_response(
 ) {
     assert_eq!(key, response.key(), "a response must answer its request");
     assert!(supported_versions(key).contains(&version), "the version must be one we speak");
+    assert!(!has_records_in_files(response), "records in a file are sent in parts");
     put_frame(out, |out| {
         header::write_response_header(key, version, correlation, out);
         convert::write_response(response, version, out);
     });
+}
+
+fn has_records_in_files(response: &Response) -> bool {
+    let Response::Fetch(fetch) = response else { return false };
+    let mut partitions = fetch.topics.iter().flat_map(|topic| &topic.partitions);
+    partitions.any(|partition| partition.records_in_file.is_some())
+}
+
+/// Encodes a response into parts that together are what [`encode_response`] appends. Record bytes of a Fetch response
+/// are parts of their own, not copies, and those in files are not even read. `room` is taken for the rest and comes back empty.
+///
+/// # Panics
+/// As [`encode_response`], and if `room` is not empty.
+pub fn encode_response_in_parts(
+    key: ApiKey,
+    version: i16,
+    correlation: CorrelationId,
+    response: &Response,
+    room: &mut BytesMut,
+) -> Parts {
+    assert!(room.is_empty(), "a frame begins with its length");
+    let Response::Fetch(fetch) = response else {
+        encode_response(key, version, correlation, response, room);
+        return Parts::new(room, Vec::new());
+    };
+    assert_eq!(key, ApiKey::Fetch, "a response must answer its request");
+    assert!(supported_versions(key).contains(&version), "the version must be one we speak");
+    let mut splices = Vec::new();
+    put_open_frame(room, |out| {
+        header::write_response_header(key, version, correlation, out);
+        splices = convert::write_fetch_response(fetch, version, out);
+        splices.iter().map(Splice::length).sum()
+    });
+    Parts::new(room, splices)
 }
 
 /// The whole answer (with its length prefix) to ApiVersions in a version we do not know.

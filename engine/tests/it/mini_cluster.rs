@@ -24,6 +24,7 @@ use tribunal_engine::quorum::Quorum;
 use tribunal_engine::record::{BatchBuilder, Compression};
 use tribunal_engine::replica::Leader;
 use tribunal_engine::rng::Rng;
+use tribunal_engine::storage::DiskOp;
 use tribunal_engine::storage::mem::MemoryDisk;
 use tribunal_engine::time::{Duration, Instant, Now, Timestamp};
 use tribunal_engine::variant::ProtocolVariant;
@@ -264,6 +265,13 @@ impl MiniCluster {
         self.answer_to(asked)
     }
 
+    /// Sends a request from a client in this version; names it.
+    pub(crate) fn submit(&mut self, to: i32, version: i16, request: Request) -> u64 {
+        self.send(to, version, request);
+        self.settle();
+        self.asked
+    }
+
     /// Names the client's request that was sent last.
     pub(crate) fn asked(&self) -> u64 {
         self.asked
@@ -434,7 +442,7 @@ impl MiniCluster {
             }
             Effect::Disk { token, op } => {
                 if (op.directory().starts_with("orders") || op.directory().is_empty())
-                    && !matches!(op, tribunal_engine::storage::DiskOp::Read { .. })
+                    && !matches!(op, DiskOp::Read { .. } | DiskOp::ReadToSend { .. })
                 {
                     self.line(id, &format!("disk {op}"));
                 }

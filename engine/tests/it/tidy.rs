@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Module -> what it may name with `crate::`.
 const VOCABULARY: &[&str] =
-    &["id", "epoch", "offset", "time", "rng", "error", "message", "variant", "event", "config"];
+    &["id", "epoch", "offset", "time", "rng", "error", "file_range", "message", "variant", "event", "config"];
 const LAYERS: &[(&str, &[&str])] = &[
     ("id", &["epoch", "offset"]),
     ("epoch", &[]),
@@ -15,11 +15,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("rng", &["time"]),
     ("error", &[]),
+    ("file_range", &[]),
     ("variant", &[]),
-    ("message", &["id", "epoch", "offset", "time", "error"]),
+    ("message", &["id", "epoch", "offset", "time", "error", "file_range"]),
     ("event", &["id", "epoch", "offset", "message"]),
     ("config", &["message", "time", "record"]),
-    ("storage", &["offset"]),
+    ("storage", &["offset", "file_range", "record"]),
     ("record", &[]),
     ("wire", &[]),
     ("log", &["record", "storage"]),

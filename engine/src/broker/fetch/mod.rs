@@ -231,7 +231,7 @@ impl Broker {
         for (answer, read) in plan.reads {
             let token = self.disk_token();
             self.disk.insert(token, DiskWait::Fetch(ReadSlot { fetch, answer, trim: read.trim }));
-            effects.push(Effect::Disk { token, op: read.op });
+            effects.push(Effect::Disk { token, op: read.to_send() });
         }
     }
 
@@ -242,6 +242,7 @@ impl Broker {
                 Ok(records) => fetched.records = records,
                 Err(error) => fetched.error = error.error_code(),
             },
+            (Some((_, fetched)), Ok(DiskDone::InFile(range))) => fetched.records_in_file = Some(range),
             (Some((_, fetched)), Ok(DiskDone::Done) | Err(_)) => fetched.error = ErrorCode::KafkaStorageError,
             (None, _) => panic!("read of a slot the fetch does not have"),
         }

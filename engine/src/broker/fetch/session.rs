@@ -132,14 +132,14 @@ impl Cache {
         let moved = cached.high_watermark != fetched.high_watermark
             || cached.log_start_offset != fetched.log_start_offset;
         let news = moved
-            || !fetched.records.is_empty()
+            || fetched.has_records()
             || fetched.error.is_error()
             || fetched.diverging_epoch.is_some()
             || fetched.preferred_read_replica != NodeId::NONE;
         cached.log_start_offset = fetched.log_start_offset;
         // After an error the next good answer is news whatever it says.
         cached.high_watermark = if fetched.error.is_error() { Offset::NONE } else { fetched.high_watermark };
-        if !fetched.records.is_empty()
+        if fetched.has_records()
             && let Some(cached) = self.partitions.remove(&place)
         {
             self.push(key, cached);

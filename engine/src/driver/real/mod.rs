@@ -13,6 +13,7 @@ mod disk;
 mod entropy;
 mod network;
 mod process;
+mod sending;
 
 pub use clock::RealClock;
 pub use directory::{CLEAN_SHUTDOWN, DataDirectory, Identity, OpenError};

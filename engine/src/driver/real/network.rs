@@ -11,9 +11,11 @@ use std::rc::Rc;
 
 use tokio::net::{TcpListener, TcpStream};
 
+use super::sending;
 use crate::driver::platform::Network;
 use crate::id::Endpoint;
 use crate::time::Duration;
+use crate::wire::Parts;
 
 /// How long to wait when the system has no descriptor left for a new connection.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
@@ -47,9 +49,15 @@ impl Network for TcpNetwork {
     type Listener = TcpListener;
     type Stream = TcpStream;
 
+    const GATHERS: bool = true;
+
     async fn bind(&self, endpoint: &Endpoint) -> io::Result<TcpListener> {
         let opened = self.opened.borrow_mut().remove(endpoint);
         TcpListener::from_std(opened.map_or_else(|| listen(endpoint), Ok)?)
+    }
+
+    async fn send_parts(stream: &mut TcpStream, parts: Parts) -> io::Result<()> {
+        sending::send(stream, parts).await
     }
 
     /// Never fails: a connection that broke before it was accepted is none, and a process without descriptors has

@@ -15,6 +15,8 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
+
 use super::*;
 use crate::epoch::LeaderEpoch;
 use crate::event::BatchId;
@@ -162,10 +164,31 @@ impl Bench {
         let outcome = self.disk.perform(plan.op.clone());
         let Ok(DiskDone::Read(bytes)) = outcome else { panic!("a plan reads: {outcome:?}") };
         let bytes = plan.trim.apply(bytes).expect("batches");
+        assert_eq!(self.find_in_file(plan), bytes, "who sends from the file sends the same");
         assert!(bytes.len() <= plan.bytes, "a plan yields no more than it says");
         let mut batches = crate::record::batches(bytes);
         let ids = batches.by_ref().map(|batch| batch.expect("sound").id()).collect();
         assert!(batches.rest().is_empty(), "a plan yields whole batches");
         ids
+    }
+
+    /// What is sent from the file for a plan.
+    fn find_in_file(&self, plan: &ReadPlan) -> Bytes {
+        let DiskOp::ReadToSend { file, position, length, search } = plan.to_send() else {
+            panic!("a plan is sent: {plan:?}")
+        };
+        let content = self.disk.content(&file.directory, &file.name).expect("written");
+        let Some(search) = search else {
+            return content.slice(position as usize..(position + length) as usize);
+        };
+        let read = |position: u64, buffer: &mut [u8]| -> Result<usize, std::convert::Infallible> {
+            let rest = content.get(position as usize..).unwrap_or_default();
+            let count = rest.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&rest[..count]);
+            Ok(count)
+        };
+        let Ok(found) = search.run(read);
+        let found = found.expect("sound batches");
+        content.slice(found.start as usize..found.end as usize)
     }
 }

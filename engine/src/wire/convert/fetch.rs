@@ -31,7 +31,7 @@ const TOPIC_IDS: i16 = 13;
 /// The first version that carries the replica's broker epoch (KIP-903).
 const REPLICA_STATE: i16 = 15;
 /// The first version with fetch sessions (KIP-227).
-const SESSIONS: i16 = 7;
+pub(super) const SESSIONS: i16 = 7;
 /// The first version that knows of racks (KIP-392).
 const RACKS: i16 = 11;
 /// The first version that says where a new leader listens (KIP-951).
@@ -345,5 +345,6 @@ fn fetched(wire: PartitionData) -> FetchedPartition {
         aborted_transactions: wire.aborted_transactions.iter().flatten().map(aborted).collect(),
         preferred_read_replica: NodeId(wire.preferred_read_replica.0),
         records: wire.records.unwrap_or_default(),
+        records_in_file: None,
     }
 }

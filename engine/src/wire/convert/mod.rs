@@ -29,6 +29,7 @@ mod describe_topic_partitions;
 mod elect_leaders;
 mod end_quorum_epoch;
 mod fetch;
+mod fetch_parts;
 mod fetch_snapshot;
 mod find_coordinator;
 mod heartbeat;
@@ -49,6 +50,8 @@ mod produce;
 mod sync_group;
 mod telemetry;
 mod vote;
+
+pub(super) use fetch_parts::{Splice, Spliced, write_fetch_response};
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{BrokerId, GroupId, TopicName as WireTopicName};

@@ -7,6 +7,7 @@ mod generate;
 mod generate_quorum;
 mod golden;
 mod hostile;
+mod parts;
 mod quirks;
 mod round_trip;
 

@@ -167,7 +167,7 @@ impl Faults {
 
     /// How much longer `op` takes and whether it waits for the device; `None` if no fault makes it slow.
     pub(super) fn slows(&mut self, op: &DiskOp) -> Option<u64> {
-        if self.active.is_empty() || matches!(op, DiskOp::Read { .. }) {
+        if self.active.is_empty() || matches!(op, DiskOp::Read { .. } | DiskOp::ReadToSend { .. }) {
             return None;
         }
         let mut extra = None;
@@ -198,12 +198,8 @@ impl Faults {
                     if fits == wanted { Fate::Normal } else { Fate::Full(fits) }
                 }
                 (DiskFault::SyncError { share }, DiskOp::Sync { .. } | DiskOp::Replace { .. })
-                | (DiskFault::ReadError { share }, DiskOp::Read { .. }) => {
-                    if rng.chance(*share) {
-                        Fate::Error
-                    } else {
-                        Fate::Normal
-                    }
+                | (DiskFault::ReadError { share }, DiskOp::Read { .. } | DiskOp::ReadToSend { .. }) => {
+                    if rng.chance(*share) { Fate::Error } else { Fate::Normal }
                 }
                 (DiskFault::SyncLie { share }, DiskOp::Sync { .. } | DiskOp::Replace { .. }) => {
                     if rng.chance(*share) { Fate::Lie } else { Fate::Normal }

@@ -159,7 +159,7 @@ impl DiskState {
     /// Bytes an operation on the page cache moves: a read moves what is there, however much it asks for.
     fn moved(&self, op: &DiskOp) -> u64 {
         match op {
-            DiskOp::Read { file, position, length } => {
+            DiskOp::Read { file, position, length } | DiskOp::ReadToSend { file, position, length, .. } => {
                 (*length).min(self.files.get(file).map_or(0, File::length).saturating_sub(*position))
             }
             _ => op.bytes(),
@@ -189,8 +189,11 @@ impl DiskState {
                     content.append(part);
                 }
             }
-            (DiskOp::Read { .. }, Fate::Error) => return Err(DiskError::Io),
-            (DiskOp::Read { file, position, length }, _) => {
+            (DiskOp::Read { .. } | DiskOp::ReadToSend { .. }, Fate::Error) => return Err(DiskError::Io),
+            (
+                DiskOp::Read { file, position, length } | DiskOp::ReadToSend { file, position, length, .. },
+                _,
+            ) => {
                 let file = self.files.get_mut(&file).ok_or(DiskError::NotFound)?;
                 return Ok(DiskDone::Read(file.read(position, length)));
             }
@@ -322,7 +325,7 @@ impl Disk for SimDisk {
         self.reach(done).await;
         let kind = match &op {
             DiskOp::Append { .. } => 1,
-            DiskOp::Read { .. } => 2,
+            DiskOp::Read { .. } | DiskOp::ReadToSend { .. } => 2,
             DiskOp::Truncate { .. } => 3,
             DiskOp::Replace { .. } => 4,
             DiskOp::Sync { .. } => 5,

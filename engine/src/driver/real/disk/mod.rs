@@ -8,6 +8,7 @@
 //! to whoever made the disk; the core only hears which kind it was.
 
 mod handles;
+mod lending;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use bytes::Bytes;
 use super::directory::{sync_directory, write_durably};
 use crate::storage::{Disk, DiskDone, DiskError, DiskOp, DiskOutcome, FileName};
 use handles::Handles;
+use lending::Lending;
 
 /// Ends the name of a file that is being written aside; one that a crash left behind is no file of ours.
 const ASIDE: &str = ".replacing";
@@ -45,6 +47,7 @@ struct State {
     unsynced: RefCell<BTreeSet<FileName>>,
     /// Directories where a file appeared or went since the directory was last synced.
     changed: RefCell<BTreeSet<Arc<str>>>,
+    lending: RefCell<Lending>,
 }
 
 impl FileDisk {
@@ -57,6 +60,7 @@ impl FileDisk {
             handles: RefCell::default(),
             unsynced: RefCell::default(),
             changed: RefCell::default(),
+            lending: RefCell::default(),
         }))
     }
 
@@ -131,14 +135,45 @@ impl FileDisk {
         Ok(bytes.into())
     }
 
-    fn truncate(&self, name: &FileName, length: u64) -> io::Result<()> {
+    async fn truncate(&self, name: &FileName, length: u64) -> io::Result<()> {
         let file = self.open(name)?;
+        if file.metadata()?.len() <= length {
+            return Ok(());
+        }
+        if self.0.lending.borrow().reaches_beyond(name, length) {
+            return self.cut_aside(name, file, length).await;
+        }
         self.0.unsynced.borrow_mut().insert(name.clone());
-        if file.metadata()?.len() > length { file.set_len(length) } else { Ok(()) }
+        file.set_len(length)
+    }
+
+    /// Cuts a file of which bytes behind the cut may be on their way to a reader: what is kept goes to a new file of
+    /// that name, and the old one stays as it is for as long as somebody reads it.
+    async fn cut_aside(&self, name: &FileName, file: Arc<File>, length: u64) -> io::Result<()> {
+        self.close(name);
+        self.0.unsynced.borrow_mut().remove(name);
+        let (directory, name) = (self.0.root.join(&*name.directory), name.clone());
+        elsewhere(move || {
+            let aside = directory.join(format!("{}{ASIDE}", name.name));
+            let mut kept = File::create(&aside)?;
+            let mut file: &File = &file;
+            file.seek(SeekFrom::Start(0))?;
+            io::copy(&mut file.take(length), &mut kept)?;
+            kept.sync_all()?;
+            fs::rename(aside, directory.join(&*name.name))?;
+            sync_directory(&directory)
+        })
+        .await
+    }
+
+    /// Forgets a file: its name will mean another one, or none.
+    fn close(&self, name: &FileName) {
+        self.0.handles.borrow_mut().close(name);
+        self.0.lending.borrow_mut().forget(name);
     }
 
     fn delete(&self, name: &FileName) -> io::Result<()> {
-        self.0.handles.borrow_mut().close(name);
+        self.close(name);
         self.0.unsynced.borrow_mut().remove(name);
         match fs::remove_file(self.path(name)) {
             Ok(()) => {
@@ -192,7 +227,7 @@ impl FileDisk {
     }
 
     async fn replace(&self, name: &FileName, content: Bytes) -> io::Result<()> {
-        self.0.handles.borrow_mut().close(name);
+        self.close(name);
         let (root, name) = (self.0.root.clone(), name.clone());
         elsewhere(move || {
             let directory = root.join(&*name.directory);
@@ -208,7 +243,7 @@ impl FileDisk {
     async fn rename(&self, name: &FileName, to: Arc<str>) -> io::Result<()> {
         let new = FileName { directory: name.directory.clone(), name: to };
         for name in [name, &new] {
-            self.0.handles.borrow_mut().close(name);
+            self.close(name);
         }
         if self.0.unsynced.borrow_mut().remove(name) {
             self.0.unsynced.borrow_mut().insert(new.clone());
@@ -242,8 +277,12 @@ impl Disk for FileDisk {
             DiskOp::Read { file, position, length } => {
                 self.told("read", &file, self.read(&file, position, length)).map(DiskDone::Read)
             }
+            DiskOp::ReadToSend { file, position, length, search } => {
+                self.told("read", &file, self.read_to_send(&file, position, length, search))
+            }
             DiskOp::Truncate { file, length } => {
-                done(self.told("truncate", &file, self.truncate(&file, length)))
+                let outcome = self.truncate(&file, length).await;
+                done(self.told("truncate", &file, outcome))
             }
             DiskOp::Delete { file } => done(self.told("delete", &file, self.delete(&file))),
             DiskOp::RemoveDirectory { directory } => {

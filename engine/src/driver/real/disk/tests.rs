@@ -119,6 +119,101 @@ fn the_next_process_finds_what_must_stay() {
     runtime.block_on(conformance::after_power_loss(&FileDisk::new(&root, |_| ())));
 }
 
+/// Bytes that fill more than a lent range has at least.
+fn many(byte: u8) -> Bytes {
+    vec![byte; 100_000].into()
+}
+
+#[cfg(target_os = "linux")]
+mod lent {
+    use std::os::unix::fs::FileExt;
+
+    use super::super::lending::{COUNT_MAX, LENT_BYTES_MIN};
+    use super::*;
+    use crate::file_range::FileRange;
+
+    fn lend(disk: &FileDisk, name: &FileName, position: u64, length: u64) -> FileRange {
+        let read = DiskOp::ReadToSend { file: name.clone(), position, length, search: None };
+        match perform(disk, read) {
+            Ok(DiskDone::InFile(range)) => range,
+            outcome => panic!("nothing was lent: {outcome:?}"),
+        }
+    }
+
+    fn content(range: &FileRange) -> Bytes {
+        let mut bytes = vec![0; range.length()];
+        range.file().read_exact_at(&mut bytes, range.position()).expect("the bytes are there");
+        bytes.into()
+    }
+
+    fn with_file(test: &str) -> (FileDisk, FileName) {
+        let (_, disk) = disk(test);
+        let name = file("orders-0", "a.log");
+        perform(&disk, DiskOp::Append { file: name.clone(), parts: vec![many(1)] }).expect("written");
+        (disk, name)
+    }
+
+    #[test]
+    fn many_bytes_are_lent_up_to_the_end_of_the_file_and_few_are_read() {
+        let (disk, name) = with_file("disk-lent");
+        let range = lend(&disk, &name, 10, 500_000);
+        assert_eq!((range.position(), range.length()), (10, 99_990));
+        for (position, length) in [(0, LENT_BYTES_MIN - 1), (99_000, 50_000)] {
+            let read = DiskOp::Read { file: name.clone(), position, length };
+            let to_send = DiskOp::ReadToSend { file: name.clone(), position, length, search: None };
+            assert_eq!(perform(&disk, to_send), perform(&disk, read));
+        }
+    }
+
+    #[test]
+    fn no_more_ranges_are_lent_than_may_keep_files_open() {
+        let (disk, name) = with_file("disk-lent-count");
+        let mut lent: Vec<FileRange> = (0..COUNT_MAX).map(|_| lend(&disk, &name, 0, 100_000)).collect();
+        let one_more = DiskOp::ReadToSend { file: name.clone(), position: 0, length: 100_000, search: None };
+        assert_eq!(perform(&disk, one_more), Ok(DiskDone::Read(many(1))));
+        lent.pop();
+        lent.push(lend(&disk, &name, 0, 100_000));
+    }
+
+    #[test]
+    fn what_was_lent_stays_as_it_is_whatever_happens_to_the_file() {
+        let (directory, new): (Arc<str>, Arc<str>) = (Arc::from("orders-0"), Arc::from("b.log"));
+        let changes: [fn(FileName) -> DiskOp; 5] = [
+            |file| DiskOp::Truncate { file, length: 50_001 },
+            |file| DiskOp::Truncate { file, length: 0 },
+            |file| DiskOp::Delete { file },
+            |file| DiskOp::Replace { file, content: many(3) },
+            |file| DiskOp::Append { file, parts: vec![many(4)] },
+        ];
+        let renamed = |name: &FileName| DiskOp::Rename { file: name.clone(), to: new.clone() };
+        let removed = || DiskOp::RemoveDirectory { directory: directory.clone() };
+        for which in 0..changes.len() + 2 {
+            let (disk, name) = with_file("disk-lent-changes");
+            let range = lend(&disk, &name, 1, 100_000);
+            let op = changes.get(which).map(|change| change(name.clone()));
+            let op = op.unwrap_or_else(|| if which == changes.len() { renamed(&name) } else { removed() });
+            perform(&disk, op.clone()).expect("changed");
+            perform(&disk, DiskOp::Append { file: name, parts: vec![many(2)] }).expect("written");
+            assert_eq!(content(&range), many(1)[1..], "{op}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_cut_in_place_unless_bytes_behind_the_cut_were_lent() {
+        for (lent, in_place) in [(60_000, true), (60_001, false)] {
+            let (disk, name) = with_file("disk-lent-cut");
+            let before = lend(&disk, &name, 0, lent);
+            perform(&disk, DiskOp::Truncate { file: name.clone(), length: 60_000 }).expect("cut");
+            assert_eq!(read_all(&disk, &name), Ok(DiskDone::Read(many(1).slice(..60_000))));
+            assert_eq!(before.file().metadata().expect("a file").len() == 60_000, in_place);
+            // What is lent from now on may be cut in place again.
+            let after = lend(&disk, &name, 0, 50_000);
+            perform(&disk, DiskOp::Truncate { file: name.clone(), length: 55_000 }).expect("cut");
+            assert_eq!(after.file().metadata().expect("a file").len() == 55_000, !in_place);
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Append(u8, u8, Vec<Vec<u8>>),

@@ -318,6 +318,7 @@ fn fetch_response() -> impl Strategy<Value = FetchResponse> {
                 aborted_transactions,
                 preferred_read_replica,
                 records,
+                records_in_file: None,
             }
         },
     );
