@@ -146,6 +146,14 @@ impl Given {
         given
     }
 
+    /// A setting that another key of the section stands for: it comes from there.
+    pub(crate) fn stands_for(&mut self, name: &'static str, value: String, entry: Option<&Entry>) {
+        self.properties.insert(name.to_owned(), value);
+        if let Some((key, entry)) = key(Scope::Consumer, name).zip(entry) {
+            self.entries.push((key, entry.node.clone()));
+        }
+    }
+
     fn take(&mut self, sink: &mut Sink<'_>, section: &Section<'_>, entry: &Entry, scope: Scope) {
         let Some(key) = key(scope, &entry.key) else {
             return unknown(sink, section, entry, scope);
