@@ -186,6 +186,7 @@ class Group:
         until(self.all_processed, SECONDS)
         node.start()
         node.wait_until_ready()
+        until(lambda: len(self.admin.list_topics(timeout=30).brokers) == 3, SECONDS)
         self.members[2].end(signal.SIGTERM)
         everything = [self.produced // PARTITIONS] * PARTITIONS
         until(lambda: self.committed() == everything, SECONDS)
