@@ -182,3 +182,8 @@ fn a_cooperative_group_gives_up_less_than_an_eager_one() {
     let cooperative = come_and_go(&[("partition.assignment.strategy", "cooperative-sticky")]);
     assert!(cooperative.borrow().revoked < eager.borrow().revoked);
 }
+
+#[test]
+fn members_of_a_group_whose_coordinator_assigns_come_and_go_and_every_record_is_processed() {
+    come_and_go(&[("group.protocol", "consumer")]);
+}
