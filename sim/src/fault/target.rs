@@ -7,9 +7,17 @@ use crate::cluster::{Host, OPERATOR, World};
 use crate::scenario::target::{Target, TargetExpr};
 use crate::view::{ClusterView, Committed};
 
-/// The machines of a list of targets; empty if none of them exists at present (a partition without a leader).
+/// The machines of a list of targets; empty if none of them exists at present (a partition without a leader). Several
+/// `any(...)` of one list draw different machines, as long as there are any.
 pub(super) fn resolve(targets: &TargetExpr, world: &impl World, rng: &mut Rng) -> Vec<Host> {
-    let mut hosts: Vec<Host> = targets.0.iter().flat_map(|target| resolve_one(target, world, rng)).collect();
+    let mut hosts: Vec<Host> = Vec::new();
+    for target in &targets.0 {
+        let found = match target {
+            Target::Any(set) => any(set, &hosts, world, rng),
+            target => resolve_one(target, world, rng),
+        };
+        hosts.extend(found);
+    }
     hosts.sort();
     hosts.dedup();
     hosts
@@ -47,15 +55,7 @@ pub(super) fn resolve_one(target: &Target, world: &impl World, rng: &mut Rng) ->
         }),
         Target::Consumer(name) => world.members(name),
         Target::Coordinator(name) => nodes(world.coordinator(name).into_iter().collect()),
-        Target::Any(set) => {
-            let mut set = resolve_one(set, world, rng);
-            set.retain(|host| world.is_running(host));
-            if set.is_empty() {
-                return set;
-            }
-            let drawn = usize::try_from(rng.below(set.len() as u64)).unwrap_or(0);
-            vec![set.swap_remove(drawn)]
-        }
+        Target::Any(set) => any(set, &[], world, rng),
         Target::Rest => rest(&[], world),
         Target::Disk(host) => resolve_one(host, world, rng),
         Target::Link(one, other) => {
@@ -64,6 +64,17 @@ pub(super) fn resolve_one(target: &Target, world: &impl World, rng: &mut Rng) ->
             hosts
         }
     }
+}
+
+/// One machine of a set that runs and is not among `taken`.
+fn any(set: &Target, taken: &[Host], world: &impl World, rng: &mut Rng) -> Vec<Host> {
+    let mut set = resolve_one(set, world, rng);
+    set.retain(|host| world.is_running(host) && !taken.contains(host));
+    if set.is_empty() {
+        return set;
+    }
+    let drawn = usize::try_from(rng.below(set.len() as u64)).unwrap_or(0);
+    vec![set.swap_remove(drawn)]
 }
 
 fn clients(world: &impl World, wanted: impl Fn(&str) -> bool) -> Vec<Host> {
