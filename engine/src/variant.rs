@@ -161,6 +161,8 @@ pub struct ProtocolVariant {
     pub static_persist: Guard,
     /// Members that joined and do not ask for their assignment are taken out (KAFKA-12890).
     pub sync_timer: Guard,
+    /// A voter of the metadata quorum is its id and its directory: one whose disk was replaced is another (KIP-853).
+    pub directory_id: Guard,
 }
 
 impl ProtocolVariant {
@@ -182,6 +184,7 @@ impl ProtocolVariant {
         commit_generation_check: Guard::On,
         static_persist: Guard::On,
         sync_timer: Guard::On,
+        directory_id: Guard::On,
     };
 
     /// Every variant that has a name, with the sentence that explains it; the first is the safe one.
@@ -294,6 +297,11 @@ impl ProtocolVariant {
             "no-sync-timer",
             ProtocolVariant { sync_timer: Guard::Off, ..Self::SAFE },
             "a member that never asks for its assignment holds up the group for ever (KAFKA-12890)",
+        ),
+        (
+            "no-directory-id",
+            ProtocolVariant { directory_id: Guard::Off, ..Self::SAFE },
+            "a controller that came back without its disk votes as if it still had it (KIP-853)",
         ),
     ];
 

@@ -2,13 +2,17 @@
 //!
 //! The encoding is our own: nobody but our brokers and controllers reads this log.
 
+use std::collections::BTreeMap;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use uuid::Uuid;
 
 use super::image::{BrokerImage, PartitionImage};
 use super::record::{ConfigResource, MetadataRecord, PartitionChange};
 use crate::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
-use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName};
+use crate::id::{
+    DirectoryId, Endpoint, IncarnationId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName,
+};
 
 /// A metadata record that cannot be read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -67,6 +71,14 @@ impl MetadataRecord {
                 out.put_u8(9);
                 out.put_i32(leader.0);
                 out.put_i32(epoch.0);
+            }
+            MetadataRecord::Voters { directories } => {
+                out.put_u8(12);
+                out.put_u8(u8::try_from(directories.len()).expect("a quorum has at most five voters"));
+                for (voter, directory) in directories {
+                    out.put_i32(voter.0);
+                    out.put_u128(directory.0.as_u128());
+                }
             }
             MetadataRecord::ProducerIds { broker, broker_epoch, next_producer_id } => {
                 put_broker(&mut out, 10, *broker, *broker_epoch);
@@ -137,6 +149,13 @@ impl MetadataRecord {
                     in_controlled_shutdown: input.flag()?,
                 },
             },
+            12 => {
+                let mut directories = BTreeMap::new();
+                for _ in 0..input.u8()? {
+                    directories.insert(input.node()?, DirectoryId(input.uuid()?));
+                }
+                MetadataRecord::Voters { directories }
+            }
             _ => return Err(RecordError("unknown kind")),
         };
         if input.0.has_remaining() { Err(RecordError("bytes after the end")) } else { Ok(record) }
@@ -364,6 +383,7 @@ mod tests {
             MetadataRecord::PartitionChange(change),
             MetadataRecord::ProducerIds { broker, broker_epoch, next_producer_id: ProducerId(2000) },
             MetadataRecord::LeaderChange { leader: broker, epoch: LeaderEpoch(3) },
+            MetadataRecord::Voters { directories: [(broker, DirectoryId(Uuid::from_u128(9)))].into() },
             MetadataRecord::Broker {
                 broker,
                 state: BrokerImage {
