@@ -46,7 +46,8 @@ fn fetch(voters: &mut Voters, of: NodeId, replica: NodeId, at: Offset, last: Lea
         max_bytes: 1 << 20,
     };
     let topic = FetchTopic { name: None, id: TopicId::CLUSTER_METADATA, partitions: vec![partition] };
-    let request = FetchRequest::new(replica, vec![topic]);
+    let replica_directory = super::directory(replica, 1);
+    let request = FetchRequest { replica_directory, ..FetchRequest::new(replica, vec![topic]) };
     let context = RequestContext {
         connection: ConnectionId(u64::MAX),
         correlation: CorrelationId(0),
