@@ -24,7 +24,7 @@ impl Simulated {
     /// If the cluster is not ready within a simulated minute.
     #[must_use]
     pub fn boot(plan: &Plan, seed: u64) -> Simulated {
-        let recorder = Rc::new(Recorder::new(ClusterView::of(plan), checker::all()));
+        let recorder = Rc::new(Recorder::new(ClusterView::of(plan), checker::all(plan)));
         let mut cluster = Cluster::new(plan, seed, &Load::hosts(plan), recorder, None);
         let load = Load::new(cluster.handle());
         cluster.start_all();

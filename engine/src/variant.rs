@@ -153,6 +153,8 @@ pub struct ProtocolVariant {
     pub quorum_memory: QuorumMemory,
     /// A new leader knows of idempotent producers what their batches in its log say (KIP-98).
     pub producer_state: Guard,
+    /// A sticky assignor believes only members that own partitions of the newest generation (KAFKA-12984).
+    pub assignor_generation_check: Guard,
     /// When offsets expire.
     pub offset_expiry: OffsetExpiry,
     /// Who commits for a group must be a member of its current generation.
@@ -180,6 +182,7 @@ impl ProtocolVariant {
         quorum_memory: QuorumMemory::Safe,
         eligible_leaders: EligibleLeaders::Kept,
         producer_state: Guard::On,
+        assignor_generation_check: Guard::On,
         offset_expiry: OffsetExpiry::GroupEmptyAndStable,
         commit_generation_check: Guard::On,
         static_persist: Guard::On,
@@ -272,6 +275,11 @@ impl ProtocolVariant {
             "producer-state-not-rebuilt",
             ProtocolVariant { producer_state: Guard::Off, ..Self::SAFE },
             "a new leader knows nothing of idempotent producers and takes a retry for a new batch",
+        ),
+        (
+            "stale-owned-partitions",
+            ProtocolVariant { assignor_generation_check: Guard::Off, ..Self::SAFE },
+            "a sticky assignor leaves a partition to everybody who claims it, however old the claim is (KAFKA-12984)",
         ),
         (
             "offsets-expire-while-rebalancing",

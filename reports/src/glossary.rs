@@ -44,11 +44,32 @@ pub const WORDS: &[Word] = &[
         kafka: "",
     },
     Word {
+        word: "consumer group",
+        also: &["group", "group.id"],
+        meaning: "Consumers that share the partitions of their topics: each partition is read by one member at a \
+                  time, and how far the group has come is kept with it as committed offsets.",
+        kafka: "`group.id`",
+    },
+    Word {
         word: "controller",
         also: &[],
         meaning: "The brokers that decide who leads which partition and who is in the ISR. They keep their decisions \
                   in a log of their own (KRaft).",
         kafka: "`process.roles=controller`",
+    },
+    Word {
+        word: "cooperative rebalance",
+        also: &["cooperative", "eager", "cooperative-sticky"],
+        meaning: "A rebalance in which members keep what stays theirs and give up only what moves, in a round of \
+                  its own. In an eager rebalance everybody gives up everything first, so that all work stops.",
+        kafka: "`partition.assignment.strategy`, KIP-429",
+    },
+    Word {
+        word: "coordinator",
+        also: &["group coordinator"],
+        meaning: "The broker that looks after a consumer group: the leader of the partition of \
+                  `__consumer_offsets` that the group's id belongs to. Another broker takes over when it dies.",
+        kafka: "group coordinator",
     },
     Word {
         word: "epoch",
@@ -77,6 +98,13 @@ pub const WORDS: &[Word] = &[
         meaning: "The call that makes what was written to a file durable. Before it a power loss may take the bytes; a \
                   crash of the process takes nothing that was written.",
         kafka: "`flush.messages`, `flush.ms`",
+    },
+    Word {
+        word: "generation",
+        also: &["member epoch", "group epoch"],
+        meaning: "The number of an assignment of a consumer group: every rebalance raises it. Who speaks for an \
+                  older one is refused. With KIP-848 every member has an epoch of its own instead.",
+        kafka: "KIP-848, classic group protocol",
     },
     Word {
         word: "hardware",
@@ -120,6 +148,13 @@ pub const WORDS: &[Word] = &[
         meaning: "In-sync replicas: the replicas that follow the leader closely enough to take over without loss. The \
                   leader is always one of them.",
         kafka: "`replica.lag.time.max.ms`",
+    },
+    Word {
+        word: "lag",
+        also: &["consumer lag"],
+        meaning: "What a consumer group has still to do: the records between its committed offset and the high \
+                  watermark, over all partitions. Its age is how long the oldest of them has waited.",
+        kafka: "`records-lag`",
     },
     Word {
         word: "leader, follower",
@@ -175,12 +210,26 @@ pub const WORDS: &[Word] = &[
         kafka: "",
     },
     Word {
+        word: "rebalance",
+        also: &["rebalances"],
+        meaning: "Partitions are shared out anew among the members of a consumer group, because one joined, left \
+                  or died, or because the topics changed.",
+        kafka: "`partition.assignment.strategy`, `group.protocol`",
+    },
+    Word {
         word: "recovery",
         also: &[],
         meaning: "After a stop that was not clean a broker reads its logs from the last known good point and cuts the \
                   first record batch that is damaged, with everything behind it. What it cut comes back from the \
                   leader, if the leader has it.",
         kafka: "log recovery",
+    },
+    Word {
+        word: "redelivered",
+        also: &["processed twice"],
+        meaning: "A record was given to a member of a group although one had been given it before: the first died, \
+                  or lost the partition, before its commit.",
+        kafka: "at least once delivery",
     },
     Word {
         word: "RPO",
@@ -208,6 +257,20 @@ pub const WORDS: &[Word] = &[
         meaning: "The number from which everything random in a run follows. The same binary, scenario and seed give \
                   the same run.",
         kafka: "",
+    },
+    Word {
+        word: "static membership",
+        also: &["group.instance.id"],
+        meaning: "A member with a name that outlives its process: when it comes back within the session timeout it \
+                  gets its partitions back without a rebalance.",
+        kafka: "`group.instance.id`, KIP-345",
+    },
+    Word {
+        word: "takeover",
+        also: &[],
+        meaning: "From the death of a process that owned a partition of its group to the moment another member \
+                  owns it. The session timeout is most of it.",
+        kafka: "`session.timeout.ms`",
     },
     Word {
         word: "truncation",
@@ -241,6 +304,14 @@ pub const WORDS: &[Word] = &[
         also: &[],
         meaning: "The clock of the simulation. A second of it takes as long as its events need to compute.",
         kafka: "",
+    },
+    Word {
+        word: "zombie",
+        also: &["zombie commit"],
+        meaning: "A member of a consumer group that the coordinator has given up and that does not know it yet, \
+                  after a long pause for instance. It may process records its successor processes too; its commits \
+                  must be refused.",
+        kafka: "ILLEGAL_GENERATION, FENCED_MEMBER_EPOCH",
     },
 ];
 

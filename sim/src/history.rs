@@ -4,6 +4,8 @@
 //! ([`RecordId`]), so that reading it back identifies the send. Times are true virtual time. Nothing here is
 //! judged.
 
+mod group;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -13,6 +15,8 @@ use tribunal_engine::id::TopicPartition;
 use tribunal_engine::message::Acks;
 use tribunal_engine::offset::Offset;
 use tribunal_engine::time::Instant;
+
+pub use group::{Commit, CommitOutcome, Delivery, MemberLife, Ownership, PositionReset};
 
 /// Bytes of a value that identify it; values are at least so long.
 pub const RECORD_ID_BYTES: usize = 16;
@@ -163,6 +167,11 @@ pub struct History {
     pub sends: Vec<Vec<Send>>,
     /// The consumers that ran during the load.
     pub readers: Vec<Reader>,
+    /// The members of consumer groups, one entry for each boot, by the time they started.
+    pub members: Vec<MemberLife>,
+    /// What the coordinators answered at the very end to the question for committed offsets, by group. A partition
+    /// without one is absent; a group that could not be asked too.
+    pub committed_at_end: BTreeMap<String, BTreeMap<TopicPartition, Offset>>,
     /// What fresh consumers read from the start of every partition when all was over.
     pub final_reads: BTreeMap<TopicPartition, Vec<(Offset, Option<RecordId>)>>,
     /// Partitions the final read could not read to their end.

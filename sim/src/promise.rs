@@ -32,6 +32,18 @@
 //! | | otherwise | broken |
 //! | record skipped | unclean election of the partition | allowed |
 //! | | otherwise | broken |
+//! | record of a group never processed | `commit = "before-processing"`, or auto-commit with processing in another task | allowed: at most once is what they promise |
+//! | | `auto.offset.reset=latest`, and the group never had a committed offset there | allowed |
+//! | | the same, after its offsets expired while it was empty | allowed: `offsets.retention.minutes` |
+//! | | an unclean election, or a loss with the power as above, took the record's place in the log | allowed |
+//! | | otherwise: auto-commit in the poll loop, commits after processing, any rebalance protocol | broken |
+//! | record processed twice | anything | not judged: it is what at least once means, and is counted |
+//! | commit that was acknowledged not found | expired while the group was empty | allowed: `offsets.retention.minutes` |
+//! | | as many brokers as `min.insync.replicas` (of `__consumer_offsets`) lost their power, and nothing is flushed by count; an unclean election of `__consumer_offsets` | allowed: that setting |
+//! | | otherwise | broken |
+//! | committed offset goes back | the log it counts in lost records, as above | allowed |
+//! | | otherwise | broken |
+//! | two owners of a partition, a zombie's commit taken, an assignment with holes, a rebalance without end | eager, cooperative, KIP-848, static membership | broken |
 //! | two leaders in one epoch | anything | broken |
 //! | two leaders of the quorum in one epoch, or committed metadata lost or replaced | anything | broken: controllers sync before they count |
 //! | replicas differ below the high watermark | while the cluster runs, after an unclean election or a loss with the power as above | allowed: followers cut what differs when they fetch |
@@ -46,10 +58,13 @@
 //! promise what the safe protocol promises.
 
 mod evidence;
+mod group;
 mod record;
 
 use std::collections::BTreeMap;
 
+use crate::checker::group::acknowledged_commit_survives::lost_commits;
+use crate::checker::group::at_least_once_processing::unprocessed;
 use crate::checker::no_acked_record_lost::lost;
 use crate::checker::no_duplicates::copies;
 use crate::checker::offset_means_one_record::disagreements;
@@ -116,6 +131,23 @@ pub fn judge(plan: &Plan, run: &RunOutcome, finding: &Finding) -> Verdict {
             disagreements.iter().map(|one| record::disagreement(&evidence, one)).collect()
         }
         Guarantee::NoSkippedRecords => each(finding, |violation| evidence.after_unclean_election(violation)),
+        Guarantee::AtLeastOnceProcessing => {
+            let missed = unprocessed(plan, &run.history, &run.view).1;
+            missed.iter().map(|one| group::unprocessed(&evidence, one)).collect()
+        }
+        Guarantee::AcknowledgedCommitSurvives => {
+            let lost = lost_commits(plan, &run.history, &run.view).1;
+            lost.iter().map(|one| group::lost_commit(&evidence, one)).collect()
+        }
+        // A position that had to follow a log that lost records goes back with it.
+        Guarantee::CommitsNeverRegress => {
+            each(finding, |violation| evidence.committed_records_given_up(violation))
+        }
+        // Generations, member epochs and timeouts exist so that this never happens, under every protocol.
+        Guarantee::SingleOwnerPerGeneration
+        | Guarantee::ZombieCommitFenced
+        | Guarantee::AssignmentComplete
+        | Guarantee::RebalanceEnds => each(finding, |_| None),
         // Epochs exist so that this never happens, whatever is configured (KIP-101, KIP-497).
         Guarantee::SingleLeaderPerEpoch => each(finding, |_| None),
         // Controllers sync before they count, and a majority of them has it.
@@ -210,6 +242,16 @@ fn nothing_seen(run: &RunOutcome, finding: &Finding) -> String {
             "no consumer ran during the load".to_owned()
         }
         Guarantee::NoSkippedRecords => "no consumer read two records of one partition".to_owned(),
+        Guarantee::SingleOwnerPerGeneration => "no member owned a partition".to_owned(),
+        Guarantee::AtLeastOnceProcessing if history.final_reads.values().all(Vec::is_empty) => unread(),
+        Guarantee::AtLeastOnceProcessing => "no group processed or committed anything".to_owned(),
+        Guarantee::CommitsNeverRegress => "no group committed twice in one partition".to_owned(),
+        Guarantee::ZombieCommitFenced => "no member committed".to_owned(),
+        Guarantee::AcknowledgedCommitSurvives => {
+            "nobody asked for a committed offset after a commit was acknowledged".to_owned()
+        }
+        Guarantee::AssignmentComplete => "no group got an assignment".to_owned(),
+        Guarantee::RebalanceEnds => "no rebalance came to its end".to_owned(),
         Guarantee::SingleLeaderPerEpoch => "no partition had a leader".to_owned(),
         Guarantee::MetadataQuorumSafe => "no controller led the quorum".to_owned(),
         Guarantee::ReplicasIdenticalBelowHighWatermark => {

@@ -8,6 +8,8 @@
 //! The **ghost** is what no broker can know: the true high watermark of a partition, that is the furthest a
 //! legitimate leader (the controller's, in its epoch) has ever committed, and the batches below it.
 
+mod group;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -17,6 +19,8 @@ use tribunal_engine::id::{NodeId, TopicPartition};
 use tribunal_engine::message::Acks;
 use tribunal_engine::offset::Offset;
 use tribunal_engine::time::Instant;
+
+pub use group::{AcceptedCommit, Arrival, Assigned, Departure, Expiration, GroupView, Rebalance};
 
 use crate::scenario::Plan;
 
@@ -320,8 +324,12 @@ pub struct ClusterView {
     pub internal_leaders: BTreeMap<TopicPartition, Option<NodeId>>,
     /// The voters of the metadata quorum.
     pub voters: BTreeMap<NodeId, VoterView>,
+    /// The consumer groups, by id.
+    pub groups: BTreeMap<String, GroupView>,
+    /// When a partition of `__consumer_offsets` got or lost its coordinator, by time.
+    pub coordinator_moves: Vec<Instant>,
     /// What a person may ask about, in order: everything but appends, acknowledgements, high watermarks and commits of
-    /// metadata.
+    /// metadata and of offsets.
     pub happenings: Vec<Happening>,
 }
 
@@ -329,7 +337,7 @@ impl ClusterView {
     /// The view of a cluster of which nothing is known but the partitions it is to have.
     #[must_use]
     pub fn of(plan: &Plan) -> ClusterView {
-        let mut view = ClusterView::default();
+        let mut view = ClusterView { groups: GroupView::all(plan), ..ClusterView::default() };
         for topic in &plan.topics {
             for index in 0..topic.partitions {
                 let partition = PartitionView::new(topic.config.min_insync_replicas);
@@ -351,6 +359,12 @@ impl ClusterView {
     pub fn snapshots_loaded(&self) -> usize {
         let loaded = |what: &What| matches!(what, What::Event(Event::MetadataSnapshotLoaded { .. }));
         self.happenings.iter().filter(|happening| loaded(&happening.what)).count()
+    }
+
+    /// The group of a table of the scenario.
+    #[must_use]
+    pub fn group_of(&self, table: &str) -> Option<&GroupView> {
+        self.groups.values().find(|group| group.table == table)
     }
 
     /// The controller that leads the metadata quorum in the highest epoch, if its process runs.
@@ -392,6 +406,7 @@ impl ClusterView {
                     | Event::Acknowledged { .. }
                     | Event::HighWatermark { .. }
                     | Event::MetadataCommitted { .. }
+                    | Event::OffsetCommitted { .. }
             );
             if frequent {
                 return;
@@ -440,6 +455,12 @@ impl ClusterView {
     fn take_event(&mut self, at: Instant, node: Option<NodeId>, event: &Event) {
         if let (Event::QuorumRoleChanged { role, epoch, .. }, Some(node)) = (event, node) {
             self.voters.insert(node, VoterView { role: *role, epoch: *epoch, up: true });
+        }
+        if let Some(group) = group::group_of(event) {
+            return self.groups.entry(group.to_owned()).or_default().take(at, event);
+        }
+        if matches!(event, Event::GroupsLoaded { .. } | Event::GroupsResigned { .. }) {
+            self.coordinator_moves.push(at);
         }
         let Some((name, node)) = partition_of(event).zip(node) else { return };
         let Some(partition) = self.partitions.get_mut(name) else { return };

@@ -154,4 +154,4 @@ pub(super) const fn dynamic(key: Key) -> Key {
 }
 
 /// Settings whose value is a list.
-const LISTS: &[&str] = &["cleanup.policy", "log.cleanup.policy"];
+const LISTS: &[&str] = &["cleanup.policy", "log.cleanup.policy", "partition.assignment.strategy"];

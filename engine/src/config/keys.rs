@@ -6,21 +6,23 @@
 
 use super::key::Scope::{Broker, Topic};
 use super::key::{INT_MAX, Key, Kind, LONG_MAX, dynamic, integer, key, only};
-use super::{client_keys, group, log, metadata_log};
+use super::{client_keys, group, log, membership, metadata_log};
 
 /// The value of `replica.selector.class` that sends consumers to a replica in their rack (KIP-392).
 pub(super) const RACK_AWARE_SELECTOR: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
 
 /// Every setting this engine knows.
-pub static KEYS: &[Key] = &joined::<
-    {
-        GENERAL.len()
-            + client_keys::KEYS.len()
-            + group::KEYS.len()
-            + log::KEYS.len()
-            + metadata_log::KEYS.len()
-    },
->(&[GENERAL, client_keys::KEYS, group::KEYS, log::KEYS, metadata_log::KEYS]);
+pub static KEYS: &[Key] =
+    &joined::<
+        {
+            GENERAL.len()
+                + client_keys::KEYS.len()
+                + group::KEYS.len()
+                + log::KEYS.len()
+                + membership::KEYS.len()
+                + metadata_log::KEYS.len()
+        },
+    >(&[GENERAL, client_keys::KEYS, group::KEYS, log::KEYS, membership::KEYS, metadata_log::KEYS]);
 
 const fn joined<const COUNT: usize>(parts: &[&[Key]]) -> [Key; COUNT] {
     let mut keys = [parts[0][0]; COUNT];

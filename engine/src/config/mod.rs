@@ -9,6 +9,7 @@ mod group;
 pub mod key;
 pub mod keys;
 mod log;
+mod membership;
 mod metadata_log;
 mod typed;
 
@@ -19,6 +20,7 @@ pub use group::GroupConfig;
 pub use key::{Key, Kind, Scope};
 pub use keys::KEYS;
 pub use log::{CleanupPolicy, LogConfig, TimestampType};
+pub use membership::{Assignor, GroupProtocol, MembershipConfig};
 pub use metadata_log::MetadataLogConfig;
 pub use typed::{
     BrokerConfig, ConsumerConfig, OffsetReset, Partitioner, ProducerConfig, QuorumConfig, TopicConfig,

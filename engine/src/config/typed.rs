@@ -3,6 +3,7 @@
 use super::group::GroupConfig;
 use super::keys::RACK_AWARE_SELECTOR;
 use super::log::LogConfig;
+use super::membership::MembershipConfig;
 use super::metadata_log::MetadataLogConfig;
 use super::{ConfigError, Properties, Scope, Value, check, key};
 use crate::message::Acks;
@@ -65,7 +66,7 @@ impl<'a> Lookup<'a> {
         Duration::from_secs(u64::try_from(self.integer(name)).unwrap_or(0))
     }
 
-    fn boolean(&self, name: &str) -> bool {
+    pub(super) fn boolean(&self, name: &str) -> bool {
         self.value(name) == Value::Boolean(true)
     }
 
@@ -388,13 +389,15 @@ pub struct ConsumerConfig {
     pub reconnect_backoff: Duration,
     pub reconnect_backoff_max: Duration,
     pub metadata_max_age: Duration,
+    /// What it needs to be a member of a group; `None` without `group.id`.
+    pub membership: Option<MembershipConfig>,
 }
 
 impl ConsumerConfig {
     /// Reads `consumer.properties`.
     ///
     /// # Errors
-    /// Every unknown name and every bad value.
+    /// Every unknown name and every bad value, and settings that Kafka's consumer does not let stand together.
     pub fn from_properties(given: &Properties) -> Result<Self, Vec<ConfigError>> {
         let lookup = Lookup::new(Scope::Consumer, given)?;
         Ok(ConsumerConfig {
@@ -415,6 +418,7 @@ impl ConsumerConfig {
             reconnect_backoff: lookup.millis("reconnect.backoff.ms"),
             reconnect_backoff_max: lookup.millis("reconnect.backoff.max.ms"),
             metadata_max_age: lookup.millis("metadata.max.age.ms"),
+            membership: MembershipConfig::read(&lookup, given)?,
         })
     }
 }

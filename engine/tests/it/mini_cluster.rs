@@ -275,6 +275,13 @@ impl MiniCluster {
         self.answer_to(asked)
     }
 
+    /// Sends a request from a client in this version; names it.
+    pub(crate) fn submit(&mut self, to: i32, version: i16, request: Request) -> u64 {
+        self.send(to, version, request);
+        self.settle();
+        self.asked
+    }
+
     /// Names the client's request that was sent last.
     pub(crate) fn asked(&self) -> u64 {
         self.asked

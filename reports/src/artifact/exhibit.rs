@@ -1,6 +1,6 @@
 //! The one run of a variant that the page shows in full.
 
-use super::Losses;
+use super::{GroupTrack, Losses};
 use serde::{Deserialize, Serialize};
 
 /// One seed, with everything the charts over time need.
@@ -34,6 +34,9 @@ pub struct Exhibit {
     pub latency: Vec<LatencyWindow>,
     /// How far consumers are behind, one track per group.
     pub lag: Vec<LagTrack>,
+    /// The consumer groups.
+    #[serde(default)]
+    pub groups: Vec<GroupTrack>,
     /// Recovery from each fault, step by step.
     pub recoveries: Vec<Recovery>,
     /// Acknowledged records that were lost, and how.

@@ -9,6 +9,7 @@
 
 mod configuration;
 mod exhibit;
+mod group;
 mod loss;
 mod variant;
 mod verdict;
@@ -18,6 +19,7 @@ pub use exhibit::{
     BrokerLane, BrokerState, Exhibit, FaultBand, IsrStep, IsrTrack, LagTrack, LagWindow, LatencyWindow,
     Outage, OutcomeWindow, Phase, Recovery, ReplicaRole, RoleInterval, StateInterval, StoryStep,
 };
+pub use group::{GroupFigures, GroupTrack, OwnerInterval, OwnerLane, RebalanceBand};
 pub use loss::{ChainStep, GridCell, GridMoment, GridRow, LossChain, Losses, OffsetGrid, StepKind};
 pub use variant::{
     AxisValue, Curve, CurvePoint, Figures, Latency, LongestOutage, Percentiles, RecoveryTime, Variant,

@@ -1,6 +1,6 @@
 //! One variant: its settings, its verdicts and its figures over all seeds.
 
-use super::{Exhibit, GuaranteeVerdict};
+use super::{Exhibit, GroupFigures, GuaranteeVerdict};
 use serde::{Deserialize, Serialize};
 
 /// One combination of matrix values.
@@ -52,6 +52,9 @@ pub struct Figures {
     pub recovery_times: Vec<RecoveryTime>,
     /// Acknowledged records per second of load, over all seeds.
     pub acked_per_second: u64,
+    /// The consumer groups.
+    #[serde(default)]
+    pub groups: Vec<GroupFigures>,
 }
 
 /// The seed that lost most.

@@ -10,6 +10,7 @@ mod lanes;
 mod latency;
 mod log_scale;
 mod outcome;
+mod owners;
 mod percentile;
 mod plot;
 mod step;
@@ -22,6 +23,7 @@ pub(crate) use ladder::{RUNGS_MAX, ladder};
 pub(crate) use lanes::{broker_lanes, fault_band};
 pub(crate) use latency::{latency, latency_multiples, sentence as latency_sentence};
 pub(crate) use outcome::outcomes;
+pub(crate) use owners::{OWNER_LANES_MAX, owner_lanes};
 pub(crate) use percentile::{percentiles, percentiles_sentence};
 pub(crate) use step::{isr, lag_age, lag_records};
 

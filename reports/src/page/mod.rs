@@ -7,6 +7,7 @@
 mod campaign;
 mod configuration;
 mod glossary;
+mod groups;
 mod guarantees;
 mod latency;
 mod loss;
@@ -111,6 +112,7 @@ fn sections(artifact: &RunArtifact, headline: &Headline) -> Markup {
         (contents(artifact))
         (guarantees::section(artifact))
         (variants::section(artifact))
+        (groups::section(artifact))
         @if let Some((index, variant, exhibit)) = shown {
             (story::section(index, variant, exhibit))
             (timeline::section(index, variant, exhibit))
@@ -194,6 +196,7 @@ fn contents(artifact: &RunArtifact) -> Markup {
             ul {
                 li { a href="#guarantees" { "Guarantees" } }
                 li { a href="#variants" { "Variants" } }
+                @if groups::any(artifact) { li { a href="#groups" { "Groups" } } }
                 @if has_run {
                     li { a href="#story" { "Story" } }
                     li { a href="#timeline" { "Timeline" } }

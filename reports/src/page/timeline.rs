@@ -1,5 +1,6 @@
-//! The block of panels over one virtual time axis: faults, brokers, ISR, results, latency, lag.
+//! The block of panels over one virtual time axis: faults, brokers, ISR, results, latency, groups, lag.
 
+use super::groups;
 use super::parts::{self, Figure};
 use crate::artifact::{BrokerState, Exhibit, IsrTrack, LagTrack, ReplicaRole, Variant};
 use crate::chart::{self, Run};
@@ -8,6 +9,8 @@ use maud::{Markup, html};
 
 /// ISR panels on one page: the worst partitions come first in the artifact.
 const ISR_PANELS_MAX: usize = 8;
+/// Panels of consumer groups on one page.
+const GROUP_PANELS_MAX: usize = 4;
 /// Lag panels on one page.
 const LAG_PANELS_MAX: usize = 4;
 
@@ -42,6 +45,9 @@ pub(super) fn body(index: usize, exhibit: &Exhibit) -> Markup {
             }
             @if !exhibit.outcomes.is_empty() { (outcomes(run, exhibit)) }
             @if let Some(drawing) = chart::latency(run) { (latency(exhibit, drawing)) }
+            @for (number, track) in exhibit.groups.iter().take(GROUP_PANELS_MAX).enumerate() {
+                (groups::panel(run, number, track))
+            }
             @for (number, track) in exhibit.lag.iter().take(LAG_PANELS_MAX).enumerate() { (lag(run, number, track)) }
         }
     }

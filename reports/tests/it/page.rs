@@ -4,7 +4,7 @@ use crate::html::{Tag, tags};
 use crate::sample;
 use std::collections::BTreeSet;
 use tribunal_reports::artifact::{Outcome, RunArtifact};
-use tribunal_reports::{extract, headline, render, title};
+use tribunal_reports::{extract, format, headline, render, title};
 
 fn pages() -> [(&'static str, RunArtifact); 4] {
     let mut bare = sample::artifact();
@@ -208,6 +208,30 @@ fn an_artifact_in_which_nothing_was_tested_says_so() {
     let artifact = sample::empty();
     assert_eq!(headline(&artifact).outcome, Outcome::NotTested);
     assert!(render(&artifact).contains("No guarantee was tested"));
+}
+
+#[test]
+fn a_group_shows_its_figures_and_its_owners() {
+    let page = render(&sample::artifact());
+    let lag = format::plural(23_012, "record");
+    for text in ["Group <code>billing</code>", "4.12 %", &lag, "Consumer group: billing", "payments/3"] {
+        assert!(page.contains(text), "nothing says {text}");
+    }
+    assert!(page.contains("url(#hatch-pause)") && page.contains("rebalance cut-short"));
+}
+
+#[test]
+fn a_run_without_groups_does_not_speak_of_them() {
+    let mut artifact = sample::artifact();
+    for variant in &mut artifact.variants {
+        variant.figures.groups.clear();
+        if let Some(exhibit) = &mut variant.exhibit {
+            exhibit.groups.clear();
+        }
+    }
+    let page = render(&artifact);
+    let (visible, _) = page.split_once("id=\"artifact\"").expect("the element");
+    assert!(!visible.contains("href=\"#groups\"") && !visible.contains("Consumer group:"));
 }
 
 #[test]

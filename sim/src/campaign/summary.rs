@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tribunal_engine::event::{ElectionReason, Event};
+use tribunal_engine::event::{ElectionReason, Event, LeaveReason};
 use tribunal_engine::time::Instant;
 
 use crate::chain::{loss_chains, signature};
@@ -92,6 +92,12 @@ pub enum Seen {
     DiskFailures,
     /// A consumer's position was set anew.
     PositionResets,
+    /// A consumer group began to rebalance.
+    Rebalances,
+    /// A member was counted out because its session or its rebalance timeout had passed.
+    ExpelledMembers,
+    /// A partition of the offsets topic got another coordinator.
+    CoordinatorMoves,
 }
 
 impl Seen {
@@ -106,6 +112,9 @@ impl Seen {
         (Seen::DamagedTails, "damaged tails cut at recovery"),
         (Seen::DiskFailures, "logs failed at the disk"),
         (Seen::PositionResets, "consumer positions reset"),
+        (Seen::Rebalances, "rebalances of consumer groups"),
+        (Seen::ExpelledMembers, "group members timed out"),
+        (Seen::CoordinatorMoves, "coordinators that took over groups"),
     ];
 }
 
@@ -245,12 +254,19 @@ fn seen(run: &RunOutcome) -> BTreeMap<Seen, u64> {
             What::Event(Event::IsrChanged { .. }) => count(Seen::IsrChanges, 1),
             What::Event(Event::RecoveryCut { .. }) => count(Seen::DamagedTails, 1),
             What::Event(Event::StorageFailed { .. }) => count(Seen::DiskFailures, 1),
+            What::Event(Event::GroupRebalanceBegan { .. }) => count(Seen::Rebalances, 1),
+            What::Event(Event::GroupMemberLeft {
+                why: LeaveReason::SessionTimedOut | LeaveReason::RebalanceTimedOut,
+                ..
+            }) => count(Seen::ExpelledMembers, 1),
+            What::Event(Event::GroupsLoaded { .. }) => count(Seen::CoordinatorMoves, 1),
             What::Started => count(Seen::Restarts, 1),
             _ => {}
         }
     }
-    let resets = run.history.readers.iter().map(|reader| reader.resets.len() as u64).sum();
-    count(Seen::PositionResets, resets);
+    let resets = run.history.readers.iter().map(|reader| reader.resets.len() as u64);
+    let of_members = run.history.members.iter().map(|life| life.resets.len() as u64);
+    count(Seen::PositionResets, resets.chain(of_members).sum());
     counts
 }
 

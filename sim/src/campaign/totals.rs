@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::RunSummary;
-use crate::measure::{Counts, Measured, ProduceLatency, Span};
+use crate::measure::{Counts, GroupFigures, Measured, ProduceLatency, Span};
 
 /// The longest outage, and where it was.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,6 +37,8 @@ pub struct Totals {
     pub longest_outage: Option<OutageFound>,
     /// Recovery times by fault, ascending within a fault; without end where nothing was acknowledged afterwards.
     pub recovery: BTreeMap<String, Vec<Duration>>,
+    /// The consumer groups, by the name of their table.
+    pub groups: BTreeMap<String, GroupFigures>,
     /// Virtual time under load.
     pub load: Duration,
     /// Virtual time of all runs, in nanoseconds.
@@ -55,6 +57,9 @@ impl Totals {
         self.latency.add(&measured.latency);
         self.load += measured.load.length();
         self.simulated_ns += summary.simulated_ns;
+        for (id, figures) in &measured.groups {
+            self.groups.entry(id.clone()).or_default().add(figures);
+        }
         self.add_loss(place, summary);
         self.add_outage(place, measured, summary.seed);
         for fault in &summary.faults {

@@ -16,6 +16,7 @@ use crate::scenario::{Guarantee, Plan};
 use crate::view::{ClusterView, Happening};
 
 mod found;
+pub mod group;
 pub mod high_watermark_never_back;
 pub mod metadata_quorum_safe;
 pub mod no_acked_record_lost;
@@ -104,10 +105,10 @@ pub trait Checker {
     fn finish(&mut self, run: &FinishedRun<'_>) -> Finding;
 }
 
-/// One checker of each guarantee, in the order of [`Guarantee::ALL`].
+/// One checker of each guarantee a plan can be judged by, in the order of [`Guarantee::ALL`].
 #[must_use]
-pub fn all() -> Vec<Box<dyn Checker>> {
-    Guarantee::ALL.iter().map(|guarantee| of(*guarantee)).collect()
+pub fn all(plan: &Plan) -> Vec<Box<dyn Checker>> {
+    Guarantee::of(plan).map(of).collect()
 }
 
 /// A fresh checker of a guarantee.
@@ -119,6 +120,17 @@ pub fn of(guarantee: Guarantee) -> Box<dyn Checker> {
         Guarantee::NoDuplicates => Box::new(no_duplicates::NoDuplicates),
         Guarantee::OffsetMeansOneRecord => Box::new(offset_means_one_record::OffsetMeansOneRecord),
         Guarantee::NoSkippedRecords => Box::new(no_skipped_records::NoSkippedRecords),
+        Guarantee::SingleOwnerPerGeneration => {
+            Box::new(group::single_owner_per_generation::SingleOwnerPerGeneration)
+        }
+        Guarantee::AtLeastOnceProcessing => Box::new(group::at_least_once_processing::AtLeastOnceProcessing),
+        Guarantee::CommitsNeverRegress => Box::new(group::commits_never_regress::CommitsNeverRegress),
+        Guarantee::ZombieCommitFenced => Box::new(group::zombie_commit_fenced::ZombieCommitFenced),
+        Guarantee::AcknowledgedCommitSurvives => {
+            Box::new(group::acknowledged_commit_survives::AcknowledgedCommitSurvives)
+        }
+        Guarantee::AssignmentComplete => Box::new(group::assignment_complete::AssignmentComplete),
+        Guarantee::RebalanceEnds => Box::new(group::rebalance_ends::RebalanceEnds),
         Guarantee::SingleLeaderPerEpoch => Box::new(single_leader_per_epoch::SingleLeaderPerEpoch::default()),
         Guarantee::MetadataQuorumSafe => Box::new(metadata_quorum_safe::MetadataQuorumSafe::default()),
         Guarantee::ReplicasIdenticalBelowHighWatermark => {
@@ -137,7 +149,14 @@ mod tests {
 
     #[test]
     fn there_is_one_checker_of_each_guarantee_in_the_order_of_the_report() {
-        let guarantees: Vec<Guarantee> = all().iter().map(|checker| checker.guarantee()).collect();
+        let guarantees: Vec<Guarantee> = Guarantee::ALL.iter().map(|one| of(*one).guarantee()).collect();
         assert_eq!(guarantees, Guarantee::ALL);
+    }
+
+    #[test]
+    fn a_run_without_a_group_is_not_judged_by_the_guarantees_of_groups() {
+        let about_groups = |plan: &Plan| Guarantee::of(plan).any(Guarantee::is_about_groups);
+        assert!(!about_groups(&sample::plan(&[])));
+        assert!(about_groups(&group::sample::GroupSample::new().sample.plan));
     }
 }

@@ -1,7 +1,8 @@
 //! `no-skipped-records`: a consumer that reads on from its position gets every record in between.
 //!
-//! Source: Jepsen's `poll-skip` and `int-poll-skip` for consumers that assign themselves their partitions. Two
-//! consecutive reads of one reader in one partition jump over an offset that the final read holds.
+//! Source: Jepsen's `poll-skip` and `int-poll-skip`. Two consecutive reads of one reader in one partition jump over an
+//! offset that the final read holds. A member of a group is a reader of its own for as long as it owns a partition
+//! without a break (`kafka.md` 1.7): where it begins is another guarantee's business.
 //!
 //! Why not stricter: offsets need not be dense, so a jump counts only if a record is known to lie in between. A
 //! position that was set anew (`auto.offset.reset`) may jump. Reading starts where the reader first reads: what
@@ -11,10 +12,11 @@ use std::collections::BTreeMap;
 
 use tribunal_engine::id::TopicPartition;
 use tribunal_engine::offset::Offset;
+use tribunal_engine::time::Instant;
 
 use super::found::Found;
 use super::{Checker, Finding, FinishedRun, Violation};
-use crate::history::{History, Read, Reader};
+use crate::history::{Delivery, History, MemberLife, Read, Reader};
 use crate::scenario::Guarantee;
 
 /// The checker.
@@ -30,20 +32,71 @@ impl Checker for NoSkippedRecords {
         let held = held(run.history);
         let mut checked = 0;
         let mut found = Found::default();
-        for reader in &run.history.readers {
-            let mut last: BTreeMap<u32, Read> = BTreeMap::new();
-            for read in &reader.reads {
-                let Some(before) = last.insert(read.partition, *read) else { continue };
+        for walk in run.history.readers.iter().map(of_reader).chain(run.history.members.iter().map(of_member))
+        {
+            let mut last: BTreeMap<(u32, u32), &Step> = BTreeMap::new();
+            for step in &walk.steps {
+                let Some(before) = last.insert((step.stretch, step.partition), step) else { continue };
                 checked += 1;
-                let Some(partition) = reader.partitions.get(read.partition as usize) else { continue };
+                let Some(partition) = walk.partitions.get(step.partition as usize) else { continue };
                 let offsets = held.get(partition).map_or(&[][..], Vec::as_slice);
-                let skipped = between(offsets, before.offset, read.offset);
-                if !skipped.is_empty() && !was_reset(reader, &before, read) {
-                    found.add(|| violation(reader, partition, &before, read, skipped));
+                let skipped = between(offsets, before.offset, step.offset);
+                if !skipped.is_empty() && !walk.was_reset(before, step) {
+                    found.add(|| violation(walk.name, partition, before, step, skipped));
                 }
             }
         }
         found.finding(self.guarantee(), checked, "steps of readers")
+    }
+}
+
+/// One record given to somebody who reads on.
+struct Step {
+    at: Instant,
+    partition: u32,
+    /// Which uninterrupted stretch of reading it belongs to.
+    stretch: u32,
+    offset: Offset,
+}
+
+/// Everything one client was given.
+struct Walk<'a> {
+    name: &'a str,
+    partitions: &'a [TopicPartition],
+    steps: Vec<Step>,
+    /// Positions that were set anew, with the partition.
+    resets: Vec<(Instant, u32)>,
+}
+
+impl Walk<'_> {
+    fn was_reset(&self, before: &Step, step: &Step) -> bool {
+        let between = |at: Instant| before.at <= at && at <= step.at;
+        self.resets.iter().any(|(at, partition)| *partition == step.partition && between(*at))
+    }
+}
+
+fn of_reader(reader: &Reader) -> Walk<'_> {
+    let step = |read: &Read| Step { at: read.at, partition: read.partition, stretch: 0, offset: read.offset };
+    Walk {
+        name: &reader.name,
+        partitions: &reader.partitions,
+        steps: reader.reads.iter().map(step).collect(),
+        resets: reader.resets.iter().map(|reset| (reset.at, reset.partition)).collect(),
+    }
+}
+
+fn of_member(life: &MemberLife) -> Walk<'_> {
+    let step = |delivery: &Delivery| Step {
+        at: delivery.at,
+        partition: delivery.partition,
+        stretch: delivery.ownership,
+        offset: delivery.offset,
+    };
+    Walk {
+        name: &life.name,
+        partitions: &life.partitions,
+        steps: life.deliveries.iter().map(step).collect(),
+        resets: life.resets.iter().map(|reset| (reset.at, reset.partition)).collect(),
     }
 }
 
@@ -64,27 +117,21 @@ fn between(offsets: &[Offset], after: Offset, before: Offset) -> &[Offset] {
     offsets.get(from..to).unwrap_or_default()
 }
 
-fn was_reset(reader: &Reader, before: &Read, read: &Read) -> bool {
-    let resets = reader.resets.iter().filter(|reset| reset.partition == read.partition);
-    resets.into_iter().any(|reset| before.at <= reset.at && reset.at <= read.at)
-}
-
 fn violation(
-    reader: &Reader,
+    reader: &str,
     partition: &TopicPartition,
-    before: &Read,
-    read: &Read,
+    before: &Step,
+    step: &Step,
     skipped: &[Offset],
 ) -> Violation {
     let text = format!(
-        "reader {} went from offset {} to {} of {partition} and skipped {} records that are in the log",
-        reader.name,
+        "reader {reader} went from offset {} to {} of {partition} and skipped {} records that are in the log",
         before.offset,
-        read.offset,
+        step.offset,
         skipped.len()
     );
     Violation {
-        at: Some(read.at),
+        at: Some(step.at),
         partition: Some(partition.clone()),
         offset: skipped.first().copied(),
         ..Violation::saying(text)
@@ -93,9 +140,8 @@ fn violation(
 
 #[cfg(test)]
 mod tests {
-    use tribunal_engine::time::Instant;
-
     use super::*;
+    use crate::checker::group::sample::GroupSample;
     use crate::checker::sample::Sample;
     use crate::history::Reset;
 
@@ -151,5 +197,28 @@ mod tests {
         let at = Instant::from_nanos(3_500_000_000);
         sample.history.readers[0].resets.push(Reset { at, partition: 0, from: Offset(1), to: Offset(5) });
         assert_eq!(sample.finish(NoSkippedRecords).violated, 1);
+    }
+
+    #[test]
+    fn a_member_that_jumps_while_it_owns_a_partition_skips() {
+        let mut sample = GroupSample::new();
+        sample.log_of(0, 4);
+        let life = sample.life("billing-0", "a");
+        sample.owns(life, 0, 1, (10, None));
+        sample.is_given(life, 0, 0..1);
+        sample.is_given(life, 0, 2..3);
+        assert_eq!(sample.finish(NoSkippedRecords).violated, 1);
+    }
+
+    #[test]
+    fn a_member_that_gets_a_partition_back_starts_anew() {
+        let mut sample = GroupSample::new();
+        sample.log_of(0, 4);
+        let life = sample.life("billing-0", "a");
+        sample.owns(life, 0, 1, (10, Some(20)));
+        sample.is_given(life, 0, 0..1);
+        sample.owns(life, 0, 3, (30, None));
+        sample.is_given(life, 0, 2..3);
+        assert_eq!(sample.finish(NoSkippedRecords).violated, 0);
     }
 }

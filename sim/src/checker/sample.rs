@@ -137,7 +137,10 @@ impl Sample {
             seed: 1,
             history: self.history.clone(),
             view: self.view.clone(),
-            findings: super::all().iter_mut().map(|checker| checker.finish(&self.finished())).collect(),
+            findings: super::all(&self.plan)
+                .iter_mut()
+                .map(|checker| checker.finish(&self.finished()))
+                .collect(),
             recovery: self.recovery.clone(),
             faults: self.faults.clone(),
             phases: vec![

@@ -3,7 +3,7 @@
 use tribunal_engine::time::Instant;
 use tribunal_reports::artifact::{Exhibit, FaultBand, Outage, Phase as PhaseBand, Recovery};
 
-use super::{identity, isr, lag, lanes, loss, story, windows};
+use super::{groups, identity, isr, lag, lanes, loss, story, windows};
 use crate::campaign::{Rank, RunSummary};
 use crate::measure::{Measured, active};
 use crate::run::RunOutcome;
@@ -41,7 +41,9 @@ pub fn exhibit(
         outcomes: windows::outcomes(run, window_ns),
         outages: outages(measured),
         latency: windows::latency(run, window_ns),
-        lag: lag::tracks(run, window_ns, duration_ns),
+        lag: [lag::tracks(run, window_ns, duration_ns), groups::lag(plan, run, window_ns, duration_ns)]
+            .concat(),
+        groups: groups::tracks(plan, run, measured.end),
         recoveries: recoveries(run, measured),
         losses,
         story,

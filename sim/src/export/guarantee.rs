@@ -2,11 +2,14 @@
 
 use tribunal_reports::artifact::Guarantee as Worded;
 
-use crate::scenario::Guarantee;
+use crate::scenario::{Guarantee, Scenario};
 
-/// Every guarantee, in the order of the report.
-pub(super) fn all() -> Vec<Worded> {
-    Guarantee::ALL.iter().map(|guarantee| worded(*guarantee)).collect()
+/// Every guarantee the scenario can be judged by, in the order of the report.
+pub(super) fn all(scenario: &Scenario) -> Vec<Worded> {
+    let about = |guarantee: &Guarantee| {
+        scenario.variants.iter().any(|plan| Guarantee::of(plan).any(|one| one == *guarantee))
+    };
+    Guarantee::ALL.iter().copied().filter(about).map(worded).collect()
 }
 
 fn worded(guarantee: Guarantee) -> Worded {
@@ -26,6 +29,13 @@ fn title(guarantee: Guarantee) -> &'static str {
         Guarantee::NoDuplicates => "No duplicates",
         Guarantee::OffsetMeansOneRecord => "An offset means one record",
         Guarantee::NoSkippedRecords => "No record is skipped",
+        Guarantee::SingleOwnerPerGeneration => "One owner per partition",
+        Guarantee::AtLeastOnceProcessing => "Every record is processed",
+        Guarantee::CommitsNeverRegress => "Commits never go back",
+        Guarantee::ZombieCommitFenced => "Zombies cannot commit",
+        Guarantee::AcknowledgedCommitSurvives => "An acknowledged commit survives",
+        Guarantee::AssignmentComplete => "Assignments are complete",
+        Guarantee::RebalanceEnds => "Rebalances end",
         Guarantee::SingleLeaderPerEpoch => "One leader per epoch",
         Guarantee::MetadataQuorumSafe => "The controllers keep what they committed",
         Guarantee::ReplicasIdenticalBelowHighWatermark => "Replicas agree below the high watermark",
@@ -52,6 +62,27 @@ pub fn how_checked(guarantee: Guarantee) -> &'static str {
         }
         Guarantee::NoSkippedRecords => {
             "What each consumer was given is compared with the records between its first and its last offset."
+        }
+        Guarantee::SingleOwnerPerGeneration => {
+            "Members say from when to when they own a partition; two that the coordinator counts as members may not overlap."
+        }
+        Guarantee::AtLeastOnceProcessing => {
+            "What members processed is compared with every record below the position their group has reached."
+        }
+        Guarantee::CommitsNeverRegress => {
+            "Every commit a coordinator took is compared with the one before, over failovers."
+        }
+        Guarantee::ZombieCommitFenced => {
+            "Coordinators say with which epoch a commit came and which was the current one."
+        }
+        Guarantee::AcknowledgedCommitSurvives => {
+            "The first record a new owner is given, and the committed offsets at the end, are compared with what was acknowledged."
+        }
+        Guarantee::AssignmentComplete => {
+            "Every assignment a coordinator stored is held against the partitions subscribed to and the members of the group."
+        }
+        Guarantee::RebalanceEnds => {
+            "From its start, and from every change that prolongs it, a rebalance is timed until the group is stable."
         }
         Guarantee::SingleLeaderPerEpoch => {
             "Every broker says when it takes a leadership; no epoch may have two."

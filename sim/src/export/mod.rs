@@ -6,6 +6,7 @@
 
 mod configuration;
 mod exhibit;
+mod groups;
 mod guarantee;
 mod identity;
 mod isr;
@@ -46,7 +47,7 @@ pub fn artifact(scenario: &Scenario, warnings: &[Diagnostic], campaign: &Campaig
             partial: campaign.partial,
         },
         scenario: source(scenario, campaign),
-        guarantees: guarantee::all(),
+        guarantees: guarantee::all(scenario),
         variants,
         expectations: verdict::expectations(scenario, campaign),
         campaign: seeds(scenario, campaign),

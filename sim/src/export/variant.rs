@@ -46,6 +46,7 @@ fn figures(totals: &Totals, faults: &[&str]) -> Figures {
             who: found.who.clone(),
         }),
         recovery_times: faults.iter().filter_map(|fault| recovery(fault, totals)).collect(),
+        groups: super::groups::figures(&totals.groups),
         acked_per_second: totals.counts.acked.saturating_mul(1_000).checked_div(load_ms).unwrap_or(0),
     }
 }
@@ -76,7 +77,7 @@ fn latency(latency: &ProduceLatency) -> Latency {
     }
 }
 
-fn percentiles(latencies: &Latencies) -> Percentiles {
+pub(super) fn percentiles(latencies: &Latencies) -> Percentiles {
     Percentiles {
         samples: latencies.samples(),
         p50_ns: latencies.nanos_at(5_000),

@@ -37,8 +37,9 @@ impl Facts for RunningFacts<'_> {
                 partition(name)?.committed.as_ref().map(|committed| number(i64::from(committed.epoch.0)))
             }
             Quantity::SnapshotsLoaded => Some(count(self.view.snapshots_loaded() as u64)),
-            // What a coordinator tells of its groups is not added up here yet.
-            Quantity::Lag(_) | Quantity::Members(_) | Quantity::Rebalances(_) => None,
+            Quantity::Lag(table) => Some(count(self.view.group_of(table)?.lag(&self.view.partitions))),
+            Quantity::Members(table) => Some(count(self.view.group_of(table)?.members.len() as u64)),
+            Quantity::Rebalances(table) => Some(count(self.view.group_of(table)?.rebalances.len() as u64)),
             Quantity::StoppedTime(_)
             | Quantity::Rto(_)
             | Quantity::Unavailable(_)

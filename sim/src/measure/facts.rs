@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tribunal_engine::event::Event;
 use tribunal_engine::id::TopicPartition;
+use tribunal_engine::time::Instant;
 
-use super::{Latencies, Measured};
+use super::{GroupFigures, Latencies, Measured};
 use crate::run::RunOutcome;
 use crate::scenario::expr::{Facts, MaxOf, Quantity, Value, Window};
-use crate::view::{PartitionView, What};
+use crate::view::{GroupView, PartitionView, What};
 
 /// A run and its figures, as facts.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +23,10 @@ pub struct RunFacts<'a> {
 impl RunFacts<'_> {
     fn partition(&self, name: &TopicPartition) -> Option<&PartitionView> {
         self.run.view.partitions.get(name)
+    }
+
+    fn group(&self, table: &str) -> Option<&GroupFigures> {
+        self.measured.groups.get(table)
     }
 
     fn latencies(&self, window: Option<&Window>) -> Option<&Latencies> {
@@ -47,9 +52,24 @@ impl RunFacts<'_> {
                 sizes.max().map(Value::Count)
             }
             Quantity::Unreplicated(_) => None,
+            Quantity::Lag(table) => self.group(table)?.max_lag.map(|(records, _)| Value::Count(records)),
+            Quantity::Members(table) => self.run.view.group_of(table).map(most_members),
             _ => self.value(quantity, None),
         }
     }
+}
+
+/// The most members a group had at a time.
+fn most_members(group: &GroupView) -> Value {
+    let arrivals = group.arrivals.iter().map(|arrival| (arrival.at, 1_i64));
+    let departures = group.departures.iter().map(|departure| (departure.at, -1));
+    let mut changes: Vec<(Instant, i64)> = arrivals.chain(departures).collect();
+    changes.sort_unstable();
+    let sizes = changes.iter().scan(0, |members, (_, change)| {
+        *members += change;
+        Some(*members)
+    });
+    Value::Count(sizes.max().and_then(|most| u64::try_from(most).ok()).unwrap_or(0))
 }
 
 impl Facts for RunFacts<'_> {
@@ -71,10 +91,12 @@ impl Facts for RunFacts<'_> {
                 Some(count(i64::from(self.partition(name)?.committed.as_ref()?.epoch.0)))
             }
             Quantity::SnapshotsLoaded => Some(Value::Count(self.run.view.snapshots_loaded() as u64)),
-            // Figures of groups are not taken yet.
-            Quantity::Lag(_) | Quantity::Members(_) | Quantity::Rebalances(_) | Quantity::StoppedTime(_) => {
-                None
+            Quantity::Lag(table) => self.group(table)?.lag_at_end.map(Value::Count),
+            Quantity::Members(table) => {
+                Some(Value::Count(self.run.view.group_of(table)?.members.len() as u64))
             }
+            Quantity::Rebalances(table) => Some(Value::Count(self.group(table)?.rebalances)),
+            Quantity::StoppedTime(table) => self.group(table)?.stopped_share().map(Value::Share),
             Quantity::Rto(fault) => self.measured.rto(fault).map(Value::Duration),
             Quantity::Unavailable(name) => {
                 let availability = self.measured.partitions.get(name)?;

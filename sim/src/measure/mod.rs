@@ -10,6 +10,7 @@
 
 mod availability;
 mod facts;
+mod group;
 mod latency;
 mod loss;
 mod recovery;
@@ -22,6 +23,7 @@ use tribunal_engine::time::Instant;
 
 pub use availability::Availability;
 pub use facts::RunFacts;
+pub use group::{GroupFigures, Lag, LagStep, lag};
 pub use latency::Latencies;
 pub use recovery::{FaultRecovery, leaders_at};
 
@@ -46,7 +48,7 @@ impl Span {
         self.end.since(self.start)
     }
 
-    fn overlaps(&self, other: &Span) -> bool {
+    pub(crate) fn overlaps(&self, other: &Span) -> bool {
         self.start <= other.end && other.start <= self.end
     }
 }
@@ -111,6 +113,8 @@ pub struct Measured {
     pub clients: BTreeMap<String, Availability>,
     /// What followed each fault that fired, in the order of the plan.
     pub recoveries: Vec<FaultRecovery>,
+    /// The consumer groups, by the name of their table.
+    pub groups: BTreeMap<String, GroupFigures>,
     /// Acknowledged records that cannot be read at the end; `None` if that was not checked.
     pub lost: Option<u64>,
     /// From the first to the last acknowledgement of a lost record; zero if none was lost.
@@ -170,6 +174,7 @@ pub fn measure(plan: &Plan, run: &RunOutcome) -> Measured {
         partitions,
         clients,
         recoveries: recovery::measure(plan, run, end),
+        groups: group::measure(plan, run, end),
         lost: run
             .finding(Guarantee::NoAckedRecordLost)
             .filter(|finding| finding.checked > 0)
@@ -188,7 +193,9 @@ fn count(run: &RunOutcome) -> Counts {
             SendOutcome::Unknown(_) | SendOutcome::Pending => counts.unknown += 1,
         }
     }
-    counts.consumed = run.history.readers.iter().map(|reader| reader.reads.len() as u64).sum();
+    let read = run.history.readers.iter().map(|reader| reader.reads.len() as u64);
+    let given = run.history.members.iter().map(|life| life.deliveries.len() as u64);
+    counts.consumed = read.chain(given).sum();
     counts
 }
 

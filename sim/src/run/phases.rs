@@ -12,7 +12,7 @@ use crate::checker::{self, FinishedRun, Recovery};
 use crate::cluster::{Cluster, Recorder};
 use crate::fault::Schedule;
 use crate::scenario::Plan;
-use crate::view::{ClusterView, PartitionView, Phase, What};
+use crate::view::{ClusterView, GroupView, PartitionView, Phase, What};
 use crate::workload::{self, Load};
 
 /// A cluster that is not ready by then never will be.
@@ -30,7 +30,7 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub(super) fn new(plan: &'a Plan, seed: u64, options: RunOptions) -> Run<'a> {
-        let recorder = Rc::new(Recorder::new(ClusterView::of(plan), checker::all()));
+        let recorder = Rc::new(Recorder::new(ClusterView::of(plan), checker::all(plan)));
         let cluster = Cluster::new(plan, seed, &Load::hosts(plan), recorder, options.trace);
         let load = Load::new(cluster.handle());
         Run { plan, seed, cluster, load, phases: Vec::new() }
@@ -47,6 +47,9 @@ impl<'a> Run<'a> {
         let reading = workload::read_everything(&self.load, &mut self.cluster, self.plan);
         let deadline = self.cluster.now().after(FINAL_READ_MAX);
         self.cluster.run_while(deadline, |_| !reading.is_done());
+        let asking = workload::committed_offsets(&self.load, &mut self.cluster, self.plan);
+        let deadline = self.cluster.now().after(FINAL_READ_MAX);
+        self.cluster.run_while(deadline, |_| !asking.is_done());
         self.finish(faults, recovery, None)
     }
 
@@ -116,7 +119,10 @@ impl<'a> Run<'a> {
             let open = self.load.counts().pending();
             return Recovery::Pending(vec![format!("{open} sends have no outcome")]);
         }
-        Recovery::After(self.cluster.now().since(healed))
+        let recovered = self.cluster.now().since(healed);
+        // Groups may work off what has heaped up. Whether they can is a matter of their work, not of recovery.
+        self.cluster.run_while(deadline, groups_lag);
+        Recovery::After(recovered)
     }
 
     fn finish(
@@ -171,10 +177,19 @@ impl<'a> Run<'a> {
     }
 }
 
-/// What keeps the cluster from having converged: every partition led, every replica alive, in sync and level.
+/// Whether a group that commits has not committed everything yet.
+fn groups_lag(cluster: &Cluster) -> bool {
+    let view = cluster.recorder().view();
+    let commits = |group: &&GroupView| !group.members.is_empty() && !group.commits.is_empty();
+    view.groups.values().filter(commits).any(|group| group.lag(&view.partitions) > 0)
+}
+
+/// What keeps the cluster from having converged: every partition led, every replica alive, in sync and level,
+/// no group rebalancing.
 fn pending(cluster: &Cluster) -> Vec<String> {
     let view = cluster.recorder().view();
-    view.partitions.iter().flat_map(|(name, partition)| pending_of(name, partition)).collect()
+    let partitions = view.partitions.iter().flat_map(|(name, partition)| pending_of(name, partition));
+    partitions.chain(view.groups.values().filter_map(GroupView::unrest)).collect()
 }
 
 fn pending_of(name: &TopicPartition, partition: &PartitionView) -> Vec<String> {

@@ -1,9 +1,11 @@
 //! The guarantees a run is judged by: names, definitions, and Jepsen's names for their violations.
 //!
-//! How each is checked stands with its checker. Every built guarantee is checked in every run; a scenario's `expect`
-//! only says what counts as a failure.
+//! How each is checked stands with its checker. Every built guarantee is checked in every run, those of
+//! consumer groups in runs that have one; a scenario's `expect` only says what counts as a failure.
 
 use std::fmt;
+
+use super::plan::Plan;
 
 /// A guarantee that is built.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -18,6 +20,20 @@ pub enum Guarantee {
     OffsetMeansOneRecord,
     /// A reader that reads on misses nothing.
     NoSkippedRecords,
+    /// A partition has one owner in its group at a time.
+    SingleOwnerPerGeneration,
+    /// A group that has passed a record has processed it.
+    AtLeastOnceProcessing,
+    /// Committed offsets only grow.
+    CommitsNeverRegress,
+    /// Who is no member any more cannot commit.
+    ZombieCommitFenced,
+    /// A commit that was acknowledged is found again.
+    AcknowledgedCommitSurvives,
+    /// An assignment gives every partition to one member.
+    AssignmentComplete,
+    /// A rebalance comes to an end.
+    RebalanceEnds,
     /// At most one broker leads a partition in one leader epoch.
     SingleLeaderPerEpoch,
     /// The controllers agree on what is committed, and keep it.
@@ -31,13 +47,8 @@ pub enum Guarantee {
 }
 
 /// Guarantees of the format that are not built yet.
-pub(crate) const NOT_BUILT: &[&str] = &[
-    "no-backwards-reads",
-    "no-read-of-truncated-record",
-    "no-aborted-read",
-    "at-least-once-processing",
-    "single-owner-per-generation",
-];
+pub(crate) const NOT_BUILT: &[&str] =
+    &["no-backwards-reads", "no-read-of-truncated-record", "no-aborted-read"];
 
 impl Guarantee {
     /// Every guarantee that is built, in the order of the report.
@@ -47,6 +58,13 @@ impl Guarantee {
         Guarantee::NoDuplicates,
         Guarantee::OffsetMeansOneRecord,
         Guarantee::NoSkippedRecords,
+        Guarantee::SingleOwnerPerGeneration,
+        Guarantee::AtLeastOnceProcessing,
+        Guarantee::CommitsNeverRegress,
+        Guarantee::ZombieCommitFenced,
+        Guarantee::AcknowledgedCommitSurvives,
+        Guarantee::AssignmentComplete,
+        Guarantee::RebalanceEnds,
         Guarantee::SingleLeaderPerEpoch,
         Guarantee::MetadataQuorumSafe,
         Guarantee::ReplicasIdenticalBelowHighWatermark,
@@ -63,12 +81,40 @@ impl Guarantee {
             Guarantee::NoDuplicates => "no-duplicates",
             Guarantee::OffsetMeansOneRecord => "offset-means-one-record",
             Guarantee::NoSkippedRecords => "no-skipped-records",
+            Guarantee::SingleOwnerPerGeneration => "single-owner-per-generation",
+            Guarantee::AtLeastOnceProcessing => "at-least-once-processing",
+            Guarantee::CommitsNeverRegress => "commits-never-regress",
+            Guarantee::ZombieCommitFenced => "zombie-commit-fenced",
+            Guarantee::AcknowledgedCommitSurvives => "acknowledged-commit-survives",
+            Guarantee::AssignmentComplete => "assignment-complete",
+            Guarantee::RebalanceEnds => "rebalance-ends",
             Guarantee::SingleLeaderPerEpoch => "single-leader-per-epoch",
             Guarantee::MetadataQuorumSafe => "metadata-quorum-safe",
             Guarantee::ReplicasIdenticalBelowHighWatermark => "replicas-identical-below-hw",
             Guarantee::HighWatermarkNeverBack => "high-watermark-never-back",
             Guarantee::Recovers => "recovers",
         }
+    }
+
+    /// The guarantees that a plan can be judged by: those of consumer groups need one.
+    pub fn of(plan: &Plan) -> impl Iterator<Item = Guarantee> + use<> {
+        let has_group = plan.consumers.iter().any(|consumer| consumer.group.is_some());
+        Self::ALL.iter().copied().filter(move |guarantee| has_group || !guarantee.is_about_groups())
+    }
+
+    /// Whether it is about consumer groups.
+    #[must_use]
+    pub fn is_about_groups(self) -> bool {
+        matches!(
+            self,
+            Guarantee::SingleOwnerPerGeneration
+                | Guarantee::AtLeastOnceProcessing
+                | Guarantee::CommitsNeverRegress
+                | Guarantee::ZombieCommitFenced
+                | Guarantee::AcknowledgedCommitSurvives
+                | Guarantee::AssignmentComplete
+                | Guarantee::RebalanceEnds
+        )
     }
 
     /// The guarantee of that name.
@@ -93,6 +139,27 @@ impl Guarantee {
             }
             Guarantee::NoSkippedRecords => {
                 "A consumer that reads on from its position gets every record between the first and the last it saw."
+            }
+            Guarantee::SingleOwnerPerGeneration => {
+                "No two members of a group own one partition at a time, as long as the coordinator counts both as members."
+            }
+            Guarantee::AtLeastOnceProcessing => {
+                "Every record that the committed position of a group has passed was processed by one of its members."
+            }
+            Guarantee::CommitsNeverRegress => {
+                "The committed offset of a group in a partition never decreases."
+            }
+            Guarantee::ZombieCommitFenced => {
+                "A commit of a client that is no current member of the group is refused."
+            }
+            Guarantee::AcknowledgedCommitSurvives => {
+                "Whoever takes a partition over starts where the last acknowledged commit says, or behind it."
+            }
+            Guarantee::AssignmentComplete => {
+                "An assignment that stands gives every subscribed partition to exactly one member, and no two members share a group.instance.id."
+            }
+            Guarantee::RebalanceEnds => {
+                "A rebalance ends within the rebalance timeout and the session timeout after the last change that caused it."
             }
             Guarantee::SingleLeaderPerEpoch => {
                 "In one leader epoch of a partition, at most one broker acts as its leader."
@@ -121,7 +188,14 @@ impl Guarantee {
             Guarantee::NoDuplicates => Some("duplicate"),
             Guarantee::OffsetMeansOneRecord => Some("inconsistent-offsets"),
             Guarantee::NoSkippedRecords => Some("poll-skip"),
-            Guarantee::SingleLeaderPerEpoch
+            Guarantee::SingleOwnerPerGeneration
+            | Guarantee::AtLeastOnceProcessing
+            | Guarantee::CommitsNeverRegress
+            | Guarantee::ZombieCommitFenced
+            | Guarantee::AcknowledgedCommitSurvives
+            | Guarantee::AssignmentComplete
+            | Guarantee::RebalanceEnds
+            | Guarantee::SingleLeaderPerEpoch
             | Guarantee::MetadataQuorumSafe
             | Guarantee::ReplicasIdenticalBelowHighWatermark
             | Guarantee::HighWatermarkNeverBack

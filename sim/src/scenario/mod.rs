@@ -73,7 +73,6 @@ pub fn parse(file_name: &str, text: &str) -> Result<(Scenario, Vec<Diagnostic>),
     let mut sink = Sink::new(text);
     let root = tree::parse(text, &mut sink);
     let scenario = validate::scenario(&mut sink, &root, file_name, text);
-    groups_not_built(&mut sink, &root, scenario.as_ref());
     let failed = sink.has_errors();
     let diagnostics = sink.finish(file_name);
     match scenario {
@@ -93,21 +92,6 @@ pub(crate) fn planned(text: &str) -> Scenario {
     let scenario = validate::scenario(&mut sink, &root, "planned.toml", text);
     assert!(!sink.has_errors(), "{}", sink.finish("planned.toml"));
     scenario.expect("a scenario without errors")
-}
-
-/// Refuses what is right in every respect and has no workload yet: consumer groups.
-fn groups_not_built(sink: &mut Sink<'_>, root: &tree::Table, scenario: Option<&Scenario>) {
-    let consumers = root.get("consumer").and_then(|entry| entry.node.table());
-    let (Some(consumers), Some(scenario), false) = (consumers, scenario, sink.has_errors()) else { return };
-    for consumer in scenario.variants.iter().flat_map(|plan| &plan.consumers) {
-        if let (Some(_), Some(entry)) = (&consumer.group, consumers.get(&consumer.name)) {
-            let message =
-                format!("the consumer group `{}` is right, but groups are not built yet", consumer.name);
-            let problem = TextProblem::new(codes::NOT_BUILT, 0..0, message).label("nobody would run it");
-            let help = "leave `members` out: one client then reads every partition";
-            sink.push(entry.key_span, problem.help(help));
-        }
-    }
 }
 
 fn unreadable(name: &str, text: &str, at: usize, why: &str) -> Diagnostics {

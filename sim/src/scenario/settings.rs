@@ -111,6 +111,14 @@ impl<'t> Given<'t> {
         given
     }
 
+    /// A setting that another key of the section stands for: it comes from there.
+    pub(crate) fn stands_for(&mut self, name: &'static str, value: String, entry: Option<&'t Entry>) {
+        self.properties.insert(name.to_owned(), value);
+        if let Some((key, entry)) = key(Scope::Consumer, name).zip(entry) {
+            self.entries.push((key, entry));
+        }
+    }
+
     /// Where a given setting stands: its value.
     pub(crate) fn span(&self, name: &str) -> Option<Span> {
         self.entries.iter().find(|(key, _)| key.name == name).map(|(_, entry)| entry.node.span)

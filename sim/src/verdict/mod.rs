@@ -53,10 +53,15 @@ pub fn outcome_of_run(summary: &RunSummary) -> Outcome {
     worst(summary.judged.iter().map(|judged| outcome_of(&judged.verdict)))
 }
 
-/// The verdicts of a variant over its seeds, in the order of [`Guarantee::ALL`].
+/// The verdicts of a variant over its seeds, in the order of [`Guarantee::ALL`]; those that its plan cannot be judged by
+/// are not among them.
 #[must_use]
 pub fn guarantees(result: &VariantResult) -> Vec<GuaranteeVerdict> {
-    Guarantee::ALL.iter().map(|guarantee| of_guarantee(*guarantee, result)).collect()
+    let judged = |guarantee: &Guarantee| {
+        let mut runs = result.summaries().peekable();
+        runs.peek().is_none() || runs.any(|summary| summary.judged(*guarantee).is_some())
+    };
+    Guarantee::ALL.iter().copied().filter(judged).map(|guarantee| of_guarantee(guarantee, result)).collect()
 }
 
 fn of_guarantee(guarantee: Guarantee, result: &VariantResult) -> GuaranteeVerdict {

@@ -4,6 +4,7 @@
 //! client was paused, the buffer was full) still counts from its intended start. Nothing is judged here.
 
 mod consumer;
+mod group;
 mod members;
 mod operator;
 mod producer;
@@ -16,7 +17,9 @@ use tribunal_engine::id::{TopicName, TopicPartition};
 use tribunal_engine::time::Instant;
 
 pub use members::{Members, SlowWork};
-pub use operator::{Progress, create_topics, elect_preferred, probe, read_everything, reassign};
+pub use operator::{
+    Progress, committed_offsets, create_topics, elect_preferred, probe, read_everything, reassign,
+};
 
 use crate::cluster::Cluster;
 use crate::history::{History, ProducerInfo, Reader, RecordId, Send, SendOutcome};
@@ -96,8 +99,11 @@ impl Load {
                 producer::start(self, cluster, kind, index);
             }
         }
-        for kind in plan.consumers.iter().filter(|kind| kind.group.is_none()) {
-            consumer::start(self, cluster, plan, kind);
+        for kind in &plan.consumers {
+            match kind.group {
+                Some(_) => group::start(self, cluster, plan, kind),
+                None => consumer::start(self, cluster, plan, kind),
+            }
         }
     }
 

@@ -213,3 +213,27 @@ pub fn read_everything(load: &Load, cluster: &mut Cluster, plan: &Plan) -> Progr
         }
     })
 }
+
+/// Asks the coordinators for the committed offsets of every group. What is not answered within the time the caller
+/// gives is absent from the history.
+pub fn committed_offsets(load: &Load, cluster: &mut Cluster, plan: &Plan) -> Progress {
+    let groups: Vec<(String, Vec<TopicPartition>)> = plan
+        .consumers
+        .iter()
+        .filter_map(|kind| Some((kind.group.as_ref()?.id.clone(), Load::partitions_of(plan, &kind.topics))))
+        .collect();
+    let (load, bootstrap, rng) =
+        (load.clone(), cluster.bootstrap(), cluster.rng().fork("operator/committed"));
+    run(cluster, async move |platform: SimPlatform| {
+        for (group, partitions) in groups.clone() {
+            let outside: Properties = [("group.id".to_owned(), group.clone())].into();
+            let config = ConsumerConfig::from_properties(&outside).expect("a valid setting");
+            let consumer =
+                Consumer::start(platform.clone(), bootstrap.clone(), OPERATOR, config, rng.fork(&group));
+            if let Some(committed) = consumer.committed(partitions).await.ok() {
+                let known = committed.into_iter().filter_map(|(partition, at)| Some((partition, at?.offset)));
+                load.history.borrow_mut().committed_at_end.insert(group, known.collect());
+            }
+        }
+    })
+}

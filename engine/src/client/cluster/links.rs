@@ -22,6 +22,8 @@ pub(super) enum Peer {
     Broker(NodeId),
     /// A bootstrap endpoint, by its place in the list.
     Bootstrap(usize),
+    /// A group's coordinator: the same broker, but nothing here waits behind a fetch.
+    Coordinator(NodeId),
 }
 
 /// How to reach a peer now.

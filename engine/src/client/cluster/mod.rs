@@ -232,15 +232,31 @@ impl<P: Platform> Cluster<P> {
     /// # Errors
     /// The broker is unknown or cannot be reached now.
     pub(in crate::client) async fn connect(&self, broker: NodeId) -> Result<Connection, ClientError> {
-        match self.route(broker) {
-            Some(Route::Open(connection)) => Ok(connection),
-            Some(Route::Opening(connection)) => {
-                connection.ready().await.map_err(ClientError::Connection)?;
-                Ok(connection)
-            }
-            Some(Route::Backoff(_, why)) => Err(ClientError::Connection(why)),
-            None => Err(ClientError::Closed),
-        }
+        opened(self.route(broker)).await
+    }
+
+    /// An open connection to the coordinator of a group, at the first attempt. It is not the one that fetches from the
+    /// same broker go over: a broker answers in order, and fetches wait.
+    ///
+    /// # Errors
+    /// The coordinator cannot be reached now, or the client was closed.
+    pub(in crate::client) async fn connect_coordinator(
+        &self,
+        broker: NodeId,
+        endpoint: &Endpoint,
+    ) -> Result<Connection, ClientError> {
+        let now = self.now();
+        let route = {
+            let state = &mut *self.shared.state.borrow_mut();
+            let links = &mut state.links;
+            (!state.closed).then(|| links.route(Peer::Coordinator(broker), endpoint, now).0)
+        };
+        opened(route).await
+    }
+
+    /// True once the client was closed.
+    pub(in crate::client) fn is_closed(&self) -> bool {
+        self.shared.state.borrow().closed
     }
 
     /// An open connection to any broker.
@@ -370,8 +386,21 @@ impl<P: Platform> Cluster<P> {
         let changed = state.metadata.adopt(response);
         // A broker that left the metadata may still answer what it was asked: its connection stays.
         if state.metadata.endpoints().next().is_some() {
-            state.links.retain(|peer| matches!(peer, Peer::Broker(_)));
+            state.links.retain(|peer| !matches!(peer, Peer::Bootstrap(_)));
         }
         changed
+    }
+}
+
+/// The connection of a route, once it is open.
+async fn opened(route: Option<Route>) -> Result<Connection, ClientError> {
+    match route {
+        Some(Route::Open(connection)) => Ok(connection),
+        Some(Route::Opening(connection)) => {
+            connection.ready().await.map_err(ClientError::Connection)?;
+            Ok(connection)
+        }
+        Some(Route::Backoff(_, why)) => Err(ClientError::Connection(why)),
+        None => Err(ClientError::Closed),
     }
 }

@@ -39,6 +39,10 @@ pub(super) struct Assigned {
     pub(super) validated: LeaderEpoch,
     /// The follower to read from instead of the leader (KIP-392), and until when.
     preferred: Option<(NodeId, Instant)>,
+    /// The group is asked where it has come to: no position is made up meanwhile.
+    pub(super) waits_for_committed: bool,
+    /// Nothing is fetched or returned until it is resumed.
+    pub(super) paused: bool,
     /// No reset: there is no position, and `auto.offset.reset=none` leaves that to the caller.
     pub(super) stuck: bool,
     /// The broker that was asked about it and has not answered.
@@ -59,6 +63,8 @@ impl Assigned {
             lost: None,
             validated: LeaderEpoch::NONE,
             preferred: None,
+            waits_for_committed: false,
+            paused: false,
             stuck: false,
             busy: None,
             not_before: now,
@@ -70,12 +76,16 @@ impl Assigned {
 
     /// Where to fetch, if a fetch makes sense now: there is a position and all that was fetched is returned.
     pub(super) fn fetch_offset(&self) -> Option<Offset> {
-        if self.fetched.is_some() { None } else { self.position.map(|position| position.offset) }
+        if self.fetched.is_some() || self.paused {
+            None
+        } else {
+            self.position.map(|position| position.offset)
+        }
     }
 
     /// True if the position must be asked for.
     pub(super) fn needs_reset(&self) -> bool {
-        self.position.is_none() && !self.stuck
+        self.position.is_none() && !self.stuck && !self.waits_for_committed
     }
 
     /// The follower to read from now, if a leader named one and that is not too long ago.
@@ -119,6 +129,15 @@ impl Assignment {
         Assignment { partitions: BTreeMap::new(), ready: VecDeque::new(), generations: 0 }
     }
 
+    /// Replaces the assignment as the group says: new partitions wait for what the group has committed.
+    pub(super) fn assign_waiting(&mut self, partitions: Vec<TopicPartition>, now: Instant) {
+        let before = self.generations;
+        self.assign(partitions, now);
+        for assigned in self.partitions.values_mut().filter(|assigned| assigned.generation > before) {
+            assigned.waits_for_committed = true;
+        }
+    }
+
     /// Replaces the assignment. Partitions that stay keep their position and what was fetched.
     pub(super) fn assign(&mut self, partitions: Vec<TopicPartition>, now: Instant) {
         self.generations += 1;
@@ -139,9 +158,28 @@ impl Assignment {
     ) -> bool {
         self.generations += 1;
         let Some(assigned) = self.partitions.get_mut(partition) else { return false };
+        let paused = assigned.paused;
         *assigned = Assigned::new(self.generations, now);
         assigned.position = position;
+        assigned.paused = paused;
         self.ready.retain(|ready| ready != partition);
+        true
+    }
+
+    /// Neither fetches nor returns records of `partition` until it is resumed. False if it is not assigned.
+    pub(super) fn pause(&mut self, partition: &TopicPartition) -> bool {
+        let Some(assigned) = self.partitions.get_mut(partition) else { return false };
+        assigned.paused = true;
+        self.ready.retain(|ready| ready != partition);
+        true
+    }
+
+    /// Ends a pause; what was fetched before it is returned. False if the partition is not assigned.
+    pub(super) fn resume(&mut self, partition: &TopicPartition) -> bool {
+        let Some(assigned) = self.partitions.get_mut(partition) else { return false };
+        if std::mem::take(&mut assigned.paused) && assigned.fetched.is_some() {
+            self.ready.push_back(partition.clone());
+        }
         true
     }
 
@@ -201,7 +239,9 @@ impl Assignment {
             assigned.position = Some(fetched.after);
         } else {
             assigned.fetched = Some(fetched);
-            self.ready.push_back(partition.clone());
+            if !assigned.paused {
+                self.ready.push_back(partition.clone());
+            }
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::assignment::{Assigned, Position};
-use super::{Consumer, ConsumerEvent, State, sooner};
+use super::{ConsumerEvent, Shared, State, sooner};
 use crate::client::backoff::Backoff;
 use crate::client::cluster::Route;
 use crate::client::connection::{Call, CallError, ConnectionError, Reply};
@@ -90,7 +90,7 @@ fn validation_request(state: &State, partitions: &[(TopicPartition, LeaderEpoch)
 /// Partitions of one leader to ask about.
 type ByLeader = BTreeMap<NodeId, Vec<(TopicPartition, LeaderEpoch)>>;
 
-impl<P: Platform> Consumer<P> {
+impl<P: Platform> Shared<P> {
     /// Takes in every answer that has come.
     pub(super) fn take_answers(&self, state: &mut State, now: Instant) {
         let mut place = 0;

@@ -1,6 +1,6 @@
 //! One run in full: the leader crashes at 10.003 s and comes back at 22.003 s.
 
-use super::{MS, S, Shape, loss};
+use super::{MS, S, Shape, group, loss};
 use tribunal_reports::artifact::{
     BrokerLane, BrokerState, Exhibit, FaultBand, IsrStep, IsrTrack, LagTrack, LagWindow, LatencyWindow,
     Outage, OutcomeWindow, Phase, Recovery, ReplicaRole, RoleInterval, StateInterval, StoryStep,
@@ -44,6 +44,7 @@ pub(crate) fn exhibit(shape: &Shape, windows: u64) -> Exhibit {
         outages: vec![Outage { who: "orders/0".to_owned(), start_ns: CRASH, end_ns: ELECTED + 140 * MS }],
         latency: latency(shape, windows, window_ns),
         lag: vec![lag(windows, window_ns)],
+        groups: vec![group::track()],
         recoveries: vec![Recovery {
             fault: "kill-leader".to_owned(),
             start_ns: CRASH,

@@ -3,6 +3,7 @@
 //! The figures are made up and agree with each other. Built from plain arithmetic: the same on every machine.
 
 mod exhibit;
+mod group;
 mod loss;
 mod tables;
 
@@ -131,6 +132,7 @@ fn figures(shape: &Shape) -> Figures {
             max_ns: Some(7_200 * MS),
         }],
         acked_per_second: 1_950,
+        groups: vec![group::figures(shape)],
     }
 }
 

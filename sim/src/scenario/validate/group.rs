@@ -1,13 +1,16 @@
 //! The keys of a consumer group: `members`, `group`, `work`, `commit`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::codes;
 use super::super::diagnostic::{Sink, TextProblem};
 use super::super::distribution::Distribution;
-use super::super::plan::{Commit, GroupPlan};
+use super::super::plan::{Commit, ConsumerPlan, GroupPlan};
 use super::super::read::Section;
 use super::super::schema;
+use super::super::settings::Given;
+use super::super::tree::shorten;
 use super::super::units::DurationRange;
 use super::load::CLIENTS_MAX;
 
@@ -35,6 +38,39 @@ pub(super) fn group(sink: &mut Sink<'_>, section: &Section<'_>, name: &str) -> O
     };
     let members = u32::try_from(members?).ok()?;
     Some(Some(GroupPlan { id: id?, members, added_max: 0, work: work?, commit: commit? }))
+}
+
+/// The settings that the keys of a group stand for: `group.id`, and whether the consumer commits by itself.
+pub(super) fn settings<'t>(
+    sink: &mut Sink<'_>,
+    section: &Section<'t>,
+    group: &GroupPlan,
+    given: &mut Given<'t>,
+) {
+    for (name, key) in [("group.id", "group"), ("enable.auto.commit", "commit")] {
+        if let Some(span) = given.span(name) {
+            let message = format!("`{name}` is what `{key}` says");
+            let problem = TextProblem::new(codes::BAD_GROUP, 0..0, message).label("said twice");
+            sink.push(span, problem.help(format!("leave it out and write `{key}` beside `members`")));
+        }
+    }
+    let commits_itself = matches!(group.commit, Commit::Auto | Commit::AutoAsync);
+    given.stands_for("group.id", group.id.clone(), section.entry("group"));
+    given.stands_for("enable.auto.commit", commits_itself.to_string(), section.entry("commit"));
+}
+
+/// Notes tables whose group is another table's already: its figures would be counted twice.
+pub(super) fn one_table_each(sink: &mut Sink<'_>, top: &Section<'_>, consumers: &[ConsumerPlan]) {
+    let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
+    for consumer in consumers {
+        let Some(group) = &consumer.group else { continue };
+        let Some(owner) = taken.insert(&group.id, &consumer.name) else { continue };
+        let table = top.node("consumer").and_then(|node| node.table());
+        let Some(entry) = table.and_then(|table| table.get(&consumer.name)) else { continue };
+        let message = format!("the group `{}` is that of [consumer.{owner}] already", shorten(&group.id));
+        let problem = TextProblem::new(codes::BAD_GROUP, 0..0, message).label("the second table");
+        sink.push(entry.key_span, problem.help("raise `members` of the first, or name another `group`"));
+    }
 }
 
 fn without_members(sink: &mut Sink<'_>, section: &Section<'_>) {
@@ -95,6 +131,16 @@ mod tests {
         let group = plan(keys).consumers[0].group.clone().expect("a group");
         assert_eq!((group.id.as_str(), group.commit), ("g", Commit::AutoAsync));
         assert_eq!(group.work, Distribution::micros(1_000, 4_000));
+    }
+
+    #[test]
+    fn the_keys_of_a_group_stand_for_settings() {
+        let properties = |keys: &str| plan(keys).consumers[0].properties.clone();
+        let auto = properties("members = 1\ngroup = \"g\"\ncommit = \"auto\"");
+        let get = |name: &str| auto.get(name).map(String::as_str);
+        assert_eq!((get("group.id"), get("enable.auto.commit")), (Some("g"), Some("true")));
+        assert_eq!(properties("members = 1").get("enable.auto.commit").map(String::as_str), Some("false"));
+        assert!(!properties("").contains_key("group.id"));
     }
 
     #[test]

@@ -213,7 +213,10 @@ fn consumer(
         .into_iter()
         .map(|(name, node)| known_topic(sink, node, name, topics))
         .collect();
-    let given = Given::read(sink, section, Scope::Consumer);
+    let mut given = Given::read(sink, section, Scope::Consumer);
+    if let Some(Some(group)) = &group {
+        group::settings(sink, section, group, &mut given);
+    }
     settings.extend(given.table(sink, section, Scope::Consumer));
     let config = match ConsumerConfig::from_properties(&given.properties) {
         Ok(config) => Some(config),

@@ -127,6 +127,7 @@ fn plan(
         }
     }
     hosts::check(sink, &top, &load);
+    group::one_table_each(sink, &top, &load.consumers);
     let axis_values: BTreeMap<String, String> = matrix
         .axes
         .iter()
