@@ -171,6 +171,7 @@ error_codes! {
     InvalidRegistration = 119 "INVALID_REGISTRATION" false;
     TransactionAbortable = 120 "TRANSACTION_ABORTABLE" false;
     InvalidVoterKey = 125 "INVALID_VOTER_KEY" false;
+    InvalidRegularExpression = 128 "INVALID_REGULAR_EXPRESSION" false;
 }
 
 impl ErrorCode {

@@ -201,6 +201,8 @@ pub enum Event {
     OffsetsExpired { group: String, partitions: Vec<TopicPartition> },
     /// A broker has read a partition of `__consumer_offsets` and coordinates its groups.
     GroupsLoaded { partition: TopicPartition },
+    /// A record of `__consumer_offsets` was passed over when a coordinator read its log: it says nothing that is known.
+    GroupRecordSkipped { partition: TopicPartition, offset: Offset, reason: String },
     /// A broker coordinates the groups of a partition of `__consumer_offsets` no more.
     GroupsResigned { partition: TopicPartition },
     /// A log failed at the disk; the replica is offline.

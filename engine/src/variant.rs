@@ -163,6 +163,8 @@ pub struct ProtocolVariant {
     pub static_persist: Guard,
     /// Members that joined and do not ask for their assignment are taken out (KAFKA-12890).
     pub sync_timer: Guard,
+    /// A partition that a member was to give up and gets back keeps its owner (KIP-848, KAFKA-16147).
+    pub epoch_on_reassign: Guard,
     /// A voter of the metadata quorum is its id and its directory: one whose disk was replaced is another (KIP-853).
     pub directory_id: Guard,
 }
@@ -187,6 +189,7 @@ impl ProtocolVariant {
         commit_generation_check: Guard::On,
         static_persist: Guard::On,
         sync_timer: Guard::On,
+        epoch_on_reassign: Guard::On,
         directory_id: Guard::On,
     };
 
@@ -305,6 +308,11 @@ impl ProtocolVariant {
             "no-sync-timer",
             ProtocolVariant { sync_timer: Guard::Off, ..Self::SAFE },
             "a member that never asks for its assignment holds up the group for ever (KAFKA-12890)",
+        ),
+        (
+            "owner-forgotten-on-reassignment",
+            ProtocolVariant { epoch_on_reassign: Guard::Off, ..Self::SAFE },
+            "a partition that its owner was to give up and got back is given to another as well (KAFKA-16147)",
         ),
         (
             "no-directory-id",

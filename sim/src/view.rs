@@ -584,6 +584,7 @@ pub fn partition_of(event: &Event) -> Option<&TopicPartition> {
         | Event::OffsetCommitted { .. }
         | Event::OffsetsExpired { .. }
         | Event::GroupsLoaded { .. }
+        | Event::GroupRecordSkipped { .. }
         | Event::GroupsResigned { .. }
         | Event::ConnectionClosed { .. } => None,
     }

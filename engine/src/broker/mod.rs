@@ -219,6 +219,8 @@ impl Broker {
             | Request::OffsetDelete(_)
             | Request::ListGroups(_)
             | Request::DescribeGroups(_)
+            | Request::ConsumerGroupHeartbeat(_)
+            | Request::ConsumerGroupDescribe(_)
             | Request::DeleteGroups(_) => self.on_group_request(now, &context, request, effects),
             Request::InitProducerId(request) => self.on_init_producer_id(context, &request, effects),
             Request::DescribeProducers(request) => {

@@ -252,7 +252,8 @@ pub fn effect(code: ErrorCode) -> Effect {
         | E::UnknownSubscriptionId
         | E::TelemetryTooLarge
         | E::InvalidRegistration
-        | E::TransactionAbortable => Effect::Possible,
+        | E::TransactionAbortable
+        | E::InvalidRegularExpression => Effect::Possible,
     }
 }
 

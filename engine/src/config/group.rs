@@ -1,7 +1,7 @@
 //! The settings of consumer groups and of the topic they are kept in.
 
 use super::key::Scope::Broker;
-use super::key::{INT_MAX, Key, LONG_MAX, integer, key};
+use super::key::{INT_MAX, Key, Kind, LONG_MAX, integer, key};
 use super::typed::Lookup;
 use crate::time::Duration;
 
@@ -26,6 +26,60 @@ pub struct GroupConfig {
     pub initial_rebalance_delay: Duration,
     /// `group.max.size`.
     pub max_size: usize,
+    /// `group.coordinator.rebalance.protocols` names `consumer` (KIP-848).
+    pub consumer_protocol: bool,
+    /// `group.consumer.session.timeout.ms`.
+    pub consumer_session_timeout: Duration,
+    /// `group.consumer.heartbeat.interval.ms`.
+    pub consumer_heartbeat_interval: Duration,
+    /// `group.consumer.max.size`.
+    pub consumer_max_size: usize,
+    /// `group.consumer.assignors`.
+    pub consumer_assignors: ServerAssignors,
+}
+
+/// A server-side assignor (KIP-848).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ServerAssignor {
+    /// Balances, and moves as little as possible.
+    Uniform,
+    /// Gives each topic's partitions in runs.
+    Range,
+}
+
+impl ServerAssignor {
+    /// Kafka's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            ServerAssignor::Uniform => "uniform",
+            ServerAssignor::Range => "range",
+        }
+    }
+}
+
+/// The assignors a coordinator offers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ServerAssignors {
+    /// The one it takes if members do not care.
+    pub first: ServerAssignor,
+    /// Another.
+    pub second: Option<ServerAssignor>,
+}
+
+impl ServerAssignors {
+    /// The assignor of a name, if it is offered.
+    #[must_use]
+    pub fn named(self, name: &str) -> Option<ServerAssignor> {
+        [Some(self.first), self.second].into_iter().flatten().find(|assignor| assignor.name() == name)
+    }
+
+    fn read(list: &str) -> ServerAssignors {
+        let all = [ServerAssignor::Uniform, ServerAssignor::Range];
+        let mut named =
+            list.split(',').filter_map(|name| all.into_iter().find(|one| one.name() == name.trim()));
+        ServerAssignors { first: named.next().unwrap_or(ServerAssignor::Uniform), second: named.next() }
+    }
 }
 
 impl GroupConfig {
@@ -44,6 +98,11 @@ impl GroupConfig {
             max_session_timeout: lookup.millis("group.max.session.timeout.ms"),
             initial_rebalance_delay: lookup.millis("group.initial.rebalance.delay.ms"),
             max_size: lookup.count("group.max.size"),
+            consumer_protocol: lookup.word("group.coordinator.rebalance.protocols").contains("consumer"),
+            consumer_session_timeout: lookup.millis("group.consumer.session.timeout.ms"),
+            consumer_heartbeat_interval: lookup.millis("group.consumer.heartbeat.interval.ms"),
+            consumer_max_size: lookup.count("group.consumer.max.size"),
+            consumer_assignors: ServerAssignors::read(&lookup.word("group.consumer.assignors")),
         }
     }
 }
@@ -126,6 +185,41 @@ pub(super) const KEYS: &[Key] = &[
         integer(0, INT_MAX),
         "3000",
         "How long a coordinator waits for more members before the first rebalance of an empty group.",
+    ),
+    key(
+        Broker,
+        "group.coordinator.rebalance.protocols",
+        Kind::Word(&["classic,consumer", "consumer,classic", "classic"]),
+        "classic,consumer",
+        "The protocols that groups may speak: `consumer` is KIP-848, where the coordinator assigns.",
+    ),
+    key(
+        Broker,
+        "group.consumer.session.timeout.ms",
+        integer(1, INT_MAX),
+        "45000",
+        "A member of a group of KIP-848 that is silent for so long is taken for dead.",
+    ),
+    key(
+        Broker,
+        "group.consumer.heartbeat.interval.ms",
+        integer(1, INT_MAX),
+        "5000",
+        "How often members of groups of KIP-848 are asked to send heartbeats.",
+    ),
+    key(
+        Broker,
+        "group.consumer.max.size",
+        integer(1, INT_MAX),
+        "2147483647",
+        "Most members of a group of KIP-848.",
+    ),
+    key(
+        Broker,
+        "group.consumer.assignors",
+        Kind::Word(&["uniform,range", "range,uniform", "uniform", "range"]),
+        "uniform,range",
+        "The assignors a coordinator offers; the first is used if members do not care.",
     ),
     key(Broker, "group.max.size", integer(1, INT_MAX), "2147483647", "Most members of a group."),
 ];

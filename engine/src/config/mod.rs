@@ -16,7 +16,7 @@ mod typed;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use group::GroupConfig;
+pub use group::{GroupConfig, ServerAssignor, ServerAssignors};
 pub use key::{Key, Kind, Scope};
 pub use keys::KEYS;
 pub use log::{CleanupPolicy, LogConfig, TimestampType};

@@ -122,6 +122,9 @@ impl Event {
             Event::OffsetsExpired { group, partitions } => {
                 write!(f, "offsets-expired {group:?} {}", All(partitions))
             }
+            Event::GroupRecordSkipped { partition, offset, reason } => {
+                write!(f, "group-record-skipped {partition} @{offset} {reason}")
+            }
             Event::GroupsLoaded { partition } => write!(f, "groups-loaded {partition}"),
             Event::GroupsResigned { partition } => write!(f, "groups-resigned {partition}"),
             other => write!(f, "{other:?}"),

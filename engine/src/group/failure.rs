@@ -1,7 +1,7 @@
 //! Errors of logs in the words of a coordinator, and answers that turn out to be wrong.
 
 use crate::error::ErrorCode;
-use crate::message::Response;
+use crate::message::{ConsumerGroupHeartbeatResponse, Response};
 
 /// What a client of the coordinator is told when the log could not take or commit a record (Kafka's
 /// `CoordinatorOperationExceptionHelper`).
@@ -40,6 +40,14 @@ pub(super) fn failed(mut response: Response, error: ErrorCode) -> Response {
         Response::OffsetDelete(delete) => {
             fail(&mut delete.error);
             delete.partitions.clear();
+        }
+        Response::ConsumerGroupHeartbeat(heartbeat) => {
+            *heartbeat = ConsumerGroupHeartbeatResponse::refused(error, error.name());
+        }
+        Response::JoinGroup(join) => fail(&mut join.error),
+        Response::LeaveGroup(leave) => {
+            fail(&mut leave.error);
+            leave.members.clear();
         }
         Response::DeleteGroups(delete) => delete.groups.iter_mut().for_each(|one| fail(&mut one.error)),
         other => panic!("{:?} promises nothing that is stored", other.key()),

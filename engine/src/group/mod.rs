@@ -14,10 +14,12 @@
 //! Every request names a [`Ticket`], and every ticket is answered exactly once.
 //!
 //! Deliberately absent: logs, disks, connections, requests about more than one group. `broker::groups` has those.
-//! The protocol of KIP-848 is not here yet; it will stand beside [`classic`], over the same records and offsets.
+//! The two protocols stand beside each other, [`classic`] and [`consumer`] (KIP-848), over the same records and
+//! offsets; a group speaks one of them at a time.
 
 mod admin;
 mod classic;
+mod consumer;
 mod failure;
 mod offsets;
 mod record;
@@ -29,8 +31,11 @@ mod subscription;
 mod tests;
 
 pub use classic::{ClassicGroup, GroupState};
+pub use consumer::{
+    Assignment, ConsumerGroup, ConsumerMember, CurrentAssignment, MemberState, Place, SubscribedTopic, Topics,
+};
 pub use failure::coordinator_error;
-pub use record::{CommittedOffset, GroupMetadata, MemberMetadata, Record, RecordError};
+pub use record::{CommittedOffset, ConsumerRecord, GroupMetadata, MemberMetadata, Record, RecordError};
 pub use shard::Shard;
 pub use stored::{Stored, StoredGroup};
 

@@ -5,6 +5,7 @@
 //! never tells a member less than what was stored before it asked.
 
 use super::classic::{CONSUMER, ClassicGroup, GroupState};
+use super::consumer::ConsumerGroup;
 use super::record::{CommittedOffset, Record};
 use super::shard::Shard;
 use super::stored::StoredGroup;
@@ -19,18 +20,22 @@ use crate::message::{
 };
 use crate::offset::Offset;
 use crate::time::{Now, Timestamp};
-use crate::variant::{Guard, OffsetExpiry};
+use crate::variant::{Guard, OffsetExpiry, ProtocolVariant};
 
 /// The first version of OffsetCommit whose senders know that a group may not exist (KIP-848).
 const GROUP_ID_NOT_FOUND: i16 = 9;
-/// Most tombstones in one batch of expired offsets.
-const EXPIRED_MAX: usize = 1000;
+/// About so many bytes are in one batch at most when many offsets are forgotten at once: less than any log refuses
+/// that takes records of groups at all.
+const BATCH_BYTES_MAX: usize = 100_000;
 
 impl Shard {
     /// A group commits offsets. Topics must exist; whoever calls has looked.
     pub fn commit(&mut self, now: Now, caller: &Caller, request: &OffsetCommitRequest, out: &mut Outcome) {
         let name = request.group_id.as_str();
-        let by = self.with_group(now, name, out, |group, turn| group.committer(turn, request));
+        let by = match self.consumer_group(name) {
+            Some(group) => Some(group.committer(self.variant, caller, request)),
+            None => self.with_living_group(now, name, out, |group, turn| group.committer(turn, request)),
+        };
         let by = by.unwrap_or(Committer {
             // Without a group its consumers keep only offsets here.
             may: if name.is_empty() {
@@ -79,6 +84,14 @@ impl Shard {
     /// How far has a group come? No transaction is ever open, so every offset is stable.
     pub fn fetch(&mut self, caller: &Caller, request: &OffsetFetchGroup, out: &mut Outcome) {
         let stored = self.stored.group(&request.group_id);
+        if let Some(group) = stored.and_then(|stored| stored.consumer.as_ref())
+            && let Some(member) = request.member_id.as_deref().filter(|_| request.member_epoch >= 0)
+            && let Err(error) = group.validate_member(member, request.member_epoch)
+        {
+            let (group_id, partitions) = (request.group_id.clone(), Vec::new());
+            let groups = vec![FetchedOffsets { group_id, error, partitions }];
+            return out.answers.push((caller.ticket, OffsetFetchResponse { groups }.into()));
+        }
         let partitions = match &request.partitions {
             Some(asked) => asked
                 .iter()
@@ -99,7 +112,9 @@ impl Shard {
 
     /// Forgets offsets of a group that nobody in it needs (KIP-496).
     pub fn delete_offsets(&mut self, caller: &Caller, request: &OffsetDeleteRequest, out: &mut Outcome) {
-        let Some(group) = self.groups.get(&request.group_id) else {
+        let consumers = self.consumer_group(&request.group_id);
+        let group = self.groups.get(&request.group_id);
+        if group.is_none() && consumers.is_none() {
             let error = if request.group_id.is_empty() {
                 ErrorCode::InvalidGroupId
             } else {
@@ -107,15 +122,21 @@ impl Shard {
             };
             let response = OffsetDeleteResponse { error, partitions: Vec::new() };
             return out.answers.push((caller.ticket, response.into()));
+        }
+        let strange = |group: &ClassicGroup| {
+            group.state() != GroupState::Empty && group.protocol_type() != Some(CONSUMER)
         };
-        if group.state() != GroupState::Empty && group.protocol_type() != Some(CONSUMER) {
+        if group.is_some_and(strange) {
             let response = OffsetDeleteResponse { error: ErrorCode::NonEmptyGroup, partitions: Vec::new() };
             return out.answers.push((caller.ticket, response.into()));
         }
         let stored = self.stored.group(&request.group_id);
         let (mut records, mut partitions) = (Vec::new(), Vec::new());
         for partition in &request.partitions {
-            let subscribed = group.state() != GroupState::Empty && group.is_subscribed_to(&partition.topic);
+            let topic = &partition.topic;
+            let subscribed = consumers.is_some_and(|group| group.is_subscribed_to(topic))
+                || group
+                    .is_some_and(|group| group.state() != GroupState::Empty && group.is_subscribed_to(topic));
             let error = if subscribed { ErrorCode::GroupSubscribedToTopic } else { ErrorCode::None };
             if !subscribed && stored.is_some_and(|stored| stored.offsets.contains_key(partition)) {
                 records.push(tombstone(&request.group_id, partition));
@@ -123,18 +144,25 @@ impl Shard {
             partitions.push(OffsetOutcome { partition: partition.clone(), error });
         }
         let response = OffsetDeleteResponse { error: ErrorCode::None, partitions };
-        Shard::answer_when_stored(out, records, caller.ticket, response);
+        let then = Then(Continuation::Answer(caller.ticket, response.into()));
+        write_in_batches(out, records, then, Vec::new());
     }
 
     /// Forgets offsets that are too old, and groups that have nothing left.
     pub(super) fn expire_offsets(&mut self, now: Now, out: &mut Outcome) {
         let (mut records, mut notes) = (Vec::new(), Vec::new());
-        for (name, group) in &self.groups {
-            let Some(stored) = self.stored.group(name) else { continue };
+        for (name, stored) in self.stored.groups() {
+            let group = self.groups.get(name);
+            let consumers = stored.consumer.as_ref();
+            let is_expired = |partition: &TopicPartition, offset: &CommittedOffset| match (consumers, group) {
+                (Some(consumers), _) => self.is_expired_of_consumers(now, consumers, partition, offset),
+                (None, Some(group)) => self.is_expired(now, group, partition, offset),
+                (None, None) => false,
+            };
             let expired: Vec<&TopicPartition> = stored
                 .offsets
                 .iter()
-                .filter(|(partition, offset)| self.is_expired(now, group, partition, offset))
+                .filter(|(partition, offset)| is_expired(partition, offset))
                 .map(|(partition, _)| partition)
                 .collect();
             if !expired.is_empty() {
@@ -143,15 +171,14 @@ impl Shard {
             }
             let nothing_left = expired.len() == stored.offsets.len();
             records.extend(expired.into_iter().map(|partition| tombstone(name, partition)));
-            if nothing_left && group.is_idle() {
+            if let Some(consumers) = consumers.filter(|it| nothing_left && it.members.is_empty()) {
+                records.extend(consumers.tombstones(name));
+            } else if nothing_left && consumers.is_none() && group.is_some_and(ClassicGroup::is_idle) {
                 records.push(Record::Group { group: name.clone(), value: None });
             }
         }
-        while !records.is_empty() {
-            let rest = records.split_off(records.len().min(EXPIRED_MAX));
-            let notes = if rest.is_empty() { std::mem::take(&mut notes) } else { Vec::new() };
-            out.writes.push(Write { records, then: Then(Continuation::Nothing), notes });
-            records = rest;
+        if !records.is_empty() {
+            write_in_batches(out, records, Then(Continuation::Nothing), notes);
         }
     }
 
@@ -185,6 +212,19 @@ impl Shard {
         self.is_old(now, offset, unused_since)
     }
 
+    /// A group of KIP-848 says what it reads: what it does not read is kept for as long after the commit.
+    fn is_expired_of_consumers(
+        &self,
+        now: Now,
+        group: &ConsumerGroup,
+        partition: &TopicPartition,
+        offset: &CommittedOffset,
+    ) -> bool {
+        let read = group.is_subscribed_to(&partition.topic);
+        let kept = read && self.variant.offset_expiry != OffsetExpiry::CommitAge;
+        !kept && self.is_old(now, offset, offset.committed_at)
+    }
+
     fn is_old(&self, now: Now, offset: &CommittedOffset, unused_since: Timestamp) -> bool {
         match offset.expires_at {
             Some(expires_at) => now.wall >= expires_at,
@@ -194,6 +234,22 @@ impl Shard {
             }
         }
     }
+}
+
+/// Writes records that may be more than a log takes at once. What follows does when the last of them is committed.
+pub(super) fn write_in_batches(out: &mut Outcome, records: Vec<Record>, then: Then, notes: Vec<Event>) {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    for record in records {
+        let size = record.encode().0.len();
+        if bytes + size > BATCH_BYTES_MAX && !batch.is_empty() {
+            let records = std::mem::take(&mut batch);
+            out.writes.push(Write { records, then: Then(Continuation::Nothing), notes: Vec::new() });
+            bytes = 0;
+        }
+        bytes += size;
+        batch.push(record);
+    }
+    out.writes.push(Write { records: batch, then, notes });
 }
 
 /// Who commits.
@@ -220,6 +276,35 @@ impl Committer {
     }
 }
 
+impl ConsumerGroup {
+    /// Whether whoever sends a commit may commit for the group (Kafka's `ConsumerGroup.validateOffsetCommit`).
+    fn committer(
+        &self,
+        variant: ProtocolVariant,
+        caller: &Caller,
+        request: &OffsetCommitRequest,
+    ) -> Committer {
+        let OffsetCommitRequest { generation: epoch, member_id, .. } = request;
+        let valid = self.validate_member(member_id, *epoch);
+        let may = match valid {
+            // The group only keeps offsets here.
+            _ if *epoch < 0 && self.members.is_empty() => Ok(()),
+            _ if commits_unchecked(variant) => Ok(()),
+            // Older versions have no word for a stale epoch.
+            Ok(()) | Err(ErrorCode::StaleMemberEpoch) if caller.api_version < GROUP_ID_NOT_FOUND => {
+                Err(ErrorCode::UnsupportedVersion)
+            }
+            valid => valid,
+        };
+        Committer { may, epoch: self.member_epoch(member_id), is_member: valid.is_ok() }
+    }
+}
+
+/// Whether the check of who commits is left out.
+fn commits_unchecked(variant: ProtocolVariant) -> bool {
+    variant.commit_generation_check == Guard::Off
+}
+
 impl ClassicGroup {
     fn committer(&mut self, turn: &Turn<'_>, request: &OffsetCommitRequest) -> Committer {
         let instance = request.group_instance_id.as_deref();
@@ -234,7 +319,7 @@ impl ClassicGroup {
     /// is a sign of life.
     fn validate_commit(&mut self, turn: &Turn<'_>, request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
         let OffsetCommitRequest { generation, member_id, group_instance_id, .. } = request;
-        if turn.variant.commit_generation_check == Guard::Off {
+        if commits_unchecked(turn.variant) {
             return Ok(());
         }
         if *generation < 0 && self.state() == GroupState::Empty {

@@ -2,10 +2,15 @@
 //!
 //! Kafka's tools can read what is written here and the other way round. Keys: OffsetCommitKey version 1 (0 is read
 //! too), GroupMetadataKey version 2. Values: OffsetCommitValue 3 (1 if the commit brought its own retention, the only
-//! version that can say so), GroupMetadataValue 3; older versions are read. Keys of other kinds (KIP-848's among them)
-//! are none of ours and are passed over, as Kafka does.
+//! version that can say so), GroupMetadataValue 3; older versions are read. Kinds 3 to 8 are those of KIP-848
+//! ([`consumer`]). Keys of other kinds are none of ours and are passed over, as Kafka does.
+
+mod consumer;
+mod flexible;
 
 use bytes::{Buf, BufMut, Bytes};
+
+pub use self::consumer::ConsumerRecord;
 
 use crate::epoch::LeaderEpoch;
 use crate::id::TopicPartition;
@@ -30,6 +35,13 @@ pub enum Record {
         group: String,
         /// The generation; `None` deletes the group.
         value: Option<GroupMetadata>,
+    },
+    /// Something about a group of KIP-848.
+    Consumer {
+        /// `group.id`.
+        group: String,
+        /// What.
+        record: ConsumerRecord,
     },
 }
 
@@ -104,7 +116,9 @@ impl Record {
     #[must_use]
     pub fn group(&self) -> &str {
         match self {
-            Record::Offset { group, .. } | Record::Group { group, .. } => group,
+            Record::Offset { group, .. } | Record::Group { group, .. } | Record::Consumer { group, .. } => {
+                group
+            }
         }
     }
 
@@ -125,6 +139,7 @@ impl Record {
                 put_string(&mut key, group);
                 (key, value.as_ref().map(GroupMetadata::encode))
             }
+            Record::Consumer { group, record } => record.encode(group),
         }
     }
 
@@ -145,7 +160,7 @@ impl Record {
                 let value = value.map(GroupMetadata::decode).transpose()?;
                 Ok(Some(Record::Group { group, value }))
             }
-            _ => Ok(None),
+            kind => ConsumerRecord::decode(kind, &mut key, value),
         }
     }
 }

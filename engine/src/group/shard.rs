@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::classic::{self, ClassicGroup, join_refused, sync_refused};
+use super::consumer::{ConsumerGroup, MemberState, Timers};
 use super::failure::{coordinator_error, failed};
-use super::record::Record;
+use super::record::{ConsumerRecord, Record};
 use super::stored::Stored;
-use super::{Caller, Continuation, Outcome, Then, Ticket, Turn};
+use super::{Caller, Continuation, Outcome, Then, Ticket, Turn, Write};
 use crate::config::GroupConfig;
 use crate::error::ErrorCode;
 use crate::message::{
@@ -22,7 +23,10 @@ pub struct Shard {
     pub(super) config: GroupConfig,
     pub(super) variant: ProtocolVariant,
     pub(super) stored: Stored,
+    /// The groups of the classic protocol, and those that only keep offsets.
     pub(super) groups: BTreeMap<String, ClassicGroup>,
+    /// The deadlines of the groups of KIP-848, all else of which is stored.
+    pub(super) consumers: BTreeMap<String, Timers>,
     /// When which group has something to do; each group at most once.
     timers: BTreeSet<(Instant, String)>,
     armed: BTreeMap<String, Instant>,
@@ -37,8 +41,9 @@ impl Shard {
         Shard {
             config,
             variant,
-            stored: Stored::default(),
+            stored: Stored::new(variant.epoch_on_reassign),
             groups: BTreeMap::new(),
+            consumers: BTreeMap::new(),
             timers: BTreeSet::new(),
             armed: BTreeMap::new(),
             next_check: None,
@@ -52,24 +57,45 @@ impl Shard {
             Record::Group { group, value: None } => {
                 self.groups.remove(group);
             }
-            Record::Offset { group, value: Some(_), .. } => {
+            Record::Offset { group, value: Some(_), .. } if self.consumer_group(group).is_none() => {
                 self.groups.entry(group.clone()).or_insert_with(|| ClassicGroup::empty(group));
             }
+            Record::Consumer { group, record } => self.replayed_consumer(group, record),
             _ => {}
+        }
+    }
+
+    /// A group of KIP-848 has changed, or become one, or is one no more.
+    fn replayed_consumer(&mut self, name: &str, record: &ConsumerRecord) {
+        if let (ConsumerRecord::Member(member, None), Some(timers)) = (record, self.consumers.get_mut(name)) {
+            timers.forget(member);
+        }
+        match self.stored.group(name) {
+            Some(group) if group.consumer.is_some() => drop(self.groups.remove(name)),
+            Some(_) => {
+                self.groups.entry(name.to_owned()).or_insert_with(|| ClassicGroup::empty(name));
+            }
+            None => {}
         }
     }
 
     /// The whole log is replayed: groups come to life as they were stored.
     pub fn start(&mut self, now: Now) {
         for (name, stored) in self.stored.groups() {
+            if let Some(group) = &stored.consumer {
+                self.consumers.insert(name.clone(), resumed(now, &self.config, group));
+                continue;
+            }
             let group = match &stored.metadata {
                 Some(metadata) => ClassicGroup::of_record(now, name, metadata),
                 None => ClassicGroup::empty(name),
             };
             self.groups.insert(name.clone(), group);
         }
-        self.groups.retain(|name, _| self.stored.group(name).is_some());
-        let names: Vec<String> = self.groups.keys().cloned().collect();
+        let is_classic =
+            |name: &String| self.stored.group(name).is_some_and(|group| group.consumer.is_none());
+        self.groups.retain(|name, _| is_classic(name));
+        let names: Vec<String> = self.stored.groups().keys().cloned().collect();
         for name in &names {
             self.settle(name);
         }
@@ -82,7 +108,7 @@ impl Shard {
         &self.stored
     }
 
-    /// The groups, by name.
+    /// The groups of the classic protocol, and those that only keep offsets, by name.
     #[must_use]
     pub fn groups(&self) -> &BTreeMap<String, ClassicGroup> {
         &self.groups
@@ -98,6 +124,17 @@ impl Shard {
         if !classic::is_legal_session(&self.config, request.session_timeout) {
             let response = join_refused(&request.member_id, ErrorCode::InvalidSessionTimeout);
             return out.answers.push((caller.ticket, response.into()));
+        }
+        if let Some(group) = self.consumer_group(name) {
+            if !group.members.is_empty() {
+                let response = join_refused(&request.member_id, ErrorCode::InconsistentGroupProtocol);
+                return out.answers.push((caller.ticket, response.into()));
+            }
+            if request.member_id.is_empty() {
+                // An empty group of KIP-848 makes room, and the member comes back when it is gone.
+                let response = join_refused("", ErrorCode::CoordinatorLoadInProgress);
+                return Shard::answer_when_stored(out, group.tombstones(name), caller.ticket, response);
+            }
         }
         if request.member_id.is_empty() {
             self.groups.entry(name.to_owned()).or_insert_with(|| ClassicGroup::empty(name));
@@ -122,7 +159,7 @@ impl Shard {
     /// A member is alive.
     pub fn heartbeat(&mut self, now: Now, caller: &Caller, request: &HeartbeatRequest, out: &mut Outcome) {
         let name = &request.group_id;
-        let known = self.with_group(now, name, out, |group, turn| group.heartbeat(turn, request));
+        let known = self.with_living_group(now, name, out, |group, turn| group.heartbeat(turn, request));
         let unknown = if name.is_empty() { ErrorCode::InvalidGroupId } else { ErrorCode::UnknownMemberId };
         let response = HeartbeatResponse { error: known.unwrap_or(unknown) };
         out.answers.push((caller.ticket, response.into()));
@@ -131,6 +168,9 @@ impl Shard {
     /// Members leave.
     pub fn leave(&mut self, now: Now, caller: &Caller, request: &LeaveGroupRequest, out: &mut Outcome) {
         let name = &request.group_id;
+        if self.consumer_group(name).is_some() {
+            return self.remove_consumers(caller, request, out);
+        }
         let known = self.with_group(now, name, out, |group, turn| group.leave(turn, request));
         let unknown = if name.is_empty() { ErrorCode::InvalidGroupId } else { ErrorCode::UnknownMemberId };
         let response = known.unwrap_or(LeaveGroupResponse { error: unknown, members: Vec::new() });
@@ -145,6 +185,18 @@ impl Shard {
         out: &mut Outcome,
         act: impl FnOnce(&mut ClassicGroup, &mut Turn<'_>) -> T,
     ) -> Option<T> {
+        self.groups.get_mut(name)?.hurried = true;
+        self.with_living_group(now, name, out, act)
+    }
+
+    /// The same for what is no more than a sign of life, which costs the same however many members there are.
+    pub(super) fn with_living_group<T>(
+        &mut self,
+        now: Now,
+        name: &str,
+        out: &mut Outcome,
+        act: impl FnOnce(&mut ClassicGroup, &mut Turn<'_>) -> T,
+    ) -> Option<T> {
         let group = self.groups.get_mut(name)?;
         let result = act(group, &mut Turn { now, config: &self.config, variant: self.variant, out });
         self.settle(name);
@@ -152,13 +204,22 @@ impl Shard {
     }
 
     /// A group has changed: its timer may have, and nobody may need it any more.
-    fn settle(&mut self, name: &str) {
+    pub(super) fn settle(&mut self, name: &str) {
         let stored = self.stored.group(name).is_some();
+        if !stored && self.consumers.get(name).is_some_and(Timers::is_empty) {
+            self.consumers.remove(name);
+        }
         if self.groups.get(name).is_some_and(|group| !stored && group.is_unborn()) {
             self.groups.remove(name);
         }
-        let next = self.groups.get(name).and_then(ClassicGroup::next_deadline);
         let armed = self.armed.get(name).copied();
+        let hurried = self.groups.get_mut(name).map(|group| std::mem::take(&mut group.hurried));
+        if armed.is_some() && hurried == Some(false) {
+            return;
+        }
+        let classic = self.groups.get(name).and_then(ClassicGroup::next_deadline);
+        let consumers = self.consumers.get(name).and_then(Timers::next);
+        let next = classic.into_iter().chain(consumers).min();
         // A timer that rings too early does no harm, and most deadlines move away all the time.
         if next.is_some() && armed.is_some_and(|armed| Some(armed) <= next) {
             return;
@@ -184,6 +245,7 @@ impl Shard {
         while let Some((_, name)) = self.timers.first().filter(|(at, _)| *at <= now.mono).cloned() {
             self.disarm(&name);
             self.with_group(now, &name, out, |group, turn| group.tick(turn));
+            self.tick_consumers(now, &name, out);
             self.settle(&name);
         }
         if self.next_check.is_some_and(|at| at <= now.mono) {
@@ -252,7 +314,7 @@ impl Shard {
         response: impl Into<Response>,
     ) {
         let then = Then(Continuation::Answer(ticket, response.into()));
-        out.writes.push(super::Write { records, then, notes: Vec::new() });
+        out.writes.push(Write { records, then, notes: Vec::new() });
     }
 
     /// Panics on a bug of ours.
@@ -263,9 +325,29 @@ impl Shard {
             let armed = self.armed.get(name);
             assert!(next.is_none() || armed.is_some_and(|armed| Some(*armed) <= next), "{name}: no timer");
         }
-        for name in self.stored.groups().keys() {
-            assert!(self.groups.contains_key(name), "{name}: stored and not there");
+        for (name, stored) in self.stored.groups() {
+            let there = if stored.consumer.is_some() {
+                self.consumers.contains_key(name)
+            } else {
+                self.groups.contains_key(name)
+            };
+            assert!(there, "{name}: stored and not there");
         }
+        self.consumers.values().for_each(Timers::invariants);
+        self.stored.invariants();
         assert_eq!(self.timers.len(), self.armed.len(), "every group has one timer");
     }
+}
+
+/// The deadlines of a group as a new coordinator finds it: everybody has a session to show itself.
+fn resumed(now: Now, config: &GroupConfig, group: &ConsumerGroup) -> Timers {
+    let mut timers = Timers::default();
+    for (id, member) in &group.members {
+        timers.keep_session(id, now.mono.after(config.consumer_session_timeout));
+        let current = group.current.get(id);
+        if let Some(current) = current.filter(|current| current.state == MemberState::UnrevokedPartitions) {
+            timers.revoke_by(id, Some((now.mono.after(member.rebalance_timeout), current.epoch)));
+        }
+    }
+    timers
 }

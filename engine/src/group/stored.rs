@@ -2,25 +2,42 @@
 
 use std::collections::BTreeMap;
 
+use super::consumer::ConsumerGroup;
 use super::record::{CommittedOffset, GroupMetadata, Record};
 use crate::id::TopicPartition;
+use crate::variant::Guard;
 
 /// Everything stored of the groups of one shard. Changes in [`Stored::replay`] only.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Stored {
     groups: BTreeMap<String, StoredGroup>,
+    epoch_on_reassign: Guard,
 }
 
 /// What is stored of one group.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct StoredGroup {
-    /// The last generation that was stored; `None` for a group that only commits offsets.
+    /// The last generation that was stored; `None` for a group that only commits offsets, or is one of KIP-848.
     pub metadata: Option<GroupMetadata>,
+    /// A group of KIP-848.
+    pub consumer: Option<ConsumerGroup>,
     /// Its offsets.
     pub offsets: BTreeMap<TopicPartition, CommittedOffset>,
 }
 
+impl StoredGroup {
+    fn is_forgotten(&self) -> bool {
+        self.metadata.is_none() && self.consumer.is_none() && self.offsets.is_empty()
+    }
+}
+
 impl Stored {
+    /// Nothing; with the guard switched off, partition epochs are kept as before KAFKA-16147.
+    #[must_use]
+    pub fn new(epoch_on_reassign: Guard) -> Stored {
+        Stored { groups: BTreeMap::new(), epoch_on_reassign }
+    }
+
     /// Takes one record in.
     pub fn replay(&mut self, record: &Record) {
         let name = record.group();
@@ -42,8 +59,16 @@ impl Stored {
                     group.metadata = None;
                 }
             }
+            Record::Consumer { group, record } => {
+                let stored = self.groups.entry(group.clone()).or_default();
+                let consumer = stored.consumer.get_or_insert_default();
+                consumer.replay(record, self.epoch_on_reassign);
+                if consumer.is_forgotten() {
+                    stored.consumer = None;
+                }
+            }
         }
-        if self.groups.get(name).is_some_and(|group| group.metadata.is_none() && group.offsets.is_empty()) {
+        if self.groups.get(name).is_some_and(StoredGroup::is_forgotten) {
             self.groups.remove(name);
         }
     }
@@ -58,5 +83,14 @@ impl Stored {
     #[must_use]
     pub fn groups(&self) -> &BTreeMap<String, StoredGroup> {
         &self.groups
+    }
+
+    /// Panics on a bug of ours.
+    pub(super) fn invariants(&self) {
+        for (name, group) in &self.groups {
+            if let Some(consumer) = &group.consumer {
+                consumer.invariants(name, self.epoch_on_reassign);
+            }
+        }
     }
 }

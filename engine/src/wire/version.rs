@@ -90,7 +90,6 @@ pub fn supported_versions(key: ApiKey) -> RangeInclusive<i16> {
 fn served_by(key: ApiKey) -> &'static [Listener] {
     const BROKER: &[Listener] = &[Listener::Broker];
     const CONTROLLER: &[Listener] = &[Listener::Controller];
-    const NOBODY: &[Listener] = &[];
     const BOTH: &[Listener] = &[Listener::Broker, Listener::Controller];
     match key {
         ApiKey::Produce => BROKER,
@@ -109,8 +108,8 @@ fn served_by(key: ApiKey) -> &'static [Listener] {
         ApiKey::ListGroups => BROKER,
         ApiKey::DeleteGroups => BROKER,
         ApiKey::OffsetDelete => BROKER,
-        ApiKey::ConsumerGroupHeartbeat => NOBODY,
-        ApiKey::ConsumerGroupDescribe => NOBODY,
+        ApiKey::ConsumerGroupHeartbeat => BROKER,
+        ApiKey::ConsumerGroupDescribe => BROKER,
         ApiKey::CreateTopics => BOTH,
         ApiKey::DeleteTopics => BOTH,
         ApiKey::DeleteRecords => BROKER,

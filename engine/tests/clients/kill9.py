@@ -301,4 +301,5 @@ def check_codes(codes):
     assert all(code == 0 for code in codes.values()), codes
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

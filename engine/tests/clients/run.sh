@@ -123,6 +123,9 @@ for script in "${scripts[@]}"; do
                 lz4 zstandard python-snappy)
             need_cluster
             step groups env PYTHONPATH="$confluent:$folder" timeout 240 python3 "$here/groups.py" "$bootstrap"
+            kcat=$(kcat_client)
+            step "groups of three" env PYTHONPATH="$confluent:$folder" timeout 500 python3 "$here/consumer_groups.py" \
+                "$tribunal" "$kcat"
             ;;
         restart)
             folder=$(python_client "confluent-kafka-$confluent_version" "confluent-kafka==$confluent_version")

@@ -67,6 +67,8 @@ struct PendingCall {
 /// The cluster.
 pub(crate) struct MiniCluster {
     now: Instant,
+    /// The time of day. It stands still unless a script moves it on.
+    pub(crate) wall: Timestamp,
     hosts: BTreeMap<i32, Host>,
     queue: VecDeque<(i32, u128, Input)>,
     calls: BTreeMap<u64, PendingCall>,
@@ -99,6 +101,7 @@ impl MiniCluster {
         let hosts: BTreeMap<i32, Host> = ids.map(|id| (id, host())).collect();
         MiniCluster {
             now: Instant::from_nanos(1_000_000_000),
+            wall: Timestamp(0),
             hosts,
             queue: VecDeque::new(),
             calls: BTreeMap::new(),
@@ -382,7 +385,7 @@ impl MiniCluster {
     }
 
     fn step(&mut self, id: i32, input: Input) {
-        let now = Now { mono: self.now, wall: Timestamp(0) };
+        let now = Now { mono: self.now, wall: self.wall };
         let mut effects = Effects::default();
         let Some(process) = self.hosts.get_mut(&id).and_then(|host| host.process.as_mut()) else { return };
         match process {

@@ -374,6 +374,7 @@ fn controller_endpoint(node: NodeId) -> Endpoint {
 }
 
 /// The directory of a controller: no disk is ever replaced in a simulation.
-fn directory_of(controller: NodeId) -> DirectoryId {
+#[must_use]
+pub fn directory_of(controller: NodeId) -> DirectoryId {
     DirectoryId(uuid::Uuid::from_u128(u128::from(controller.0.unsigned_abs())))
 }

@@ -178,11 +178,20 @@ impl Broker {
         loading.reading = false;
         let Ok(DiskDone::Read(bytes)) = outcome else { return };
         let end = self.replicas.get(&partition(slot.index)).map(|replica| replica.log().end_offset());
-        match slot.trim.apply(bytes).and_then(|bytes| replay(&mut hosted.shard, bytes)) {
+        let mut skipped = Vec::new();
+        match slot.trim.apply(bytes).and_then(|bytes| replay(&mut hosted.shard, bytes, &mut skipped)) {
             Ok(Some(next)) => loading.next = next,
-            // Nothing is left between here and the end (KAFKA-9065), or it cannot be read. Kafka's loader stops as
-            // well: what could be read counts.
-            Ok(None) | Err(_) => loading.next = end.unwrap_or(loading.next),
+            // Nothing is left between here and the end (KAFKA-9065).
+            Ok(None) => loading.next = end.unwrap_or(loading.next),
+            // It cannot be read. Kafka's loader stops as well: what could be read counts.
+            Err(error) => {
+                skipped.push((loading.next, error.to_string()));
+                loading.next = end.unwrap_or(loading.next);
+            }
+        }
+        for (offset, reason) in skipped {
+            let partition = partition(slot.index);
+            effects.note(Event::GroupRecordSkipped { partition, offset, reason });
         }
         self.load(now, slot.index, effects);
     }
@@ -295,9 +304,13 @@ impl Broker {
     }
 }
 
-/// Replays what was read; returns where to read on, if anything was there. Records that are none of ours, or damaged in
-/// themselves, are passed over, as Kafka does.
-fn replay(shard: &mut Shard, bytes: Bytes) -> Result<Option<Offset>, BatchError> {
+/// Replays what was read; returns where to read on, if anything was there. Records that are none of ours are passed
+/// over, as Kafka does; those that are damaged in themselves, too, and are told.
+fn replay(
+    shard: &mut Shard,
+    bytes: Bytes,
+    skipped: &mut Vec<(Offset, String)>,
+) -> Result<Option<Offset>, BatchError> {
     let mut next = None;
     for batch in batches(bytes) {
         let batch = batch?;
@@ -308,8 +321,10 @@ fn replay(shard: &mut Shard, bytes: Bytes) -> Result<Option<Offset>, BatchError>
         for record in batch.records()? {
             let record = record?;
             let Some(key) = &record.key else { continue };
-            if let Ok(Some(record)) = Record::decode(key, record.value.as_ref()) {
-                shard.replay(&record);
+            match Record::decode(key, record.value.as_ref()) {
+                Ok(Some(record)) => shard.replay(&record),
+                Ok(None) => {}
+                Err(error) => skipped.push((record.offset, error.to_string())),
             }
         }
     }

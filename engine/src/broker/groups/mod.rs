@@ -17,14 +17,15 @@ pub(super) use self::hosting::LoadSlot;
 use self::hosting::Hosted;
 use super::Broker;
 use crate::error::ErrorCode;
-use crate::group::{Caller, Outcome, Shard, Ticket};
-use crate::id::{ConnectionId, PartitionIndex, TopicName, TopicPartition};
+use crate::group::{Caller, Outcome, Shard, SubscribedTopic, Ticket, Topics};
+use crate::id::{ConnectionId, PartitionIndex, TopicId, TopicName, TopicPartition};
 use crate::machine::{Effects, RequestContext, Wakeup};
 use crate::message::{
-    DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroup,
-    ListGroupsRequest, ListGroupsResponse, OffsetFetchRequest, OffsetFetchResponse, OffsetOutcome, Request,
-    Response, refusal,
+    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, DeleteGroupsRequest, DeleteGroupsResponse,
+    DescribeGroupsRequest, DescribeGroupsResponse, DescribedConsumerGroup, DescribedGroup, ListGroupsRequest,
+    ListGroupsResponse, OffsetFetchRequest, OffsetFetchResponse, OffsetOutcome, Request, Response, refusal,
 };
+use crate::metadata::MetadataImage;
 use crate::time::{Instant, Now};
 
 /// The groups this broker coordinates, and who waits for what.
@@ -100,6 +101,9 @@ impl Broker {
             }
             Request::DescribeGroups(request) => {
                 effects.respond(context, self.describe_groups(&request).into());
+            }
+            Request::ConsumerGroupDescribe(request) => {
+                effects.respond(context, self.describe_consumer_groups(&request).into());
             }
             Request::OffsetFetch(OffsetFetchRequest { groups, require_stable }) => {
                 let part = |group| OffsetFetchRequest { groups: vec![group], require_stable }.into();
@@ -197,8 +201,8 @@ impl Broker {
     fn ask_shard(&mut self, now: Now, caller: &Caller, request: Request, effects: &mut Effects) {
         let mut out = Outcome::default();
         match self.shard_of(group_of(&request)) {
-            Ok((index, shard)) => {
-                decide(shard, now, caller, request, &mut out);
+            Ok((index, shard, topics)) => {
+                decide(shard, now, caller, request, &topics, &mut out);
                 self.carry_out(now, index, out, effects);
             }
             Err(error) => {
@@ -208,18 +212,18 @@ impl Broker {
         }
     }
 
-    /// The shard that keeps a group.
+    /// The shard that keeps a group, and the topics it may ask about.
     ///
     /// # Errors
     /// NOT_COORDINATOR, or COORDINATOR_LOAD_IN_PROGRESS.
-    fn shard_of(&mut self, group: &str) -> Result<(PartitionIndex, &mut Shard), ErrorCode> {
+    fn shard_of(&mut self, group: &str) -> Result<(PartitionIndex, &mut Shard, KnownTopics<'_>), ErrorCode> {
         if !self.metadata_fetch.published {
             // It has just booted and may well lead the partition: it does not know yet.
             return Err(ErrorCode::CoordinatorLoadInProgress);
         }
         let index = self.partition_of_group(group).ok_or(ErrorCode::NotCoordinator)?;
         let hosted = self.groups.hosted.get_mut(&index).ok_or(ErrorCode::NotCoordinator)?;
-        Ok((index, hosted.shard_mut()?))
+        Ok((index, hosted.shard_mut()?, KnownTopics(&self.image)))
     }
 
     /// Sends an answer, or keeps it until the others are there.
@@ -267,7 +271,7 @@ impl Broker {
         let mut groups = Vec::with_capacity(request.groups.len());
         for name in &request.groups {
             groups.push(match self.shard_of(name) {
-                Ok((_, shard)) => shard.describe(name),
+                Ok((_, shard, _)) => shard.describe(name),
                 Err(error) => DescribedGroup {
                     error,
                     group_id: name.clone(),
@@ -279,6 +283,20 @@ impl Broker {
             });
         }
         DescribeGroupsResponse { groups }
+    }
+
+    fn describe_consumer_groups(
+        &mut self,
+        request: &ConsumerGroupDescribeRequest,
+    ) -> ConsumerGroupDescribeResponse {
+        let mut groups = Vec::with_capacity(request.groups.len());
+        for name in &request.groups {
+            groups.push(match self.shard_of(name) {
+                Ok((_, shard, topics)) => shard.describe_consumer_group(name, &topics),
+                Err(error) => DescribedConsumerGroup::refused(name, error, None),
+            });
+        }
+        ConsumerGroupDescribeResponse { groups }
     }
 
     /// Does what a shard has decided, and what follows from that.
@@ -329,6 +347,7 @@ fn group_of(request: &Request) -> &str {
         Request::SyncGroup(request) => &request.group_id,
         Request::Heartbeat(request) => &request.group_id,
         Request::LeaveGroup(request) => &request.group_id,
+        Request::ConsumerGroupHeartbeat(request) => &request.group_id,
         Request::OffsetCommit(request) => &request.group_id,
         Request::OffsetDelete(request) => &request.group_id,
         Request::OffsetFetch(request) => request.groups.first().map_or("", |group| &group.group_id),
@@ -337,12 +356,22 @@ fn group_of(request: &Request) -> &str {
     }
 }
 
-fn decide(shard: &mut Shard, now: Now, caller: &Caller, request: Request, out: &mut Outcome) {
+fn decide(
+    shard: &mut Shard,
+    now: Now,
+    caller: &Caller,
+    request: Request,
+    topics: &KnownTopics<'_>,
+    out: &mut Outcome,
+) {
     match request {
         Request::JoinGroup(request) => shard.join(now, caller, &request, out),
         Request::SyncGroup(request) => shard.sync(now, caller, request, out),
         Request::Heartbeat(request) => shard.heartbeat(now, caller, &request, out),
         Request::LeaveGroup(request) => shard.leave(now, caller, &request, out),
+        Request::ConsumerGroupHeartbeat(request) => {
+            shard.consumer_heartbeat(now, caller, &request, topics, out);
+        }
         Request::OffsetCommit(request) => shard.commit(now, caller, &request, out),
         Request::OffsetDelete(request) => shard.delete_offsets(caller, &request, out),
         Request::OffsetFetch(request) => {
@@ -356,6 +385,21 @@ fn decide(shard: &mut Shard, now: Now, caller: &Caller, request: Request, out: &
             }
         }
         other => panic!("{:?} is about no group", other.key()),
+    }
+}
+
+/// The topics that this broker knows of.
+struct KnownTopics<'a>(&'a MetadataImage);
+
+impl Topics for KnownTopics<'_> {
+    fn topic(&self, name: &TopicName) -> Option<SubscribedTopic> {
+        let topic = self.0.topics().get(name)?;
+        let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+        Some(SubscribedTopic { id: topic.id, partitions })
+    }
+
+    fn name(&self, id: TopicId) -> Option<TopicName> {
+        self.0.topic_by_id(id).map(|topic| topic.name.clone())
     }
 }
 

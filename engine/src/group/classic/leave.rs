@@ -36,6 +36,7 @@ impl ClassicGroup {
     /// A sign of life of a member.
     pub(in crate::group) fn keep_session(&mut self, turn: &Turn<'_>, member_id: &str) {
         if let Some(member) = self.members.get_mut(member_id) {
+            self.hurried |= member.deadline.is_none();
             member.touch(turn.now.mono);
         }
     }

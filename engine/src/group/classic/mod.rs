@@ -98,6 +98,8 @@ pub struct ClassicGroup {
     new_member_added: bool,
     /// The topics its members subscribe to, if all of them can be read.
     subscribed: Option<BTreeSet<TopicName>>,
+    /// Something may be due earlier than it was. Signs of life alone only move deadlines away.
+    pub(super) hurried: bool,
 }
 
 impl ClassicGroup {
@@ -121,6 +123,7 @@ impl ClassicGroup {
             join_timer: None,
             new_member_added: false,
             subscribed: Some(BTreeSet::new()),
+            hurried: true,
         }
     }
 

@@ -261,3 +261,18 @@ fn a_join_that_is_sent_again_gets_the_answer_and_the_old_request_one_too() {
     bench.advance(FORMING);
     assert_eq!(bench.joined(again).generation, 1);
 }
+
+#[test]
+fn a_heartbeat_leaves_the_timer_of_its_group_alone_and_the_dead_are_found_all_the_same() {
+    let mut bench = Bench::new(&[]);
+    let members = bench.stable(3);
+    let armed = bench.shard.next_wakeup();
+    for _ in 0..12 {
+        bench.advance(Duration::from_secs(1));
+        for member in &members[..2] {
+            bench.heartbeat(member, None, 1);
+        }
+        assert!(bench.shard.next_wakeup() >= armed);
+    }
+    assert_eq!(bench.shard.groups()[GROUP].member_ids().count(), 2);
+}

@@ -1,5 +1,7 @@
 //! Tests of groups: a coordinator with a log that always works, and members without a network.
 
+mod consumer_model;
+mod consumers;
 mod membership;
 mod model;
 mod offsets;

@@ -207,3 +207,27 @@ fn an_offset_with_a_retention_of_its_own_keeps_to_it() {
     bench.advance(CHECK * 2);
     assert_eq!(bench.committed(), Ok(-1));
 }
+
+#[test]
+fn a_group_with_very_many_offsets_is_deleted_in_batches_that_a_log_takes() {
+    let mut bench = Bench::new(&[]);
+    let caller = bench.caller(8);
+    let topic = "t".repeat(200);
+    let commit = |index| OffsetToCommit {
+        partition: TopicPartition::new(&topic, index),
+        ..committing("", -1, 1).partitions[0].clone()
+    };
+    let request =
+        OffsetCommitRequest { partitions: (0..2000).map(commit).collect(), ..committing("", -1, 1) };
+    bench.decide(|shard, now, out| shard.commit(now, &caller, &request, out));
+    let caller = bench.caller(2);
+    let mut out = Outcome::default();
+    bench.shard.delete(&caller, GROUP, &mut out);
+    let size = |write: &super::super::Write| {
+        write.records.iter().map(|record| record.encode().0.len()).sum::<usize>()
+    };
+    assert!(out.writes.len() > 3 && out.writes.iter().all(|write| size(write) <= 100_000));
+    bench.carry_out(out);
+    assert!(bench.answers.contains_key(&caller.ticket));
+    assert!(bench.shard.stored().groups().is_empty());
+}

@@ -5,6 +5,8 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
+use crate::group::consumer::{Assignment, ConsumerMember, CurrentAssignment, MemberState, SubscribedTopic};
+use crate::id::{PartitionIndex, TopicId, TopicName};
 
 fn text() -> impl Strategy<Value = String> {
     "[a-zä-]{0,12}"
@@ -61,7 +63,55 @@ fn record() -> impl Strategy<Value = Record> {
         GroupMetadata { protocol_type, generation, protocol, leader, state_since, members }
     });
     let of_group = (text(), option::of(metadata)).prop_map(|(group, value)| Record::Group { group, value });
-    prop_oneof![of_offset, of_group]
+    let of_consumer = (text(), consumer()).prop_map(|(group, record)| record.of(&group));
+    prop_oneof![of_offset, of_group, of_consumer]
+}
+
+fn assignment() -> impl Strategy<Value = Assignment> {
+    let place = (0..4_u128, any::<i32>())
+        .prop_map(|(topic, index)| (TopicId(uuid::Uuid::from_u128(topic)), PartitionIndex(index)));
+    vec(place, 0..6).prop_map(|places| places.into_iter().collect())
+}
+
+fn consumer() -> impl Strategy<Value = ConsumerRecord> {
+    let topic = (text(), 0..4_u128, any::<i32>()).prop_map(|(name, id, partitions)| {
+        let id = TopicId(uuid::Uuid::from_u128(id));
+        (TopicName::new(&name), SubscribedTopic { id, partitions })
+    });
+    let topics = option::of(vec(topic, 0..4).prop_map(|topics| topics.into_iter().collect()));
+    let texts = (option::of(text()), option::of(text()), text(), text(), option::of(text()));
+    let member = (texts, vec(text(), 0..3), timeout()).prop_map(|(texts, subscribed, rebalance_timeout)| {
+        let (instance_id, rack_id, client_id, client_host, server_assignor) = texts;
+        let subscribed = subscribed.iter().map(|name| TopicName::new(name)).collect();
+        ConsumerMember {
+            instance_id,
+            rack_id,
+            client_id,
+            client_host,
+            subscribed,
+            rebalance_timeout,
+            server_assignor,
+        }
+    });
+    let states = [MemberState::Stable, MemberState::UnrevokedPartitions, MemberState::UnreleasedPartitions];
+    let state = prop::sample::select(states.to_vec());
+    let current = (any::<[i32; 2]>(), state, assignment(), assignment()).prop_map(
+        |([epoch, previous_epoch], state, assigned, revoking)| CurrentAssignment {
+            epoch,
+            previous_epoch,
+            state,
+            assigned,
+            revoking,
+        },
+    );
+    prop_oneof![
+        option::of(any::<i32>()).prop_map(ConsumerRecord::Epoch),
+        topics.prop_map(ConsumerRecord::Topics),
+        (text(), option::of(member)).prop_map(|(id, member)| ConsumerRecord::Member(id, member)),
+        option::of(any::<i32>()).prop_map(ConsumerRecord::TargetEpoch),
+        (text(), option::of(assignment())).prop_map(|(id, target)| ConsumerRecord::Target(id, target)),
+        (text(), option::of(current)).prop_map(|(id, current)| ConsumerRecord::Current(id, current)),
+    ]
 }
 
 fn encoded(record: &Record) -> (Bytes, Option<Bytes>) {
@@ -79,7 +129,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_the_reader_panic(key in bytes(), value in bytes(), kind in 0_u8..4, version in 0_u8..5) {
+    fn no_bytes_make_the_reader_panic(key in bytes(), value in bytes(), kind in 0_u8..10, version in 0_u8..5) {
         let key: Bytes = [&[0, kind][..], &key].concat().into();
         let value: Bytes = [&[0, version][..], &value].concat().into();
         let _read = Record::decode(&key, Some(&value));
@@ -134,7 +184,48 @@ fn an_empty_group_has_the_bytes_that_kafka_writes() {
 }
 
 #[test]
-fn keys_of_other_kinds_are_passed_over() {
+fn what_a_member_owns_has_the_bytes_that_kafka_writes() {
+    let current = CurrentAssignment {
+        epoch: 3,
+        previous_epoch: 2,
+        state: MemberState::UnrevokedPartitions,
+        assigned: [(TopicId(uuid::Uuid::from_u128(5)), PartitionIndex(7))].into_iter().collect(),
+        revoking: Assignment::default(),
+    };
+    let (key, value) = ConsumerRecord::Current("m".to_owned(), Some(current)).of("g").encode();
+    assert_eq!(key, [&[0, 8, 0, 1][..], b"g", &[0, 1], b"m"].concat());
+    let epochs: &[u8] = &[0, 0, 0, 0, 0, 3, 0, 0, 0, 2, 1];
+    let topic: &[u8] = &[2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 2, 0, 0, 0, 7, 0];
+    assert_eq!(value, Some([epochs, topic, &[1], &[0]].concat()));
+}
+
+#[test]
+fn a_member_has_the_bytes_that_kafka_writes() {
+    let member = ConsumerMember {
+        instance_id: Some("i".to_owned()),
+        rack_id: None,
+        client_id: "c".to_owned(),
+        client_host: "/h".to_owned(),
+        subscribed: [TopicName::new("orders")].into(),
+        rebalance_timeout: Duration::from_millis(258),
+        server_assignor: None,
+    };
+    let (key, value) = ConsumerRecord::Member("m".to_owned(), Some(member)).of("g").encode();
+    assert_eq!(key, [&[0, 5, 0, 1][..], b"g", &[0, 1], b"m"].concat());
+    let texts = [&[0, 0, 2][..], b"i", &[0, 2], b"c", &[3], b"/h", &[2, 7], b"orders"].concat();
+    assert_eq!(value, Some([&texts[..], &[0, 0, 0, 1, 2, 0, 0]].concat()));
+}
+
+#[test]
+fn tagged_fields_of_newer_brokers_are_stepped_over() {
     let key = Bytes::from_static(&[0, 3, 0, 1, b'g']);
+    let value = Bytes::from_static(&[0, 0, 0, 0, 0, 9, 1, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]);
+    let expected = ConsumerRecord::Epoch(Some(9)).of("g");
+    assert_eq!(Record::decode(&key, Some(&value)), Ok(Some(expected)));
+}
+
+#[test]
+fn keys_of_other_kinds_are_passed_over() {
+    let key = Bytes::from_static(&[0, 9, 0, 1, b'g']);
     assert_eq!(Record::decode(&key, None), Ok(None));
 }

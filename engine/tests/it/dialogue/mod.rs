@@ -4,7 +4,8 @@
 //! `UPDATE_EXPECT=1` to write the answers anew, then read the diff like code.
 //!
 //! Commands: `given KEY=VALUE ...` (`server.properties` of whoever starts from now on),
-//! `start N|controller`, `crash N`, `wipe N`, `cut A B`, `heal`, `create orders replicas=1,2,3 [key=value ...]`,
+//! `start N|controller`, `crash N`, `wipe N`, `cut A B`, `heal`,
+//! `create orders replicas=1,2,3 [partitions=N] [key=value ...]`,
 //! `metadata N TOPIC`, `produce N acks=all|1|0 VALUE...`, `init-producer-id N`, `produce-as N ID/EPOCH/SEQUENCE VALUE...`,
 //! `delete-records N TOPIC BEFORE`, `settle`, `advance DURATION`, `quietly COMMAND`, `same-log A B`, `stop N`, `power-loss N keep=BYTES`, and what
 //! [`crate::admin`] and [`crate::groups`] know.
@@ -111,6 +112,7 @@ pub(crate) fn obey(cluster: &mut MiniCluster, command: &str) {
         ["produce-as", id, producer, values @ ..] => {
             cluster.produce_as(node(id), numbers(producer), -1, values);
         }
+        ["beat" | "commit-as", ..] => of_consumer(cluster, &words),
         ["delete-records", id, topic, before] => {
             cluster.request(node(id), admin::delete_records(topic, before));
         }
@@ -131,6 +133,18 @@ pub(crate) fn obey(cluster: &mut MiniCluster, command: &str) {
     }
 }
 
+/// A command about a group of KIP-848.
+fn of_consumer(cluster: &mut MiniCluster, words: &[&str]) {
+    if let ["beat", words @ ..] = words {
+        let (to, request) = groups::beat(words, cluster.topic_id("orders"));
+        cluster.request(to, request);
+    } else {
+        let (to, request) = groups::request(words).expect("commit-as N GROUP MEMBER EPOCH OFFSET");
+        // The first version in which a stale epoch has a name.
+        cluster.ask(to, 9, request);
+    }
+}
+
 /// `ID/EPOCH/SEQUENCE` of an idempotent producer.
 fn numbers(text: &str) -> (i64, i16, i32) {
     let mut numbers = text.split('/');
@@ -143,16 +157,17 @@ fn numbers(text: &str) -> (i64, i16, i32) {
 fn create(cluster: &mut MiniCluster, name: &str, replicas: &str, configs: &[&str]) {
     let replicas = replicas.strip_prefix("replicas=").expect("replicas=1,2,3").split(',');
     let replicas: Vec<NodeId> = replicas.map(|id| NodeId(id.parse().expect("a broker"))).collect();
-    let configs: BTreeMap<String, Option<String>> = configs
+    let mut configs: BTreeMap<String, Option<String>> = configs
         .iter()
         .map(|config| config.split_once('=').expect("key=value"))
         .map(|(key, value)| (key.to_owned(), Some(value.to_owned())))
         .collect();
+    let count = configs.remove("partitions").flatten().map_or(1, |count| count.parse().expect("a number"));
     let topic = NewTopic {
         name: name.to_owned(),
         partitions: -1,
         replication_factor: -1,
-        assignments: vec![(PartitionIndex(0), replicas)],
+        assignments: (0..count).map(|index| (PartitionIndex(index), replicas.clone())).collect(),
         configs,
     };
     let timeout = Duration::from_secs(30);
@@ -189,6 +204,8 @@ dialogues! {
     records_are_deleted_when_every_live_replica_has_deleted_them "delete_records.txt" "safe" 1;
     two_members_share_a_group_and_one_leaves_and_one_dies "group_classic.txt" "safe" 1;
     a_group_and_its_offsets_outlive_their_coordinator "group_failover.txt" "safe" 1;
+    three_members_share_a_topic_that_the_coordinator_divides "group_consumer.txt" "safe" 1;
+    a_member_of_a_consumer_group_that_is_not_what_it_says_is_fenced "group_consumer_fencing.txt" "safe" 1;
     a_topic_appears_when_it_is_named "auto_create.txt" "safe" 1;
     three_controllers_elect_one_and_a_broker_finds_it "quorum_election.txt" "safe" 3;
     a_controller_that_was_cut_off_does_not_depose_the_leader "quorum_pre_vote.txt" "safe" 3;

@@ -6,9 +6,10 @@
 //! answers anew, then read the diff like code.
 //!
 //! Scripts about replicas alone play on [`replicas::Replicas`], where the script is the controller; scripts about
-//! what the controller accepts play on a whole [`cluster::Museum`].
+//! what the controller accepts play on a whole [`cluster::Museum`], and those about groups on [`groups::Groups`].
 
 mod cluster;
+mod groups;
 mod replicas;
 
 use std::fmt::Write as _;
@@ -116,4 +117,16 @@ museum! {
         cluster::Museum::new: "b21_no_broker_epoch_check.txt" "no-broker-epoch-check";
     b30_a_late_diverging_epoch_cuts_the_log_of_a_leader
         replicas::Replicas::new: "b30_late_response.txt" "late-responses-truncate";
+    b38_a_living_group_that_commits_rarely_loses_its_offsets
+        groups::Groups::new: "b38_commit_age.txt" "offsets-expire-by-commit-age";
+    b38_a_group_that_forms_again_loses_its_offsets
+        groups::Groups::new: "b38_while_rebalancing.txt" "offsets-expire-while-rebalancing";
+    b39_a_zombie_commits_over_its_successor
+        groups::Groups::new: "b39_zombie_commit.txt" "no-commit-generation-check";
+    b47_a_partition_that_came_back_is_given_away_as_well
+        groups::Groups::new: "b47_owner_forgotten.txt" "owner-forgotten-on-reassignment";
+    b48_the_next_coordinator_fences_a_living_static_member
+        groups::Groups::new: "b48_static_member.txt" "static-member-not-stored";
+    b49_a_leader_that_never_assigns_holds_up_its_group
+        groups::Groups::new: "b49_no_sync_timer.txt" "no-sync-timer";
 }
