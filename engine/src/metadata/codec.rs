@@ -72,17 +72,13 @@ impl MetadataRecord {
                 out.put_i32(leader.0);
                 out.put_i32(epoch.0);
             }
-            MetadataRecord::Voters { directories } => {
-                out.put_u8(12);
-                out.put_u8(u8::try_from(directories.len()).expect("a quorum has at most five voters"));
-                for (voter, directory) in directories {
-                    out.put_i32(voter.0);
-                    out.put_u128(directory.0.as_u128());
-                }
-            }
             MetadataRecord::ProducerIds { broker, broker_epoch, next_producer_id } => {
                 put_broker(&mut out, 10, *broker, *broker_epoch);
                 out.put_i64(next_producer_id.0);
+            }
+            MetadataRecord::Voters { directories } => {
+                out.put_u8(12);
+                put_directories(&mut out, directories);
             }
             MetadataRecord::Broker { broker, state } => {
                 put_broker(&mut out, 11, *broker, state.epoch);
@@ -149,13 +145,7 @@ impl MetadataRecord {
                     in_controlled_shutdown: input.flag()?,
                 },
             },
-            12 => {
-                let mut directories = BTreeMap::new();
-                for _ in 0..input.u8()? {
-                    directories.insert(input.node()?, DirectoryId(input.uuid()?));
-                }
-                MetadataRecord::Voters { directories }
-            }
+            12 => MetadataRecord::Voters { directories: input.directories()? },
             _ => return Err(RecordError("unknown kind")),
         };
         if input.0.has_remaining() { Err(RecordError("bytes after the end")) } else { Ok(record) }
@@ -166,6 +156,14 @@ fn put_broker(out: &mut BytesMut, kind: u8, broker: NodeId, epoch: BrokerEpoch) 
     out.put_u8(kind);
     out.put_i32(broker.0);
     out.put_i64(epoch.0);
+}
+
+fn put_directories(out: &mut BytesMut, directories: &BTreeMap<NodeId, DirectoryId>) {
+    out.put_u8(u8::try_from(directories.len()).expect("a quorum has at most five voters"));
+    for (voter, directory) in directories {
+        out.put_i32(voter.0);
+        out.put_u128(directory.0.as_u128());
+    }
 }
 
 fn put_resource(out: &mut BytesMut, resource: &ConfigResource) {
@@ -292,6 +290,14 @@ impl Reader {
 
     fn nodes(&mut self) -> Result<Vec<NodeId>, RecordError> {
         (0..self.length(4)?).map(|_| self.node()).collect()
+    }
+
+    fn directories(&mut self) -> Result<BTreeMap<NodeId, DirectoryId>, RecordError> {
+        let mut directories = BTreeMap::new();
+        for _ in 0..self.u8()? {
+            directories.insert(self.node()?, DirectoryId(self.uuid()?));
+        }
+        Ok(directories)
     }
 
     fn resource(&mut self) -> Result<ConfigResource, RecordError> {
