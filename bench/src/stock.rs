@@ -276,7 +276,7 @@ impl Client {
 
     fn record(&mut self, sequence: u64) -> ProducerRecord {
         let size = self.rng.between(self.kind.value_size.min, self.kind.value_size.max);
-        let key = (self.kind.keys > 0).then(|| self.rng.below(u64::from(self.kind.keys)));
+        let key = (self.kind.keys.distinct > 0).then(|| self.rng.below(u64::from(self.kind.keys.distinct)));
         let id = RecordId { producer: self.index, sequence };
         ProducerRecord {
             topic: self.kind.topic.clone(),

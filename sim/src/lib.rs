@@ -14,6 +14,7 @@ pub mod fault;
 pub mod history;
 pub mod measure;
 pub mod promise;
+mod properties;
 pub mod run;
 pub mod runtime;
 #[cfg(test)]

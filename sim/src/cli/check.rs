@@ -9,12 +9,12 @@ use clap::Args;
 use super::Streams;
 use super::style::Style;
 use super::words;
-use crate::scenario::Scenario;
 use crate::scenario::action::Hardware;
 use crate::scenario::disk_fault::{DiskFaultKind, DiskFaultPlan, FileKind};
 use crate::scenario::plan::{Action, Commit, GroupPlan, Mode, Origin, Plan, Strike};
 use crate::scenario::target::TargetExpr;
 use crate::scenario::units::show;
+use crate::scenario::{Scenario, place};
 use crate::verdict::Exit;
 
 /// The arguments of `tribunal check`.
@@ -84,8 +84,8 @@ fn draw(text: &mut String, scenario: &Scenario, style: Style) -> std::fmt::Resul
     for setting in plan.settings.iter().filter(|setting| setting.origin != Origin::Default) {
         let from = match &setting.origin {
             Origin::Default => continue,
-            Origin::File { line } => format!("line {line}"),
-            Origin::Matrix { axis, line } => format!("matrix {axis}, line {line}"),
+            Origin::File { line } => line_of(scenario, *line),
+            Origin::Matrix { axis, line } => format!("matrix {axis}, {}", line_of(scenario, *line)),
             Origin::Cluster { name } => format!("cluster's {name}"),
         };
         writeln!(
@@ -101,6 +101,14 @@ fn draw(text: &mut String, scenario: &Scenario, style: Style) -> std::fmt::Resul
         writeln!(text, "expect       {}{on} (line {})", expectation.claim, expectation.line)?;
     }
     Ok(())
+}
+
+/// `line 7`, or `lib/cluster-3.toml line 7` of another file.
+fn line_of(scenario: &Scenario, line: usize) -> String {
+    match place(&scenario.source, line) {
+        ("", line) => format!("line {line}"),
+        (file, line) => format!("{file} line {line}"),
+    }
 }
 
 fn draw_cluster(text: &mut String, plan: &Plan) -> std::fmt::Result {

@@ -5,13 +5,14 @@ use tribunal_reports::artifact::{Setting as Shown, Warning};
 use super::file_of;
 use crate::campaign::Campaign;
 use crate::scenario::plan::{Origin, Setting};
-use crate::scenario::{Diagnostic, Scenario};
+use crate::scenario::{Diagnostic, Scenario, place};
 
 /// Every setting in force: once if all variants agree on it, else once a variant.
 pub(super) fn settings(scenario: &Scenario, campaign: &Campaign) -> Vec<Shown> {
     let plans: Vec<_> = campaign.variants.iter().map(|result| &scenario.variants[result.variant]).collect();
     let Some(first) = plans.first() else { return Vec::new() };
     let file = file_of(scenario);
+    let place = (file.as_str(), scenario.source.as_str());
     let mut shown = Vec::new();
     for setting in &first.settings {
         let same = |other: &&Setting| other.table == setting.table && other.name == setting.name;
@@ -19,15 +20,15 @@ pub(super) fn settings(scenario: &Scenario, campaign: &Campaign) -> Vec<Shown> {
         let others: Vec<(&String, &Setting)> =
             others.filter_map(|(label, found)| Some((label, found?))).collect();
         if others.iter().all(|(_, other)| other.value == setting.value) {
-            shown.push(one(setting, &file, None));
+            shown.push(one(setting, place, None));
         } else {
-            shown.extend(others.iter().map(|(label, other)| one(other, &file, Some((*label).clone()))));
+            shown.extend(others.iter().map(|(label, other)| one(other, place, Some((*label).clone()))));
         }
     }
     shown
 }
 
-fn one(setting: &Setting, file: &str, variant: Option<String>) -> Shown {
+fn one(setting: &Setting, (file, source): (&str, &str), variant: Option<String>) -> Shown {
     Shown {
         scope: setting.table.replacen('.', " ", 1),
         name: setting.name.to_owned(),
@@ -35,12 +36,20 @@ fn one(setting: &Setting, file: &str, variant: Option<String>) -> Shown {
         default: Some(setting.default.to_owned()),
         origin: match &setting.origin {
             Origin::Default => "default".to_owned(),
-            Origin::File { line } => format!("{file}:{line}"),
-            Origin::Matrix { axis, line } => format!("matrix {axis}, {file}:{line}"),
+            Origin::File { line } => written(source, file, *line),
+            Origin::Matrix { axis, line } => format!("matrix {axis}, {}", written(source, file, *line)),
             Origin::Cluster { name } => format!("cluster {name}"),
         },
         changed: !matches!(setting.origin, Origin::Default),
         variant,
+    }
+}
+
+/// `rebalance-storm.toml:7`, or `lib/cluster-3.toml:7` of a file that it includes.
+fn written(source: &str, file: &str, line: usize) -> String {
+    match place(source, line) {
+        ("", line) => format!("{file}:{line}"),
+        (included, line) => format!("{included}:{line}"),
     }
 }
 

@@ -126,6 +126,13 @@ codes! {
         "`[consumer.NAME]` with `members = 6` is a consumer group: its members share the partitions. Its keys are `group` \
          (its id, by default the table's name), `work` (time to process a record) and `commit`. Without `members` it is one \
          client without a group that reads every partition, and these keys mean nothing.";
+    BAD_FILE = "T031" local "a file that is named cannot be used":
+        "`include` and `properties-file` name files relative to the file that names them: `\"lib/cluster-3.toml\"`, with `/` and \
+         never from the root, so that a scenario runs wherever it is copied. A scenario and all its files together are at most \
+         256 KiB and 64 files, and no file includes itself. A report carries all of them, and needs none to run again.";
+    BAD_PROPERTIES = "T032" local "not a line of a properties file":
+        "Java's format: `name=value`, comments start with `#` or `!`, a backslash at the end of a line goes on in the next. \
+         Of the escapes only `\\\\` and escaped blanks, `=`, `:`, `#`, `!` are read.";
     NO_LOAD = "T101" whole "nothing is produced":
         "Without a producer no record is written, and most guarantees end as `not tested`.";
     MIN_INSYNC_UNUSED = "T102" whole "min.insync.replicas has no effect":
@@ -141,6 +148,9 @@ codes! {
         "No producer writes to the topic and no consumer reads it.";
     TOO_LONG_FAULT = "T107" whole "a fault that outlasts the run":
         "At the end of `run.duration` every fault heals, so the part beyond it does not happen.";
+    NO_EFFECT = "T108" local "a setting without effect in the simulator":
+        "A properties file may be the one a real program uses, so it may have settings of its process (addresses, serializers, \
+         encryption, metrics). They are accepted there and change nothing here. In `config` they are refused.";
 }
 
 #[cfg(test)]

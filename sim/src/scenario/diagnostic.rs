@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
+use super::bundle::{Bundle, place};
 use super::codes::Code;
 
 /// Most characters of a message, label or help.
@@ -47,7 +48,7 @@ pub struct Diagnostic {
     pub message: String,
     /// The offending text.
     pub span: Span,
-    /// Line of the offending text, from 1.
+    /// Line of the offending text, from 1, in the text of all files: [`Diagnostics::place`] says which file.
     pub line: usize,
     /// Column of the offending text in characters, from 1.
     pub column: usize,
@@ -112,7 +113,7 @@ impl fmt::Display for TextProblem {
 pub struct Diagnostics {
     /// The file's name, as it was given.
     pub file_name: String,
-    /// Its text. Bytes that are not UTF-8 are replaced.
+    /// Its text, with every file it names behind it. Bytes that are not UTF-8 are replaced.
     pub source: String,
     /// The problems.
     pub problems: Vec<Diagnostic>,
@@ -123,6 +124,13 @@ impl Diagnostics {
     #[must_use]
     pub fn errors(&self) -> usize {
         self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+    }
+
+    /// The file a problem is in, and the line there.
+    #[must_use]
+    pub fn place(&self, problem: &Diagnostic) -> (&str, usize) {
+        let (file, line) = place(&self.source, problem.line);
+        (if file.is_empty() { &self.file_name } else { file }, line)
     }
 
     /// How many are warnings.
@@ -170,6 +178,8 @@ pub(crate) struct Sink<'a> {
     known: BTreeSet<(Span, &'static str, String)>,
     /// Whether the file uses something that is not read, so that its other half may be elsewhere.
     pub(crate) incomplete: bool,
+    /// The files of the scenario, if it is read with them.
+    pub(crate) bundle: Option<&'a Bundle>,
     /// Where what was read cannot be trusted, because something before was not closed.
     pub(crate) unreadable: Vec<Span>,
 }
@@ -181,8 +191,14 @@ impl<'a> Sink<'a> {
             problems: Vec::new(),
             known: BTreeSet::new(),
             incomplete: false,
+            bundle: None,
             unreadable: Vec::new(),
         }
+    }
+
+    /// Problems of a scenario of several files.
+    pub(crate) fn of(bundle: &'a Bundle) -> Self {
+        Sink { bundle: Some(bundle), ..Sink::new(&bundle.text) }
     }
 
     /// Notes a problem once, however many variants meet it.

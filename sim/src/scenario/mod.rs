@@ -1,7 +1,8 @@
 //! Scenario files: from TOML to a validated plan.
 //!
 //! ```text
-//! text -> tree (every syntax error at once) -> variants of the matrix -> Plan (every problem at once)
+//! text -> bundle (every file it names) -> tree (every syntax error at once, includes merged)
+//!      -> variants of the matrix -> Plan (every problem at once)
 //! ```
 //!
 //! [`load`] and [`parse`] answer with a [`Scenario`] and its warnings, or with every problem of the file: code,
@@ -10,6 +11,7 @@
 //! simulation. `scenarios/README.md` describes the format for people who write files.
 
 pub mod action;
+mod bundle;
 pub mod codes;
 pub mod diagnostic;
 pub mod disk_fault;
@@ -17,6 +19,7 @@ pub mod distribution;
 pub mod expect;
 pub mod expr;
 pub mod guarantee;
+mod include;
 mod lexer;
 mod matrix;
 mod overlay;
@@ -35,6 +38,8 @@ mod validate;
 
 use std::path::Path;
 
+use bundle::Bundle;
+pub use bundle::place;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use guarantee::Guarantee;
 pub use plan::{Plan, Scenario};
@@ -59,10 +64,23 @@ pub fn load(path: &Path) -> Result<(Scenario, Vec<Diagnostic>), Diagnostics> {
         let good = error.utf8_error().valid_up_to();
         unreadable(&name, &String::from_utf8_lossy(error.as_bytes()), good, "this byte is not UTF-8")
     })?;
-    parse(&name, &text)
+    if text.len() > FILE_MAX {
+        return parse(&name, &text);
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let read = |file: &str| {
+        std::fs::read(folder.join(file))
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+                _ => error.to_string(),
+            })
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()))
+    };
+    parse_bundle(&name, &Bundle::read(&text, &read))
 }
 
-/// Reads a scenario from `text`; `file_name` is what problems call it.
+/// Reads a scenario from `text`; `file_name` is what problems call it. Files that it names must be in the text, as in
+/// [`Scenario::source`]; nothing is read from a disk.
 ///
 /// # Errors
 /// Every problem of the text.
@@ -70,9 +88,14 @@ pub fn parse(file_name: &str, text: &str) -> Result<(Scenario, Vec<Diagnostic>),
     if text.len() > FILE_MAX {
         return Err(unreadable(file_name, "", 0, "it is larger than 256 KiB"));
     }
-    let mut sink = Sink::new(text);
-    let root = tree::parse(text, &mut sink);
-    let scenario = validate::scenario(&mut sink, &root, file_name, text);
+    let read = |_: &str| Err("it is not part of this text".to_owned());
+    parse_bundle(file_name, &Bundle::read(text, &read))
+}
+
+fn parse_bundle(file_name: &str, bundle: &Bundle) -> Result<(Scenario, Vec<Diagnostic>), Diagnostics> {
+    let mut sink = Sink::of(bundle);
+    let root = include::merged(bundle, &mut sink);
+    let scenario = validate::scenario(&mut sink, &root, file_name, &bundle.text);
     let failed = sink.has_errors();
     let diagnostics = sink.finish(file_name);
     match scenario {
@@ -87,9 +110,10 @@ pub fn parse(file_name: &str, text: &str) -> Result<(Scenario, Vec<Diagnostic>),
 /// The scenario of a text that is right, consumer groups among what may be in it.
 #[cfg(test)]
 pub(crate) fn planned(text: &str) -> Scenario {
-    let mut sink = Sink::new(text);
-    let root = tree::parse(text, &mut sink);
-    let scenario = validate::scenario(&mut sink, &root, "planned.toml", text);
+    let bundle = Bundle::read(text, &|_| Err("it is not part of this text".to_owned()));
+    let mut sink = Sink::of(&bundle);
+    let root = include::merged(&bundle, &mut sink);
+    let scenario = validate::scenario(&mut sink, &root, "planned.toml", &bundle.text);
     assert!(!sink.has_errors(), "{}", sink.finish("planned.toml"));
     scenario.expect("a scenario without errors")
 }

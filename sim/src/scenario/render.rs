@@ -7,6 +7,7 @@ use miette::{
     SourceSpan, SpanContents,
 };
 
+use super::bundle::place;
 use super::diagnostic::{Diagnostic, Diagnostics, Severity, Span, floor_boundary};
 
 /// Width of the drawing when nobody says otherwise.
@@ -45,7 +46,11 @@ impl SourceCode for Source<'_> {
         let to = if to > end && text[..to].ends_with('\r') { to - 1 } else { to };
         let data = &text.as_bytes()[from..to];
         let span = SourceSpan::new(from.into(), to - from);
-        let contents = MietteSpanContents::new_named(self.0.file_name.clone(), data, span, line, column, 1);
+        let (file, line) = match place(text, line + 1) {
+            ("", line) => (self.0.file_name.as_str(), line),
+            found => found,
+        };
+        let contents = MietteSpanContents::new_named(file.to_owned(), data, span, line - 1, column, 1);
         Ok(Box::new(contents))
     }
 }
@@ -147,8 +152,9 @@ impl Diagnostics {
     /// `e.toml:7:1: T005 unknown key ...`: one problem as one line.
     #[must_use]
     pub fn line_of(&self, problem: &Diagnostic) -> String {
-        let Diagnostic { line, column, code, message, .. } = problem;
-        format!("{}:{line}:{column}: {code} {message}", self.file_name)
+        let Diagnostic { column, code, message, .. } = problem;
+        let (file, line) = self.place(problem);
+        format!("{file}:{line}:{column}: {code} {message}")
     }
 
     fn summary(&self) -> String {

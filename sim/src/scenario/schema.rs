@@ -14,6 +14,7 @@ pub(crate) const TOP: &Keys = &Keys {
         "name",
         "hypothesis",
         "tags",
+        "include",
         "expect",
         "run",
         "matrix",
@@ -23,24 +24,37 @@ pub(crate) const TOP: &Keys = &Keys {
         "consumer",
         "fault",
     ],
-    later: &["include", "report"],
+    later: &["report"],
 };
 pub(crate) const EXPECT: &Keys = &Keys { built: &["that", "on"], later: &[] };
 pub(crate) const RUN: &Keys = &Keys { built: &["duration", "settle", "seeds"], later: &[] };
 pub(crate) const CLUSTER: &Keys = &Keys {
-    built: &["brokers", "controllers", "mode", "profile", "latency", "protocol", "disk", "config"],
-    later: &["network", "racks", "properties", "properties-file"],
+    built: &[
+        "brokers",
+        "controllers",
+        "mode",
+        "profile",
+        "latency",
+        "protocol",
+        "disk",
+        "properties-file",
+        "properties",
+        "config",
+    ],
+    later: &["network", "racks"],
 };
 pub(crate) const DISK: &Keys = &Keys { built: &["fsync", "on-power-loss"], later: &["writeback"] };
 pub(crate) const TOPIC: &Keys =
-    &Keys { built: &["partitions", "replication", "config"], later: &["properties", "properties-file"] };
+    &Keys { built: &["partitions", "replication", "properties-file", "properties", "config"], later: &[] };
 pub(crate) const PRODUCER: &Keys = &Keys {
-    built: &["topic", "count", "rate", "keys", "value-size", "config"],
-    later: &["properties", "properties-file", "transaction"],
+    built: &["topic", "count", "rate", "keys", "value-size", "properties-file", "properties", "config"],
+    later: &["transaction"],
 };
+/// `keys = { ... }` of a producer.
+pub(crate) const KEYS: &Keys = &Keys { built: &["distinct", "skew"], later: &[] };
 pub(crate) const CONSUMER: &Keys = &Keys {
-    built: &["topics", "members", "work", "commit", "group", "config"],
-    later: &["properties", "properties-file"],
+    built: &["topics", "members", "work", "commit", "group", "properties-file", "properties", "config"],
+    later: &[],
 };
 /// Of these, the keys that only a consumer group has.
 pub(crate) const GROUP: &[&str] = &["work", "commit", "group"];

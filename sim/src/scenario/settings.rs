@@ -10,6 +10,7 @@ use super::diagnostic::{Sink, Span, TextProblem, nearest};
 use super::plan::{Origin, Setting};
 use super::read::Section;
 use super::tree::{Entry, Kind, Node, Table, shorten};
+use crate::properties;
 
 /// Kafka's settings that tribunal does not have yet, whatever their scope. They are refused as such, not as unknown.
 const LATER: &[&str] = &[
@@ -74,54 +75,109 @@ const LATER: &[&str] = &[
     "transaction.two.phase.commit.enable",
 ];
 
-/// Settings given in `config` of a section, those that are right.
+/// Settings of processes that nothing in a simulation depends on; names that end in `.` stand for all that start so.
+/// Files of real programs have them.
+const NO_EFFECT: &[&str] = &[
+    "advertised.listeners",
+    "bootstrap.servers",
+    "broker.id",
+    "client.dns.lookup",
+    "client.id",
+    "connections.max.idle.ms",
+    "controller.listener.names",
+    "controller.quorum.bootstrap.servers",
+    "controller.quorum.voters",
+    "inter.broker.listener.name",
+    "jmx.",
+    "key.deserializer",
+    "key.serializer",
+    "listener.",
+    "listeners",
+    "log.dir",
+    "log.dirs",
+    "metric.",
+    "metrics.",
+    "node.id",
+    "num.io.threads",
+    "num.network.threads",
+    "num.recovery.threads.per.data.dir",
+    "process.roles",
+    "receive.buffer.bytes",
+    "sasl.",
+    "security.",
+    "send.buffer.bytes",
+    "socket.connection.setup.timeout.max.ms",
+    "socket.connection.setup.timeout.ms",
+    "socket.receive.buffer.bytes",
+    "socket.send.buffer.bytes",
+    "ssl.",
+    "value.deserializer",
+    "value.serializer",
+];
+
+/// Settings of a section, those that are right.
 #[derive(Debug, Default)]
-pub(crate) struct Given<'t> {
+pub(crate) struct Given {
     pub(crate) properties: Properties,
-    entries: Vec<(&'static Key, &'t Entry)>,
+    entries: Vec<(&'static Key, Node)>,
 }
 
-impl<'t> Given<'t> {
-    /// Reads `section.config`.
-    pub(crate) fn read(sink: &mut Sink<'_>, section: &Section<'t>, scope: Scope) -> Self {
+impl Given {
+    /// Reads the section's `properties-file`, its `properties` and its `config`; later ones win.
+    pub(crate) fn read(sink: &mut Sink<'_>, section: &Section<'_>, scope: Scope) -> Self {
         let mut given = Given::default();
+        for entry in of_file(sink, section).into_iter().chain(of_text(sink, section)) {
+            let name = entry.key.as_str();
+            let known = KEYS.iter().any(|key| key.name == name);
+            if !known && NO_EFFECT.iter().any(|it| *it == name || (it.ends_with('.') && name.starts_with(it)))
+            {
+                let message = format!("`{}` has no effect in the simulator", shorten(name));
+                let problem =
+                    TextProblem::new(codes::NO_EFFECT, 0..0, message).label("accepted, has no effect");
+                sink.push(entry.key_span, problem);
+                continue;
+            }
+            given.take(sink, section, &entry, scope);
+        }
         let table: Option<&Table> = section.table(sink, "config").and_then(|entry| entry.node.table());
         for entry in table.into_iter().flat_map(|table| &table.entries) {
-            let Some(key) = key(scope, &entry.key) else {
-                unknown(sink, section, entry, scope);
-                continue;
-            };
-            if matches!(entry.node.kind, Kind::Integer(None)) {
-                let written = sink.lines.slice(entry.node.span).to_owned();
-                bad_value(sink, &entry.node, key, &written, "expected a number of at most 64 bits");
-                continue;
-            }
-            let Some(value) = entry.node.scalar() else {
-                sink.wrong_type(&entry.node, &entry.key, "a text, a number, true or false");
-                continue;
-            };
-            match key.parse(&value) {
-                Ok(_) => {
-                    given.properties.insert(entry.key.clone(), value);
-                    given.entries.push((key, entry));
-                }
-                Err(problem) => bad_value(sink, &entry.node, key, &value, &problem),
-            }
+            given.take(sink, section, entry, scope);
         }
         given
     }
 
     /// A setting that another key of the section stands for: it comes from there.
-    pub(crate) fn stands_for(&mut self, name: &'static str, value: String, entry: Option<&'t Entry>) {
+    pub(crate) fn stands_for(&mut self, name: &'static str, value: String, entry: Option<&Entry>) {
         self.properties.insert(name.to_owned(), value);
         if let Some((key, entry)) = key(Scope::Consumer, name).zip(entry) {
-            self.entries.push((key, entry));
+            self.entries.push((key, entry.node.clone()));
+        }
+    }
+
+    fn take(&mut self, sink: &mut Sink<'_>, section: &Section<'_>, entry: &Entry, scope: Scope) {
+        let Some(key) = key(scope, &entry.key) else {
+            return unknown(sink, section, entry, scope);
+        };
+        if matches!(entry.node.kind, Kind::Integer(None)) {
+            let written = sink.lines.slice(entry.node.span).to_owned();
+            return bad_value(sink, &entry.node, key, &written, "expected a number of at most 64 bits");
+        }
+        let Some(value) = entry.node.scalar() else {
+            return sink.wrong_type(&entry.node, &entry.key, "a text, a number, true or false");
+        };
+        match key.parse(&value) {
+            Ok(_) => {
+                self.properties.insert(entry.key.clone(), value);
+                self.entries.retain(|(known, _)| known.name != key.name);
+                self.entries.push((key, entry.node.clone()));
+            }
+            Err(problem) => bad_value(sink, &entry.node, key, &value, &problem),
         }
     }
 
     /// Where a given setting stands: its value.
     pub(crate) fn span(&self, name: &str) -> Option<Span> {
-        self.entries.iter().find(|(key, _)| key.name == name).map(|(_, entry)| entry.node.span)
+        self.entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node.span)
     }
 
     /// Notes what the typed config found wrong with settings that are right one by one.
@@ -140,8 +196,7 @@ impl<'t> Given<'t> {
         KEYS.iter()
             .filter(|key| key.scope == scope)
             .map(|key| {
-                let entry =
-                    self.entries.iter().find(|(given, _)| given.name == key.name).map(|(_, entry)| *entry);
+                let given = self.entries.iter().find(|(given, _)| given.name == key.name);
                 Setting {
                     table: section.path.to_owned(),
                     name: key.name,
@@ -151,11 +206,75 @@ impl<'t> Given<'t> {
                         .map_or(key.effective_default(), String::as_str)
                         .to_owned(),
                     default: key.default,
-                    origin: entry.map_or(Origin::Default, |entry| origin(sink, &entry.node)),
+                    origin: given.map_or(Origin::Default, |(_, node)| origin(sink, node)),
                 }
             })
             .collect()
     }
+}
+
+/// The settings of the section's `properties-file`.
+fn of_file(sink: &mut Sink<'_>, section: &Section<'_>) -> Vec<Entry> {
+    let Some((written, node)) = section.text(sink, "properties-file") else { return Vec::new() };
+    let Some(bundle) = sink.bundle.filter(|_| !written.contains("${")) else { return Vec::new() };
+    let path = section.path_of("properties-file");
+    let found = bundle.resolve(node.span.start, written).map_err(|why| (why.to_owned(), written.to_owned()));
+    let found = found.and_then(|name| match bundle.file(&name) {
+        Some(file) => Ok(file),
+        None => Err((bundle.why_missing(&name).to_owned(), name)),
+    });
+    match found {
+        Ok(file) => {
+            let text = bundle.text.get(file.at.clone()).unwrap_or_default();
+            settings_of(
+                sink,
+                text,
+                &|at| Span { start: file.at.start + at.start, end: file.at.start + at.end },
+                node,
+            )
+        }
+        Err((why, name)) => {
+            let message = format!("`{path}`: cannot read `{}`: {why}", shorten(&name));
+            let problem = TextProblem::new(codes::BAD_FILE, 0..0, message).label("cannot be read");
+            sink.push(node.span, problem.help("files are named relative to the file that names them"));
+            Vec::new()
+        }
+    }
+}
+
+/// The settings of the section's `properties`.
+fn of_text(sink: &mut Sink<'_>, section: &Section<'_>) -> Vec<Entry> {
+    let Some((text, node)) = section.text(sink, "properties") else { return Vec::new() };
+    settings_of(sink, text, &|at| node.span_of(at), node)
+}
+
+/// The settings of a properties text whose bytes stand where `place` says; they come from where `node` comes from.
+fn settings_of(
+    sink: &mut Sink<'_>,
+    text: &str,
+    place: &dyn Fn(&std::ops::Range<usize>) -> Span,
+    node: &Node,
+) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for line in properties::lines(text) {
+        let span = place(&line.at);
+        match line.setting {
+            Ok((key, value)) => {
+                let kind = Kind::Text { value, start: None };
+                entries.push(Entry {
+                    key,
+                    key_span: span,
+                    node: Node { span, kind, axis: node.axis.clone() },
+                });
+            }
+            Err(problem) => {
+                let message = format!("not a line of a properties file: {problem}");
+                let problem = TextProblem::new(codes::BAD_PROPERTIES, 0..0, message).label("not understood");
+                sink.push(span, problem);
+            }
+        }
+    }
+    entries
 }
 
 fn origin(sink: &Sink<'_>, node: &Node) -> Origin {

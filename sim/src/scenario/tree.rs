@@ -210,7 +210,14 @@ fn node(value: Spanned<DeValue<'_>>, source: &str, sink: &mut Sink<'_>) -> Node 
 fn text_start(value: &str, span: Span, source: &str) -> Option<usize> {
     let written = source.get(span.start..span.end)?;
     let quotes = if written.starts_with("\"\"\"") || written.starts_with("'''") { 3 } else { 1 };
-    (written.get(quotes..written.len().checked_sub(quotes)?)? == value).then_some(span.start + quotes)
+    let inside = written.get(quotes..written.len().checked_sub(quotes)?)?;
+    // A line break right after three quotes is not part of the text.
+    let skipped = match quotes {
+        3 if inside.starts_with("\r\n") => 2,
+        3 if inside.starts_with('\n') => 1,
+        _ => 0,
+    };
+    (&inside[skipped..] == value).then_some(span.start + quotes + skipped)
 }
 
 /// Puts dotted names together again.

@@ -1,11 +1,9 @@
-//! `server.properties`: Java's format, and where each setting came from.
-//!
-//! Comments start with `#` or `!`; `=`, `:` or blanks part a name from its value; a backslash at the end of a line
-//! goes on in the next one. Of the escapes only `\\` and escaped blanks, `=`, `:`, `#`, `!` are read: no setting needs
-//! more, and another one is a problem rather than a guess.
+//! The settings of `server.properties` and of the command line, and where each came from.
 
 use std::collections::BTreeMap;
 use std::fmt;
+
+use crate::properties::lines;
 
 /// Where a setting was given.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -82,9 +80,9 @@ impl ServerProperties {
     /// Every line that is not understood; the others are added.
     pub fn add_file(&mut self, name: &str, text: &str) -> Result<(), Vec<Problem>> {
         let mut problems = Vec::new();
-        for (line, logical) in logical_lines(text) {
-            let origin = Origin::File { name: name.to_owned(), line };
-            match split(&logical) {
+        for line in lines(text) {
+            let origin = Origin::File { name: name.to_owned(), line: line.number };
+            match line.setting {
                 Ok((key, value)) => {
                     self.0.insert(key, Given { value, origin });
                 }
@@ -130,66 +128,6 @@ impl ServerProperties {
     pub fn get(&self, key: &str) -> Option<&Given> {
         self.0.get(key)
     }
-}
-
-/// Lines with their continuations joined, without comments and empty ones; each with the number it starts at.
-fn logical_lines(text: &str) -> Vec<(usize, String)> {
-    let mut lines: Vec<(usize, String)> = Vec::new();
-    let mut continued = false;
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim_start();
-        if !continued && (line.is_empty() || line.starts_with(['#', '!'])) {
-            continue;
-        }
-        let backslashes = line.chars().rev().take_while(|c| *c == '\\').count();
-        let goes_on = backslashes % 2 == 1;
-        let part = if goes_on { &line[..line.len() - 1] } else { line };
-        match lines.last_mut() {
-            Some((_, logical)) if continued => logical.push_str(part),
-            _ => lines.push((index + 1, part.to_owned())),
-        }
-        continued = goes_on;
-    }
-    lines
-}
-
-/// Key and value of a logical line.
-fn split(line: &str) -> Result<(String, String), String> {
-    let (mut key, mut rest) = (String::new(), "");
-    let mut escaped = false;
-    for (at, c) in line.char_indices() {
-        if !escaped && (c == '=' || c == ':' || c.is_whitespace()) {
-            rest = line[at..].trim_start();
-            rest = rest.strip_prefix(['=', ':']).unwrap_or(rest).trim();
-            break;
-        }
-        escaped = c == '\\' && !escaped;
-        key.push(c);
-    }
-    let key = unescape(&key)?;
-    if key.is_empty() {
-        return Err("a value without a name".to_owned());
-    }
-    Ok((key, unescape(rest)?))
-}
-
-fn unescape(text: &str) -> Result<String, String> {
-    let mut plain = String::new();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            plain.push(c);
-            continue;
-        }
-        match chars.next() {
-            Some(c @ ('\\' | ' ' | '=' | ':' | '#' | '!')) => plain.push(c),
-            Some(other) => {
-                return Err(format!("`\\{other}` is not understood; write `\\\\` for one backslash"));
-            }
-            None => {}
-        }
-    }
-    Ok(plain)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod consumer;
 mod group;
+mod keys;
 mod members;
 mod operator;
 mod producer;

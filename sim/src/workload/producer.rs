@@ -12,6 +12,7 @@ use tribunal_engine::rng::Rng;
 use tribunal_engine::time::{Duration, Instant};
 
 use super::Load;
+use super::keys::KeyChoice;
 use crate::cluster::Cluster;
 use crate::history::{ProducerInfo, RecordId, Send, SendOutcome};
 use crate::runtime::SimPlatform;
@@ -21,6 +22,7 @@ use crate::scenario::plan::ProducerPlan;
 struct Client {
     load: Load,
     kind: ProducerPlan,
+    keys: KeyChoice,
     name: String,
     index: u32,
     bootstrap: Vec<Endpoint>,
@@ -36,6 +38,7 @@ pub(super) fn start(load: &Load, cluster: &mut Cluster, kind: &ProducerPlan, num
     let client = Rc::new(Client {
         load: load.clone(),
         kind: kind.clone(),
+        keys: KeyChoice::new(kind.keys),
         index: load.add_producer(info),
         bootstrap: cluster.bootstrap(),
         rng: std::cell::RefCell::new(cluster.rng().fork(&format!("workload/{}/{number}", kind.name))),
@@ -92,7 +95,7 @@ impl Client {
         let (size, key) = {
             let mut rng = self.rng.borrow_mut();
             let size = rng.between(self.kind.value_size.min, self.kind.value_size.max);
-            let key = (self.kind.keys > 0).then(|| rng.below(u64::from(self.kind.keys)));
+            let key = self.keys.draw(&mut rng);
             (usize::try_from(size).unwrap_or(usize::MAX), key)
         };
         let invoked = self.load.handle.now();

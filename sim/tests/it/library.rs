@@ -22,6 +22,10 @@ fn files(directory: &Path) -> Vec<PathBuf> {
         .collect();
     entries.sort();
     for path in entries {
+        // `lib` holds parts of scenarios.
+        if path.file_name().is_some_and(|name| name == "lib") {
+            continue;
+        }
         if path.is_dir() {
             found.extend(files(&path));
         } else if path.extension().is_some_and(|extension| extension == "toml") {

@@ -7,7 +7,7 @@ use tribunal_engine::id::{NodeId, TopicPartition};
 use tribunal_engine::message::Acks;
 use tribunal_engine::variant::Truncation;
 use tribunal_sim::scenario::expect::Claim;
-use tribunal_sim::scenario::plan::{Action, Cut, Origin, Trigger};
+use tribunal_sim::scenario::plan::{Action, Cut, Origin, Skew, Trigger};
 use tribunal_sim::scenario::seeds::SeedSet;
 use tribunal_sim::scenario::target::{Target, TargetExpr};
 use tribunal_sim::scenario::{self, Guarantee, Scenario};
@@ -87,7 +87,10 @@ fn a_short_file_gets_documented_defaults() {
     assert_eq!((scenario.variants.len(), plan.label.as_str()), (1, ""));
     assert_eq!(plan.cluster.broker_ids().collect::<Vec<_>>(), [NodeId(1), NodeId(2), NodeId(3)]);
     assert_eq!((plan.cluster.controllers, plan.cluster.profile.name, plan.protocol_name), (3, "lan", "safe"));
-    assert_eq!((plan.topics[0].partitions, plan.producers[0].count, plan.producers[0].keys), (1, 1, 0));
+    assert_eq!(
+        (plan.topics[0].partitions, plan.producers[0].count, plan.producers[0].keys.distinct),
+        (1, 1, 0)
+    );
     assert_eq!((scenario.run.settle, scenario.run.seeds), (Duration::from_secs(10), SeedSet::Range(1, 20)));
 }
 
@@ -183,4 +186,49 @@ fn a_broker_that_two_faults_add_is_missing_once() {
     let adds = add("first", "5s", 4) + &add("second", "10s", 5) + &add("again", "15s", 4);
     let plan = &with(&format!("[cluster]\nbrokers = 5\n{adds}")).variants[0];
     assert_eq!(plan.late_brokers().into_iter().collect::<Vec<_>>(), [NodeId(4), NodeId(5)]);
+}
+
+fn from_diagnostics(name: &str) -> Scenario {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/diagnostics").join(name);
+    scenario::load(&path).unwrap_or_else(|problems| panic!("{problems}")).0
+}
+
+#[test]
+fn what_is_included_counts_and_config_wins_over_properties() {
+    let scenario = from_diagnostics("properties-without-effect.toml");
+    let plan = &scenario.variants[0];
+    assert_eq!((plan.topics[0].partitions, plan.cluster.brokers), (2, 3));
+    assert_eq!(plan.producers[0].properties.get("linger.ms").map(String::as_str), Some("7"));
+    let Origin::File { line } = origin(&scenario, 0, "producer.shop", "linger.ms") else { panic!("given") };
+    assert_eq!(scenario::place(&scenario.source, *line), ("", 16));
+}
+
+#[test]
+fn a_value_of_another_file_remembers_that_file_and_its_line() {
+    let text = "format = 1\nname = \"t\"\ninclude = [\"lib/load.toml\"]\n[run]\nduration = \"40s\"\n\
+                [producer.shop]\nrate = \"9/s\"\nproperties-file = \"p.properties\"\n\
+                #:file lib/load.toml\n[topic.orders]\n[producer.shop]\ntopic = \"orders\"\nrate = \"5/s\"\n\
+                config = { \"batch.size\" = 7 }\n#:file p.properties\n# ours\nlinger.ms=3\nbatch.size=5\n";
+    let scenario = scenario::parse("t.toml", text).unwrap_or_else(|problems| panic!("{problems}")).0;
+    assert_eq!(scenario.variants[0].producers[0].rate.records, 9);
+    let place = |name| match origin(&scenario, 0, "producer.shop", name) {
+        Origin::File { line } => scenario::place(text, *line),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((place("linger.ms"), place("batch.size")), (("p.properties", 2), ("lib/load.toml", 5)));
+}
+
+#[test]
+fn the_source_of_a_scenario_reads_again_without_its_files() {
+    let scenario = from_diagnostics("properties-without-effect.toml");
+    let again =
+        scenario::parse("report.html", &scenario.source).unwrap_or_else(|problems| panic!("{problems}")).0;
+    assert_eq!((&again.variants, &again.source), (&scenario.variants, &scenario.source));
+}
+
+#[test]
+fn keys_can_be_skewed() {
+    let keys = "[producer.pos]\ntopic = \"orders\"\nrate = \"5/s\"\nkeys = { distinct = 5000, skew = \"zipf 1.1\" }\n";
+    let keys = with(keys).variants[0].producers[1].keys;
+    assert_eq!((keys.distinct, keys.skew), (5_000, Skew::Zipf { exponent: 1.1 }));
 }

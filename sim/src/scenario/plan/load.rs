@@ -17,14 +17,35 @@ pub struct ProducerPlan {
     pub count: u32,
     /// Records per time of each client. Load is open: the clock decides, not the answers.
     pub rate: Rate,
-    /// Number of different keys, drawn evenly; 0 means records without key.
-    pub keys: u32,
+    /// The keys of records.
+    pub keys: Keys,
     /// Size of a record's value, uniform between the two.
     pub value_size: SizeRange,
     /// `producer.properties` as given.
     pub properties: Properties,
     /// The same, read, with defaults.
     pub config: ProducerConfig,
+}
+
+/// Which keys records have.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Keys {
+    /// Number of different keys; 0 means records without key.
+    pub distinct: u32,
+    /// How often each is drawn.
+    pub skew: Skew,
+}
+
+/// How often each key is drawn.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Skew {
+    /// Every key as often as any other.
+    Even,
+    /// The k-th key in proportion to `1 / k^exponent`: a few keys have most of the records.
+    Zipf {
+        /// Above 0; 1.1 is usual for names and words.
+        exponent: f64,
+    },
 }
 
 impl ProducerPlan {

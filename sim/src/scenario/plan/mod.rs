@@ -18,7 +18,7 @@ use super::profile::{CpuModel, DiskModel, NetworkModel, Profile};
 use super::seeds::SeedSet;
 pub(crate) use fault::late_brokers;
 pub use fault::{Action, Cut, FaultPlan, Moment, Strike, Trigger};
-pub use load::{Commit, ConsumerPlan, GroupPlan, ProducerPlan, member_host};
+pub use load::{Commit, ConsumerPlan, GroupPlan, Keys, ProducerPlan, Skew, member_host};
 
 /// The host of the scenario's own clients: topic creation, the recovery probe, the final read.
 pub const OPERATOR: &str = "operator";
@@ -35,7 +35,8 @@ pub struct Scenario {
     pub hypothesis: Option<String>,
     /// Words to select scenarios by.
     pub tags: Vec<String>,
-    /// The text it was read from.
+    /// The text it was read from: the file, then every other file it names. [`place`](super::place) says which line is
+    /// whose; it reads again as it is.
     pub source: String,
     /// The file's name as it was given.
     pub file_name: String,

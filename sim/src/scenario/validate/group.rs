@@ -41,12 +41,7 @@ pub(super) fn group(sink: &mut Sink<'_>, section: &Section<'_>, name: &str) -> O
 }
 
 /// The settings that the keys of a group stand for: `group.id`, and whether the consumer commits by itself.
-pub(super) fn settings<'t>(
-    sink: &mut Sink<'_>,
-    section: &Section<'t>,
-    group: &GroupPlan,
-    given: &mut Given<'t>,
-) {
+pub(super) fn settings(sink: &mut Sink<'_>, section: &Section<'_>, group: &GroupPlan, given: &mut Given) {
     for (name, key) in [("group.id", "group"), ("enable.auto.commit", "commit")] {
         if let Some(span) = given.span(name) {
             let message = format!("`{name}` is what `{key}` says");

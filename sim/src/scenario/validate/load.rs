@@ -9,12 +9,11 @@ use super::super::plan::{ClusterPlan, ConsumerPlan, ProducerPlan, Setting, Topic
 use super::super::read::Section;
 use super::super::schema;
 use super::super::settings::Given;
-use super::super::tree::{Entry, Kind, Node, Table, shorten};
+use super::super::tree::{Entry, Node, Table, shorten};
 use super::super::units::{self, Rate, SizeRange};
-use super::{Marks, check_name, group, topic};
+use super::{Marks, check_name, group, keys, topic};
 
 pub(super) const CLIENTS_MAX: i64 = 1_000;
-const KEYS_MAX: i64 = 10_000_000;
 /// Most records per second of one client.
 const RATE_MAX: f64 = 1_000_000.0;
 /// Size of a record's value if the scenario says nothing.
@@ -117,7 +116,7 @@ fn producer(
         None => Some(1),
     };
     let rate = rate(sink, section);
-    let keys = keys(sink, section);
+    let keys = keys::keys(sink, section);
     let value_size = value_size(sink, section);
     let given = Given::read(sink, section, Scope::Producer);
     let mut table = given.table(sink, section, Scope::Producer);
@@ -140,7 +139,7 @@ fn producer(
         topic: topic?,
         count: u32::try_from(count?).ok()?,
         rate: rate?,
-        keys: u32::try_from(keys?).ok()?,
+        keys: keys?,
         value_size: value_size?,
         properties: given.properties,
         config: config?,
@@ -158,20 +157,6 @@ fn rate(sink: &mut Sink<'_>, section: &Section<'_>) -> Option<Rate> {
     let problem = TextProblem::new(codes::BAD_RANGE, 0..0, message).label(label);
     sink.push(section.node("rate")?.span, problem.help(help));
     None
-}
-
-fn keys(sink: &mut Sink<'_>, section: &Section<'_>) -> Option<i64> {
-    let Some(node) = section.node("keys") else { return Some(0) };
-    if matches!(node.kind, Kind::Table(_)) {
-        let message = format!(
-            "the distribution of `{}` is part of the format but not built yet",
-            section.path_of("keys")
-        );
-        let problem = TextProblem::new(codes::NOT_BUILT, 0..0, message).label("not built yet");
-        sink.push(node.span, problem.help("a plain number works: keys = 100 draws evenly from 100 keys"));
-        return None;
-    }
-    section.integer(sink, "keys", 0, KEYS_MAX)
 }
 
 fn value_size(sink: &mut Sink<'_>, section: &Section<'_>) -> Option<SizeRange> {

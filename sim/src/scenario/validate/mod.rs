@@ -10,6 +10,7 @@ mod disk;
 mod fault;
 mod group;
 mod hosts;
+mod keys;
 mod lint;
 mod load;
 mod operate;
@@ -42,7 +43,6 @@ pub(super) fn scenario(sink: &mut Sink<'_>, root: &Table, file_name: &str, sourc
     }
     format(sink, &top);
     top.check_keys(sink, schema::TOP);
-    sink.incomplete = top.entry("include").is_some();
     let name = top.text(sink, "name").map(|(name, _)| name.to_owned());
     if top.entry("name").is_none() {
         top.missing(sink, "name", "name = \"What happens when the leader dies\"");
