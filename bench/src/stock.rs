@@ -20,7 +20,7 @@ use tribunal_engine::id::{Endpoint, IncarnationId, NodeId};
 use tribunal_engine::message::NewTopic;
 use tribunal_engine::rng::Rng;
 use tribunal_engine::time::{Duration, Now};
-use tribunal_sim::cluster::host_name;
+use tribunal_sim::cluster::{directory_of, host_name};
 use tribunal_sim::history::RecordId;
 use tribunal_sim::runtime::stock::{StockHost, StockPlatform};
 use tribunal_sim::runtime::{CpuSettings, HostSettings};
@@ -126,6 +126,8 @@ fn start_processes(simulation: &mut turmoil::Sim<'static>, plan: &Plan, rng: &Rn
             cluster_id: "tribunal".to_owned(),
             config: plan.cluster.config.clone(),
             voters: voters.clone(),
+            directory: directory_of(node),
+            directories: plan.cluster.controller_ids().map(|id| (id, directory_of(id))).collect(),
             variant: plan.protocol,
             rng: rng.fork(&format!("process/{node}")),
         };

@@ -170,6 +170,7 @@ error_codes! {
     TelemetryTooLarge = 118 "TELEMETRY_TOO_LARGE" false;
     InvalidRegistration = 119 "INVALID_REGISTRATION" false;
     TransactionAbortable = 120 "TRANSACTION_ABORTABLE" false;
+    InvalidVoterKey = 125 "INVALID_VOTER_KEY" false;
     InvalidRegularExpression = 128 "INVALID_REGULAR_EXPRESSION" false;
 }
 

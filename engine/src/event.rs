@@ -5,12 +5,13 @@
 
 mod group;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 pub use group::{LeaveReason, RebalanceReason};
 
 use crate::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
-use crate::id::{NodeId, TopicPartition};
+use crate::id::{DirectoryId, NodeId, TopicPartition};
 use crate::message::Acks;
 use crate::offset::Offset;
 
@@ -152,6 +153,8 @@ pub enum Event {
     RecoveryCut { partition: TopicPartition, at: Offset, bytes: u64, reason: &'static str },
     /// A voter of the metadata quorum took another role.
     QuorumRoleChanged { role: QuorumRole, epoch: LeaderEpoch, leader: Option<NodeId> },
+    /// A voter's log names these directories of voters; its own is `directory`, and with that it `votes` or not.
+    QuorumVoters { directories: BTreeMap<NodeId, DirectoryId>, directory: DirectoryId, votes: bool },
     /// A voter of the metadata quorum learnt that a batch of the metadata log is committed.
     MetadataCommitted { batch: BatchId },
     /// A voter of the metadata quorum has written a snapshot of what is committed before `end`.
@@ -332,6 +335,11 @@ impl Event {
     /// What the metadata quorum tells, and everything else.
     fn fmt_quorum(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Event::QuorumVoters { directories, directory, votes } => {
+                f.write_str("voters")?;
+                directories.iter().try_for_each(|(voter, directory)| write!(f, " {voter}={directory}"))?;
+                write!(f, " own={directory} votes={}", if *votes { "yes" } else { "no" })
+            }
             Event::QuorumRoleChanged { role, epoch, leader } => {
                 write!(f, "quorum {role} epoch={epoch} leader={}", Leader(*leader))
             }

@@ -57,6 +57,27 @@ impl ProducerId {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct IncarnationId(pub Uuid);
 
+/// Unique id of a log directory, given when it was formatted (KIP-853, KIP-858): a disk that was replaced has another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DirectoryId(pub Uuid);
+
+impl DirectoryId {
+    /// Nobody has said which (Kafka's `ReplicaKey.NO_DIRECTORY_ID`).
+    pub const NONE: DirectoryId = DirectoryId(Uuid::nil());
+}
+
+impl fmt::Debug for DirectoryId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "DirectoryId({})", self.0)
+    }
+}
+
+impl fmt::Display for DirectoryId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
 /// Unique id of a topic (KIP-516). A topic deleted and created again has a new one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicId(pub Uuid);

@@ -165,6 +165,8 @@ pub struct ProtocolVariant {
     pub sync_timer: Guard,
     /// A partition that a member was to give up and gets back keeps its owner (KIP-848, KAFKA-16147).
     pub epoch_on_reassign: Guard,
+    /// A voter of the metadata quorum is its id and its directory: one whose disk was replaced is another (KIP-853).
+    pub directory_id: Guard,
 }
 
 impl ProtocolVariant {
@@ -188,6 +190,7 @@ impl ProtocolVariant {
         static_persist: Guard::On,
         sync_timer: Guard::On,
         epoch_on_reassign: Guard::On,
+        directory_id: Guard::On,
     };
 
     /// Every variant that has a name, with the sentence that explains it; the first is the safe one.
@@ -310,6 +313,11 @@ impl ProtocolVariant {
             "owner-forgotten-on-reassignment",
             ProtocolVariant { epoch_on_reassign: Guard::Off, ..Self::SAFE },
             "a partition that its owner was to give up and got back is given to another as well (KAFKA-16147)",
+        ),
+        (
+            "no-directory-id",
+            ProtocolVariant { directory_id: Guard::Off, ..Self::SAFE },
+            "a controller that came back without its disk votes as if it still had it (KIP-853)",
         ),
     ];
 

@@ -567,6 +567,7 @@ pub fn partition_of(event: &Event) -> Option<&TopicPartition> {
         Event::BrokerRegistered { .. }
         | Event::BrokerFenced { .. }
         | Event::BrokerUnfenced { .. }
+        | Event::QuorumVoters { .. }
         | Event::QuorumRoleChanged { .. }
         | Event::MetadataCommitted { .. }
         | Event::MetadataSnapshotWritten { .. }

@@ -228,6 +228,7 @@ pub fn effect(code: ErrorCode) -> Effect {
         | E::DuplicateResource
         | E::UnacceptableCredential
         | E::InconsistentVoterSet
+        | E::InvalidVoterKey
         | E::InvalidUpdateVersion
         | E::FeatureUpdateFailed
         | E::PrincipalDeserializationFailure

@@ -30,7 +30,7 @@ use crate::config::BrokerConfig;
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::event::{ElectionReason, Event};
-use crate::id::{Endpoint, NodeId, TopicPartition};
+use crate::id::{DirectoryId, Endpoint, NodeId, TopicPartition};
 use crate::machine::{Effect, Effects, Input, Machine, RequestContext, Wakeup};
 use crate::message::{ApiVersionsResponse, Request, Response};
 use crate::metadata::{MetadataImage, MetadataRecord, PartitionChange, PartitionImage};
@@ -80,6 +80,10 @@ pub struct ControllerSettings {
     pub config: BrokerConfig,
     /// Every voter of the quorum, this one too, and where it listens.
     pub voters: BTreeMap<NodeId, Endpoint>,
+    /// The id of its log directory.
+    pub directory: DirectoryId,
+    /// The directories of all voters when the cluster was formatted; empty if nobody has said so.
+    pub directories: BTreeMap<NodeId, DirectoryId>,
     /// The protocol's knobs.
     pub variant: ProtocolVariant,
     /// For topic ids, placement and election timeouts.
@@ -94,6 +98,8 @@ impl ControllerSettings {
             node: self.node,
             cluster_id: self.cluster_id.clone(),
             voters: self.voters.clone(),
+            directory: self.directory,
+            directories: self.directories.clone(),
             config: self.config.quorum,
             variant: self.variant,
             rng: self.rng.fork("quorum"),

@@ -8,7 +8,7 @@ use super::quorum::{LeaderIdAndEpoch, SnapshotId};
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
 use crate::file_range::FileRange;
-use crate::id::{NodeId, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition};
+use crate::id::{DirectoryId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition};
 use crate::message::MetadataBroker;
 use crate::offset::Offset;
 use crate::time::{Duration, Timestamp};
@@ -160,6 +160,8 @@ pub struct FetchRequest {
     pub replica: NodeId,
     /// The follower's broker epoch (version 15 on), or NONE.
     pub replica_epoch: BrokerEpoch,
+    /// The directory of the follower, or NONE (version 17 on, KIP-853); only voters say it.
+    pub replica_directory: DirectoryId,
     /// How long to wait for `min_bytes`.
     pub max_wait: Duration,
     /// Answer as soon as this many bytes are there.
@@ -194,6 +196,7 @@ impl FetchRequest {
             cluster_id: None,
             replica,
             replica_epoch: BrokerEpoch::NONE,
+            replica_directory: DirectoryId::NONE,
             max_wait: Duration::ZERO,
             min_bytes: 0,
             max_bytes: i32::MAX,

@@ -1,13 +1,13 @@
 //! Messages of the metadata quorum (KIP-595, KIP-630, KIP-836, KIP-996).
 //!
 //! Kafka's definitions allow many partitions; there is one, `__cluster_metadata/0`, and the messages here speak of
-//! that one only. Directory ids (KIP-853) are not spoken: the set of voters is fixed by configuration.
+//! that one only. Who votes is configured; directory ids (KIP-853) say whose disk is meant.
 
 use bytes::Bytes;
 
 use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
-use crate::id::{Endpoint, NodeId, TopicPartition};
+use crate::id::{DirectoryId, Endpoint, NodeId, TopicPartition};
 use crate::offset::Offset;
 use crate::time::Timestamp;
 
@@ -36,10 +36,14 @@ pub struct VoteRequest {
     pub cluster_id: Option<String>,
     /// The voter that is asked.
     pub voter: NodeId,
+    /// The directory that the candidate means by it, or NONE.
+    pub voter_directory: DirectoryId,
     /// The epoch to be elected in; of a pre-vote, the candidate's present epoch.
     pub candidate_epoch: LeaderEpoch,
     /// The candidate.
     pub candidate: NodeId,
+    /// Its directory, or NONE.
+    pub candidate_directory: DirectoryId,
     /// Epoch of the last record in the candidate's log.
     pub last_epoch: LeaderEpoch,
     /// The candidate's log end offset.

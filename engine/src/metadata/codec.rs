@@ -2,13 +2,17 @@
 //!
 //! The encoding is our own: nobody but our brokers and controllers reads this log.
 
+use std::collections::BTreeMap;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use uuid::Uuid;
 
 use super::image::{BrokerImage, PartitionImage};
 use super::record::{ConfigResource, MetadataRecord, PartitionChange};
 use crate::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
-use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName};
+use crate::id::{
+    DirectoryId, Endpoint, IncarnationId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName,
+};
 
 /// A metadata record that cannot be read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -71,6 +75,10 @@ impl MetadataRecord {
             MetadataRecord::ProducerIds { broker, broker_epoch, next_producer_id } => {
                 put_broker(&mut out, 10, *broker, *broker_epoch);
                 out.put_i64(next_producer_id.0);
+            }
+            MetadataRecord::Voters { directories } => {
+                out.put_u8(12);
+                put_directories(&mut out, directories);
             }
             MetadataRecord::Broker { broker, state } => {
                 put_broker(&mut out, 11, *broker, state.epoch);
@@ -137,6 +145,7 @@ impl MetadataRecord {
                     in_controlled_shutdown: input.flag()?,
                 },
             },
+            12 => MetadataRecord::Voters { directories: input.directories()? },
             _ => return Err(RecordError("unknown kind")),
         };
         if input.0.has_remaining() { Err(RecordError("bytes after the end")) } else { Ok(record) }
@@ -147,6 +156,14 @@ fn put_broker(out: &mut BytesMut, kind: u8, broker: NodeId, epoch: BrokerEpoch) 
     out.put_u8(kind);
     out.put_i32(broker.0);
     out.put_i64(epoch.0);
+}
+
+fn put_directories(out: &mut BytesMut, directories: &BTreeMap<NodeId, DirectoryId>) {
+    out.put_u8(u8::try_from(directories.len()).expect("a quorum has at most five voters"));
+    for (voter, directory) in directories {
+        out.put_i32(voter.0);
+        out.put_u128(directory.0.as_u128());
+    }
 }
 
 fn put_resource(out: &mut BytesMut, resource: &ConfigResource) {
@@ -275,6 +292,14 @@ impl Reader {
         (0..self.length(4)?).map(|_| self.node()).collect()
     }
 
+    fn directories(&mut self) -> Result<BTreeMap<NodeId, DirectoryId>, RecordError> {
+        let mut directories = BTreeMap::new();
+        for _ in 0..self.u8()? {
+            directories.insert(self.node()?, DirectoryId(self.uuid()?));
+        }
+        Ok(directories)
+    }
+
     fn resource(&mut self) -> Result<ConfigResource, RecordError> {
         match self.u8()? {
             0 => Ok(ConfigResource::Topic(TopicName::new(&self.text()?))),
@@ -364,6 +389,7 @@ mod tests {
             MetadataRecord::PartitionChange(change),
             MetadataRecord::ProducerIds { broker, broker_epoch, next_producer_id: ProducerId(2000) },
             MetadataRecord::LeaderChange { leader: broker, epoch: LeaderEpoch(3) },
+            MetadataRecord::Voters { directories: [(broker, DirectoryId(Uuid::from_u128(9)))].into() },
             MetadataRecord::Broker {
                 broker,
                 state: BrokerImage {

@@ -293,7 +293,7 @@ impl MetadataImage {
                 self.brokers.insert(*broker, state.clone());
             }
             // Of the quorum's concern only.
-            MetadataRecord::LeaderChange { .. } => {}
+            MetadataRecord::LeaderChange { .. } | MetadataRecord::Voters { .. } => {}
             MetadataRecord::ProducerIds { next_producer_id, .. } => {
                 assert!(next_producer_id.0 > self.producer_ids, "producer ids were given twice");
                 self.producer_ids = next_producer_id.0;

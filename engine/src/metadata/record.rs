@@ -4,9 +4,13 @@
 //! RemoveTopicRecord, PartitionRecord, PartitionChangeRecord, ConfigRecord) with the same meaning. How they are
 //! written is in `codec`.
 
+use std::collections::BTreeMap;
+
 use super::image::{BrokerImage, PartitionImage};
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
-use crate::id::{Endpoint, IncarnationId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName};
+use crate::id::{
+    DirectoryId, Endpoint, IncarnationId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName,
+};
 
 /// One change of the cluster's metadata.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,6 +36,9 @@ pub enum MetadataRecord {
     PartitionChange(PartitionChange),
     /// A controller began to lead the quorum; the first record of its epoch (Kafka's LeaderChangeMessage).
     LeaderChange { leader: NodeId, epoch: LeaderEpoch },
+    /// Who votes in the quorum, and with which directory each (Kafka's VotersRecord, KIP-853). Counts from the moment
+    /// it is in a log, committed or not.
+    Voters { directories: BTreeMap<NodeId, DirectoryId> },
     /// A broker was given the producer ids below this one that nobody had (KIP-730).
     ProducerIds { broker: NodeId, broker_epoch: BrokerEpoch, next_producer_id: ProducerId },
     /// A registered broker with its whole state, its epoch too: only in snapshots, where offsets mean nothing.

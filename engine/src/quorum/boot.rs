@@ -12,6 +12,7 @@
 use std::collections::VecDeque;
 
 use super::snapshots::{Snapshots, StoredSnapshot};
+use super::voters::VoterSets;
 use super::{ElectionState, ElectionStateError, QUORUM_STATE, Quorum, QuorumSettings, Role, decode_batch};
 use crate::config::QuorumConfig;
 use crate::epoch::LeaderEpoch;
@@ -60,8 +61,15 @@ impl Quorum {
         let (mut log, _cut) = PartitionLog::recover(disk, partition, log_settings, Shutdown::Unclean).await?;
         let stored = read_snapshots(disk, &log).await?;
         let base = join(disk, &mut log, stored.last().map(|stored| stored.id), &stored).await?;
+        let newest = stored.last().map_or(&[][..], StoredSnapshot::records);
+        let mut voters = VoterSets::of_snapshot(newest, &settings.directories);
         let (snapshots, applied) = Snapshots::recovered(stored);
         let ahead = read_batches(disk, &log, applied).await?;
+        for batch in &ahead {
+            let mut records = Vec::new();
+            decode_batch(batch, &mut records)?;
+            voters.read(records.iter().map(|(offset, record)| (*offset, record)));
+        }
         let stored = read_election_state(disk, &log).await?;
         let latest = log.latest_epoch().unwrap_or(base.epoch);
         let election = if latest > stored.epoch { ElectionState::of_epoch(latest) } else { stored };
@@ -70,6 +78,7 @@ impl Quorum {
             log,
             base,
             snapshots,
+            voters,
             election,
             role: Role::Unattached { until: Instant::START },
             high_watermark: applied,

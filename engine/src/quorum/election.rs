@@ -69,6 +69,10 @@ impl Quorum {
             let known = self.is_voter(request.candidate) && request.voter == self.settings.node;
             (!known).then_some(ErrorCode::InconsistentVoterSet)
         });
+        let refused = refused.or_else(|| {
+            let meant = self.is_meant(request.voter_directory);
+            (!meant).then_some(ErrorCode::InvalidVoterKey)
+        });
         if let Some(error) = refused {
             return VoteResponse { error, current_leader: self.current_leader(), granted: false };
         }
@@ -103,7 +107,8 @@ impl Quorum {
         }
         match (&self.role, self.election.voted) {
             (Role::Leader(_) | Role::Resigned { .. }, _) => false,
-            (_, Some(voted)) => voted == request.candidate,
+            // A candidate whose log is shorter than when it got the vote has lost its disk.
+            (_, Some(voted)) => voted == request.candidate && is_up_to_date,
             (_, None) => is_up_to_date && self.election.leader.is_none(),
         }
     }
@@ -128,20 +133,20 @@ impl Quorum {
         if error.is_error() || ballot.epoch != self.election.epoch {
             return;
         }
-        let voters = self.settings.voters.len();
+        let (voters, needed) = (self.voter_count(), self.voters_needed());
         match &mut self.role {
             Role::Prospective { votes, .. } if ballot.pre_vote => {
                 votes.record(voter, *granted);
-                if votes.won(voters) {
+                if votes.won(needed) {
                     self.ask_for_votes(now, effects);
-                } else if votes.lost(voters) {
+                } else if votes.lost(voters, needed) {
                     self.lose_pre_vote(now, effects);
                 }
             }
             Role::Candidate { votes, until } if !ballot.pre_vote => {
-                let was_lost = votes.lost(voters);
+                let was_lost = votes.lost(voters, needed);
                 votes.record(voter, *granted);
-                if votes.lost(voters) && !was_lost {
+                if votes.lost(voters, needed) && !was_lost {
                     // A pause of another length for each, so that the next candidates do not meet again.
                     let pause = self.settings.rng.duration(Duration::ZERO, self.settings.config.backoff_max);
                     *until = now.mono.after(pause);
@@ -158,12 +163,15 @@ impl Quorum {
             return;
         }
         let Role::Candidate { votes, .. } = &self.role else { return };
-        if votes.won(self.settings.voters.len()) {
+        if votes.won(self.voters_needed()) {
             self.lead(now, effects);
         }
     }
 
     fn ask_for_pre_votes(&mut self, now: Now, effects: &mut Effects) {
+        if !self.counts_itself() {
+            return self.lose_pre_vote(now, effects);
+        }
         let until = self.election_deadline(now);
         let votes = self.own_vote();
         self.become_role(self.election, Role::Prospective { votes, until }, effects);
@@ -193,12 +201,14 @@ impl Quorum {
     }
 
     fn ask(&mut self, ballot: Ballot, effects: &mut Effects) {
-        for voter in self.others() {
+        for voter in self.counting_others() {
             let request = VoteRequest {
                 cluster_id: Some(self.settings.cluster_id.clone()),
                 voter,
+                voter_directory: self.directory_of(voter),
                 candidate_epoch: ballot.epoch,
                 candidate: self.settings.node,
+                candidate_directory: self.own_directory(),
                 last_epoch: self.last_epoch(),
                 last_offset: self.log.end_offset(),
                 pre_vote: ballot.pre_vote,

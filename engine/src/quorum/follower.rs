@@ -62,6 +62,7 @@ impl Quorum {
             max_wait: MAX_WAIT,
             min_bytes: 1,
             max_bytes: MAX_BYTES,
+            replica_directory: self.own_directory(),
             ..FetchRequest::new(self.settings.node, vec![topic])
         };
         self.fetch_with(leader, request, effects);
@@ -143,6 +144,7 @@ impl Quorum {
         }
         let appended = self.with_log(effects, |log, io| log.append_as_follower(batch.clone(), io));
         if appended.is_ok() {
+            self.read_voters(&batch, effects);
             self.ahead.push_back(batch);
         }
         appended.is_ok()

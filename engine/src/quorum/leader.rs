@@ -81,10 +81,11 @@ impl Quorum {
         self.advance_high_watermark();
     }
 
-    fn plan_check_quorum(&mut self) {
+    pub(super) fn plan_check_quorum(&mut self) {
         let timeout = self.settings.config.fetch_timeout * CHECK_QUORUM_HALVES / 2;
+        let (others, needed) = (self.counting_others(), self.voters_needed());
         if let Role::Leader(leading) = &mut self.role {
-            leading.check_quorum_at = leading.next_check_quorum(timeout);
+            leading.check_quorum_at = leading.next_check_quorum(timeout, &others, needed);
         }
     }
 
@@ -92,7 +93,8 @@ impl Quorum {
     /// an older record on a majority can still be replaced (Raft's figure 8).
     pub(super) fn advance_high_watermark(&mut self) {
         let Role::Leader(leading) = &self.role else { return };
-        let end = leading.majority_end(self.log.progress().durable());
+        let (others, needed) = (self.counting_others(), self.voters_needed());
+        let end = leading.majority_end(self.log.progress().durable(), &others, needed);
         if end > leading.epoch_start {
             self.high_watermark = self.high_watermark.max(end);
         }

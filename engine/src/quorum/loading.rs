@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::Quorum;
 use super::role::Role;
+use super::voters::VoterSets;
 use crate::epoch::LeaderEpoch;
 use crate::event::Event;
 use crate::machine::Effects;
@@ -59,6 +60,7 @@ impl Quorum {
         self.base = id;
         self.forget_snapshots(effects);
         self.ahead.clear();
+        self.voters = VoterSets::of_snapshot(&snapshot.records, &self.settings.directories);
         (self.applied, self.high_watermark) = (end, end);
         self.snapshot_loaded(now, id, snapshot);
         effects.note(Event::MetadataSnapshotLoaded { end, epoch: id.epoch });

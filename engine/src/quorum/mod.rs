@@ -18,8 +18,10 @@
 //! What keeps it live: a voter that hears nothing asks for pre-votes before it raises the epoch, so that one that
 //! was cut off does not depose a working leader; a leader that a majority has stopped fetching from resigns.
 //!
-//! Deliberately absent: changes of the voter set, and directory ids (KIP-853). A voter whose disk was replaced must
-//! not come back under its old id.
+//! A voter is its id and the directory its log lies in: one whose disk was replaced does not count until it has
+//! caught up and the log names its new directory (`voters`; KIP-853).
+//!
+//! Deliberately absent: changes of the voters' ids.
 
 mod boot;
 mod describe;
@@ -31,6 +33,7 @@ mod loading;
 mod role;
 mod serve;
 mod snapshots;
+mod voters;
 
 #[cfg(test)]
 mod tests;
@@ -45,11 +48,12 @@ pub use election_state::{ElectionState, ElectionStateError, QUORUM_STATE};
 use role::{Ballot, Leading, Role};
 use serve::{ParkedFetches, PlannedFetch};
 use snapshots::{PlannedPiece, Snapshots};
+use voters::VoterSets;
 
 use crate::config::QuorumConfig;
 use crate::epoch::LeaderEpoch;
 use crate::event::{BatchId, Event};
-use crate::id::{ConnectionId, Endpoint, NodeId};
+use crate::id::{ConnectionId, DirectoryId, Endpoint, NodeId};
 use crate::log::{LogCompletion, LogIo, PartitionLog};
 use crate::machine::{CallError, CallToken, Effect, Effects, Lane, RequestContext, Wakeup};
 use crate::message::{LeaderIdAndEpoch, Request, Response, SnapshotId};
@@ -70,6 +74,11 @@ pub struct QuorumSettings {
     pub cluster_id: String,
     /// `controller.quorum.voters`: every voter, this one too, and where it listens.
     pub voters: BTreeMap<NodeId, Endpoint>,
+    /// The id of the directory its log lies in.
+    pub directory: DirectoryId,
+    /// The directory that each voter had when the cluster was formatted; empty if nobody has said so. Then the first
+    /// leader finds out, and needs all voters for it.
+    pub directories: BTreeMap<NodeId, DirectoryId>,
     /// Its timeouts.
     pub config: QuorumConfig,
     /// The protocol's knobs.
@@ -128,6 +137,7 @@ pub struct Quorum {
     /// The snapshot that the log follows on, if it does not start at offset 0.
     base: SnapshotId,
     snapshots: Snapshots,
+    voters: VoterSets,
     election: ElectionState,
     role: Role,
     high_watermark: Offset,
@@ -198,6 +208,9 @@ impl Quorum {
         let batch = RecordBatch::parse(builder.build()).expect("a batch we built is valid");
         let batch = batch.with_position(self.log.end_offset(), self.election.epoch);
         self.ahead.push_back(batch.clone());
+        if records.iter().any(|record| matches!(record, MetadataRecord::Voters { .. })) {
+            self.read_voters(&batch, effects);
+        }
         let epoch = self.election.epoch;
         self.with_log(effects, |log, io| {
             log.append_as_leader(batch, epoch, io);
@@ -417,6 +430,7 @@ impl Quorum {
         while self.ahead.back().is_some_and(|batch| batch.next_offset() > end) {
             self.ahead.pop_back();
         }
+        self.cut_voters();
     }
 
     /// Another role, with or without another election state. The state is on its way to the disk before anything

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::epoch::LeaderEpoch;
 use crate::event::QuorumRole;
-use crate::id::NodeId;
+use crate::id::{DirectoryId, NodeId};
 use crate::machine::CallToken;
 use crate::metadata::SnapshotFetch;
 use crate::offset::Offset;
@@ -57,13 +57,13 @@ impl Votes {
         }
     }
 
-    pub(super) fn won(&self, voters: usize) -> bool {
-        self.granted.len() > voters / 2
+    pub(super) fn won(&self, needed: usize) -> bool {
+        self.granted.len() >= needed
     }
 
-    /// Too many have refused for a majority to be left.
-    pub(super) fn lost(&self, voters: usize) -> bool {
-        voters - self.rejected.len() <= voters / 2
+    /// Too many of `voters` have refused for enough to be left.
+    pub(super) fn lost(&self, voters: usize, needed: usize) -> bool {
+        voters.saturating_sub(self.rejected.len()) < needed
     }
 }
 
@@ -97,6 +97,8 @@ pub(super) struct Leading {
     pub(super) epoch_start: Offset,
     /// The other voters.
     pub(super) voters: BTreeMap<NodeId, Fetcher>,
+    /// The directories they have fetched with, while the log names none.
+    pub(super) directories: BTreeMap<NodeId, DirectoryId>,
     /// Who fetches without a vote, for DescribeQuorum.
     pub(super) observers: BTreeMap<NodeId, Fetcher>,
     /// Without fetches from a majority until then it resigns. Never, if it is the only voter.
@@ -143,26 +145,35 @@ impl Leading {
         Leading {
             epoch_start,
             voters: others.map(|voter| (voter, Fetcher::silent_since(now))).collect(),
+            directories: BTreeMap::new(),
             observers: BTreeMap::new(),
             check_quorum_at: None,
             begin_at: now,
         }
     }
 
-    /// The largest end that a majority has on disk, this voter's own `durable` end counted.
-    pub(super) fn majority_end(&self, durable: Offset) -> Offset {
-        let mut ends: Vec<Offset> = self.voters.values().map(|voter| voter.end).chain([durable]).collect();
+    /// The largest end that `needed` voters have on disk, this voter's own `durable` end and those of `others`
+    /// counted.
+    pub(super) fn majority_end(&self, durable: Offset, others: &[NodeId], needed: usize) -> Offset {
+        let others = others.iter().filter_map(|voter| self.voters.get(voter));
+        let mut ends: Vec<Offset> = others.map(|voter| voter.end).chain([durable]).collect();
         ends.sort_unstable_by(|a, b| b.cmp(a));
-        ends[ends.len() / 2]
+        needed.checked_sub(1).and_then(|last| ends.get(last).copied()).unwrap_or(Offset::NONE)
     }
 
-    /// When the last fetch that made a majority is `timeout` ago; `None` for a single voter.
-    pub(super) fn next_check_quorum(&self, timeout: Duration) -> Option<Instant> {
-        let mut fetches: Vec<Instant> = self.voters.values().map(|voter| voter.last_fetch).collect();
+    /// When the last fetch of one of `others` that made up the `needed` voters is `timeout` ago; `None` for a single
+    /// voter.
+    pub(super) fn next_check_quorum(
+        &self,
+        timeout: Duration,
+        others: &[NodeId],
+        needed: usize,
+    ) -> Option<Instant> {
+        let others = others.iter().filter_map(|voter| self.voters.get(voter));
+        let mut fetches: Vec<Instant> = others.map(|voter| voter.last_fetch).collect();
         fetches.sort_unstable_by(|a, b| b.cmp(a));
-        // The leader itself is one of the majority.
-        let needed = fetches.len().div_ceil(2);
-        needed.checked_sub(1).and_then(|last| fetches.get(last)).map(|fetch| fetch.after(timeout))
+        // The leader itself is one of them.
+        needed.checked_sub(2).and_then(|last| fetches.get(last)).map(|fetch| fetch.after(timeout))
     }
 }
 
@@ -185,13 +196,27 @@ mod tests {
         leading
     }
 
+    fn majority_end(ends: &[i64], own: i64) -> Offset {
+        let leading = leading(ends);
+        let others: Vec<NodeId> = leading.voters.keys().copied().collect();
+        leading.majority_end(Offset(own), &others, others.len().div_ceil(2) + 1)
+    }
+
     #[test]
     fn a_majority_end_is_on_more_than_half_of_the_voters() {
-        assert_eq!(leading(&[]).majority_end(Offset(7)), Offset(7));
-        assert_eq!(leading(&[4, 9]).majority_end(Offset(7)), Offset(7));
-        assert_eq!(leading(&[4, 3]).majority_end(Offset(7)), Offset(4));
-        assert_eq!(leading(&[9, 8, 2, 1]).majority_end(Offset(3)), Offset(3));
-        assert_eq!(leading(&[-1, -1, 9, 8]).majority_end(Offset(3)), Offset(3));
+        assert_eq!(majority_end(&[], 7), Offset(7));
+        assert_eq!(majority_end(&[4, 9], 7), Offset(7));
+        assert_eq!(majority_end(&[4, 3], 7), Offset(4));
+        assert_eq!(majority_end(&[9, 8, 2, 1], 3), Offset(3));
+        assert_eq!(majority_end(&[-1, -1, 9, 8], 3), Offset(3));
+    }
+
+    #[test]
+    fn an_end_counts_only_if_its_voter_does() {
+        let leading = leading(&[9, 1]);
+        assert_eq!(leading.majority_end(Offset(7), &[NodeId(2)], 2), Offset(1));
+        assert_eq!(leading.majority_end(Offset(7), &[NodeId(1), NodeId(2)], 3), Offset(1));
+        assert_eq!(leading.majority_end(Offset(7), &[], 2), Offset::NONE);
     }
 
     #[test]
@@ -201,9 +226,12 @@ mod tests {
         for (index, voter) in leading.voters.values_mut().enumerate() {
             voter.last_fetch = Instant::START.after(second * u32::try_from(index).expect("small"));
         }
+        let others: Vec<NodeId> = leading.voters.keys().copied().collect();
         // Of five voters two others are needed: the second latest fetch, of second 2, counts.
-        assert_eq!(leading.next_check_quorum(second), Some(Instant::START.after(second * 3)));
-        assert_eq!(Leading::new(Offset(0), [].into_iter(), Instant::START).next_check_quorum(second), None);
+        assert_eq!(leading.next_check_quorum(second, &others, 3), Some(Instant::START.after(second * 3)));
+        // Of all five, the earliest.
+        assert_eq!(leading.next_check_quorum(second, &others, 5), Some(Instant::START.after(second)));
+        assert_eq!(leading.next_check_quorum(second, &[], 1), None);
     }
 
     #[test]
@@ -211,8 +239,8 @@ mod tests {
         let mut votes = Votes::default();
         votes.record(NodeId(1), true);
         votes.record(NodeId(2), false);
-        assert!(!votes.lost(3) && !votes.won(3));
+        assert!(!votes.lost(3, 2) && !votes.won(2) && votes.lost(3, 3));
         votes.record(NodeId(3), false);
-        assert!(votes.lost(3));
+        assert!(votes.lost(3, 2));
     }
 }

@@ -74,25 +74,33 @@ impl Quorum {
             return self.refuse(&context, error, effects);
         }
         // Brokers have an epoch of their own, or no id if it is a voter's as well.
-        let by_voter = self.is_voter(request.replica)
+        let by_controller = self.is_voter(request.replica)
             && request.replica_epoch == BrokerEpoch::NONE
             && request.replica != self.settings.node;
+        let by_voter = by_controller && self.counts(request.replica, request.replica_directory);
         let offset = partition.fetch_offset;
-        if by_voter {
+        if by_controller {
             let (diverging_epoch, snapshot) = match self.position(offset, partition.last_fetched_epoch) {
                 Position::Valid => (None, None),
                 Position::Diverging(diverging) => (Some(diverging), None),
                 Position::Snapshot(id) => (None, Some(id)),
             };
             if diverging_epoch.is_some() || snapshot.is_some() {
-                self.voter_fetched(now, request.replica, None);
+                if by_voter {
+                    self.voter_fetched(now, request.replica, None);
+                }
                 let answer = FetchedPartition { diverging_epoch, snapshot, ..self.nothing() };
                 return respond(&context, answer, effects);
             }
+        }
+        if by_voter {
             self.voter_fetched(now, request.replica, Some(offset));
-            self.release_fetches(now, effects);
         } else {
             self.observer_fetched(now, request.replica, partition);
+        }
+        if by_controller {
+            self.name_voter(now, request.replica, request.replica_directory, offset, effects);
+            self.release_fetches(now, effects);
         }
         let max_bytes = usize::try_from(partition.max_bytes).unwrap_or(0);
         let deadline = now.mono.after(request.max_wait);

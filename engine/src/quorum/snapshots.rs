@@ -44,6 +44,11 @@ impl StoredSnapshot {
         (name_of(id) == name && id.end_offset > Offset::ZERO && id.epoch >= LeaderEpoch::ZERO).then_some(id)
     }
 
+    /// What adds up to the image.
+    pub(super) fn records(&self) -> &[MetadataRecord] {
+        &self.records
+    }
+
     /// Reads a file.
     pub(super) fn read(id: SnapshotId, content: Bytes) -> Result<StoredSnapshot, SnapshotError> {
         let bytes = content.len() as u64;
@@ -157,6 +162,8 @@ impl Quorum {
     pub fn write_snapshot(&mut self, now: Now, records: Vec<MetadataRecord>, effects: &mut Effects) {
         let id = SnapshotId { end_offset: self.applied, epoch: self.epoch_before(self.applied) };
         let last_contained = self.snapshots.last_contained;
+        // What no image holds: who votes.
+        let records = self.voters.for_snapshot(id.end_offset).into_iter().chain(records).collect();
         let content = Snapshot { last_contained, records }.encode();
         self.snapshots.began(now.mono);
         self.store_snapshot(id, last_contained, content, effects);

@@ -11,8 +11,8 @@ use tribunal_engine::controller::{Controller, ControllerSettings};
 use tribunal_engine::epoch::LeaderEpoch;
 use tribunal_engine::event::Event;
 use tribunal_engine::id::{
-    ConnectionId, CorrelationId, Endpoint, IncarnationId, NodeId, ProducerId, TopicId, TopicName,
-    TopicPartition,
+    ConnectionId, CorrelationId, DirectoryId, Endpoint, IncarnationId, NodeId, ProducerId, TopicId,
+    TopicName, TopicPartition,
 };
 use tribunal_engine::log::{LogSettings, PartitionLog, take_clean_shutdown};
 use tribunal_engine::machine::{CallError, CallToken, Effect, Effects, Input, Machine, RequestContext};
@@ -47,6 +47,13 @@ struct Host {
     process: Option<Process>,
     disk: MemoryDisk,
     boot: u128,
+    /// How many disks it has had.
+    disks: u128,
+}
+
+/// The directory id on the disk of that number.
+fn directory(id: i32, disks: u128) -> DirectoryId {
+    DirectoryId(uuid::Uuid::from_u128((u128::from(id.unsigned_abs()) << 64) | disks))
 }
 
 struct PendingCall {
@@ -89,7 +96,7 @@ impl MiniCluster {
         properties: &[(&str, &str)],
         variant: ProtocolVariant,
     ) -> MiniCluster {
-        let host = || Host { process: None, disk: MemoryDisk::new(), boot: 0 };
+        let host = || Host { process: None, disk: MemoryDisk::new(), boot: 0, disks: 1 };
         let ids = (1..=brokers).chain(CONTROLLER..CONTROLLER + controllers);
         let hosts: BTreeMap<i32, Host> = ids.map(|id| (id, host())).collect();
         MiniCluster {
@@ -133,6 +140,8 @@ impl MiniCluster {
                 node: NodeId(id),
                 cluster_id: "mini".to_owned(),
                 config,
+                directory: directory(id, host.disks),
+                directories: voters.keys().map(|id| (*id, directory(id.0, 1))).collect(),
                 voters,
                 variant: self.variant,
                 rng: Rng::from_seed(u64::from(id.unsigned_abs()) - 99),
@@ -192,10 +201,11 @@ impl MiniCluster {
         self.queue.push_back((id, boot, Input::Shutdown { patience: Duration::from_secs(30) }));
     }
 
-    /// Ends a process and takes away what it wrote.
+    /// Ends a process and gives it an empty disk.
     pub(crate) fn wipe(&mut self, id: i32) {
         self.crash(id);
-        self.hosts.get_mut(&id).expect("a host of the cluster").disk = MemoryDisk::new();
+        let host = self.hosts.get_mut(&id).expect("a host of the cluster");
+        (host.disk, host.disks) = (MemoryDisk::new(), host.disks + 1);
     }
 
     /// Keeps requests of one kind on their way until they are released.

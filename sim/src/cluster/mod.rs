@@ -20,7 +20,7 @@ use tribunal_engine::controller::ControllerSettings;
 use tribunal_engine::driver::{
     BootError, Clock as _, Platform as _, ShutdownSignal, start_broker, start_controller,
 };
-use tribunal_engine::id::{Endpoint, IncarnationId, NodeId, TopicPartition};
+use tribunal_engine::id::{DirectoryId, Endpoint, IncarnationId, NodeId, TopicPartition};
 use tribunal_engine::offset::Offset;
 use tribunal_engine::rng::Rng;
 use tribunal_engine::time::{Duration, Instant};
@@ -333,6 +333,8 @@ impl Cluster {
             cluster_id: CLUSTER_ID.to_owned(),
             config: self.plan.cluster.config.clone(),
             voters: self.voters(),
+            directory: directory_of(node),
+            directories: self.voters().into_keys().map(|voter| (voter, directory_of(voter))).collect(),
             variant: self.plan.protocol,
             rng: stream.fork("controller"),
         }
@@ -369,4 +371,10 @@ fn endpoint(node: NodeId) -> Endpoint {
 
 fn controller_endpoint(node: NodeId) -> Endpoint {
     Endpoint::new(&host_name(node), CONTROLLER_PORT)
+}
+
+/// The directory of a controller: no disk is ever replaced in a simulation.
+#[must_use]
+pub fn directory_of(controller: NodeId) -> DirectoryId {
+    DirectoryId(uuid::Uuid::from_u128(u128::from(controller.0.unsigned_abs())))
 }

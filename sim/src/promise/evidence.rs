@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use tribunal_engine::epoch::LeaderEpoch;
-use tribunal_engine::event::{ElectionReason, Event};
+use tribunal_engine::event::{BatchId, ElectionReason, Event};
 use tribunal_engine::id::{NodeId, TopicPartition};
 use tribunal_engine::offset::Offset;
 use tribunal_engine::time::Instant;
@@ -31,6 +31,11 @@ struct LostCopies {
     brokers: BTreeSet<NodeId>,
     /// A fault of a disk without which one of them might have stayed.
     disk_fault: Option<DiskFaultKind>,
+}
+
+/// Whether a batch holds that offset (of that epoch, if it is known).
+fn holds(batch: &BatchId, offset: Offset, epoch: Option<LeaderEpoch>) -> bool {
+    batch.base <= offset && offset <= batch.last && epoch.is_none_or(|epoch| batch.epoch == epoch)
 }
 
 impl<'a> Evidence<'a> {
@@ -65,10 +70,7 @@ impl<'a> Evidence<'a> {
     ) -> LeaderEpoch {
         let appends = self.partition(partition).into_iter().flat_map(|state| state.appends.iter().rev());
         let mut copies = appends.filter(|append| {
-            append.broker == given.broker
-                && append.at <= given.at
-                && append.batch.base <= offset
-                && offset <= append.batch.last
+            append.broker == given.broker && append.at <= given.at && holds(&append.batch, offset, None)
         });
         copies.next().map_or(given.epoch, |append| append.batch.epoch)
     }
@@ -139,10 +141,8 @@ impl<'a> Evidence<'a> {
         offset: Offset,
         epoch: Option<LeaderEpoch>,
     ) -> Option<LostCopies> {
-        let holds = |batch: &tribunal_engine::event::BatchId| {
-            batch.base <= offset && offset <= batch.last && epoch.is_none_or(|epoch| batch.epoch == epoch)
-        };
-        let cuts = state.cuts.iter().filter(|cut| cut.why == LOST_AT_RESTART && cut.lost.iter().any(holds));
+        let lost_it = |lost: &[BatchId]| lost.iter().any(|batch| holds(batch, offset, epoch));
+        let cuts = state.cuts.iter().filter(|cut| cut.why == LOST_AT_RESTART && lost_it(&cut.lost));
         let cuts = cuts.filter(|cut| {
             self.power_failed_before(partition, cut.broker, cut.at)
                 || self.rotted(partition, cut.broker, cut.at)
@@ -213,11 +213,8 @@ impl<'a> Evidence<'a> {
         lost: &LostCopies,
     ) -> Option<Excuse> {
         let state = self.partition(wanted)?;
-        let holds = |append: &&Append| {
-            let batch = &append.batch;
-            batch.base <= offset && offset <= batch.last && epoch.is_none_or(|epoch| batch.epoch == epoch)
-        };
-        let copies: Vec<&Append> = state.appends.iter().filter(holds).collect();
+        let appends = state.appends.iter();
+        let copies: Vec<&Append> = appends.filter(|append| holds(&append.batch, offset, epoch)).collect();
         let written = copies.first()?.at;
         let elected = self.run.view.happenings.iter().find_map(|happening| match &happening.what {
             What::Event(Event::LeaderElected {

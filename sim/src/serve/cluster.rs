@@ -13,7 +13,7 @@ use tribunal_engine::broker::BrokerSettings;
 use tribunal_engine::config::BrokerConfig;
 use tribunal_engine::controller::ControllerSettings;
 use tribunal_engine::driver::real::{DataDirectory, Identity, OpenError, Role, incarnation, listen, seed};
-use tribunal_engine::id::{Endpoint, NodeId, TopicName};
+use tribunal_engine::id::{DirectoryId, Endpoint, NodeId, TopicName};
 use tribunal_engine::rng::Rng;
 use tribunal_engine::variant::ProtocolVariant;
 
@@ -121,15 +121,15 @@ impl ClusterPlan {
             .collect();
         for (id, (endpoint, listener)) in (1..=self.brokers).zip(endpoints) {
             let node = NodeId(i32::from(id));
+            let identity = Identity { cluster_id: cluster_id.clone(), node };
+            let directory = DataDirectory::open(&broker_folder(&root, id), &identity)?;
             let mut processes = Vec::new();
             if let Some((endpoint, listener)) = controllers.next() {
-                let role = self.controller(node, &cluster_id, endpoint, &voters, &mut rng);
+                let role = self.controller(&identity, directory.id(), endpoint, &voters, &mut rng);
                 processes.push(Process { name: format!("controller-{id}"), role, listener });
             }
             let role = self.broker(node, &cluster_id, endpoint, &voters, &mut rng);
             processes.push(Process { name: format!("broker-{id}"), role, listener });
-            let identity = Identity { cluster_id: cluster_id.clone(), node };
-            let directory = DataDirectory::open(&broker_folder(&root, id), &identity)?;
             open.members.push(Member { directory, processes });
         }
         Ok(open)
@@ -180,17 +180,20 @@ impl ClusterPlan {
 
     fn controller(
         &self,
-        node: NodeId,
-        cluster_id: &str,
+        identity: &Identity,
+        directory: DirectoryId,
         endpoint: Endpoint,
         voters: &BTreeMap<NodeId, Endpoint>,
         rng: &mut Rng,
     ) -> Role {
         let settings = ControllerSettings {
-            node,
-            cluster_id: cluster_id.to_owned(),
+            node: identity.node,
+            cluster_id: identity.cluster_id.clone(),
             config: self.config.clone(),
             voters: voters.clone(),
+            directory,
+            // Found out by the first leader, and kept in the log.
+            directories: BTreeMap::new(),
             rng: Rng::from_seed(rng.next_u64()),
             variant: ProtocolVariant::default(),
         };

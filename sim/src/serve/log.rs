@@ -3,12 +3,14 @@
 //! Changes of the cluster are `info`, changes of replicas `debug`, every batch and watermark `trace`. What a person
 //! should look at is `warn` or `error`.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
 use tracing::{debug, error, info, trace, warn};
 use tribunal_engine::driver::real::Hear;
 use tribunal_engine::event::Event;
+use tribunal_engine::id::{DirectoryId, NodeId};
 
 /// How much is said.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, clap::ValueEnum)]
@@ -48,9 +50,23 @@ pub fn hear() -> Hear {
     })
 }
 
+/// The directories of voters, for a person.
+fn shown(directories: &BTreeMap<NodeId, DirectoryId>) -> String {
+    let each: Vec<String> = directories.iter().map(|(voter, id)| format!("{voter}={id}")).collect();
+    each.join(" ")
+}
+
 fn write(name: &str, event: &Event) {
     match event {
         Event::StorageFailed { .. } => error!("{name}: {event}"),
+        Event::QuorumVoters { votes: false, directory, directories } => warn!(
+            "{name}: the quorum does not know this controller by the directory it has ({directory}; it knows {}): \
+             its disk was replaced or emptied. It takes no part in elections and counts for no commit until it has \
+             caught up and the leader has taken the new directory in, which needs the other controllers and nothing \
+             else. Do not start a controller of this id on the old disk any more",
+            shown(directories),
+        ),
+        Event::QuorumVoters { .. } => info!("{name}: {event}"),
         Event::RecoveryCut { .. } | Event::ConnectionClosed { .. } => warn!("{name}: {event}"),
         Event::BrokerRegistered { .. }
         | Event::BrokerFenced { .. }

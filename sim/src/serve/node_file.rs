@@ -3,6 +3,7 @@
 //! Kafka's names and syntax. Listeners are PLAINTEXT only. What a file says is checked as a whole: every problem is
 //! reported with its line before anything is opened.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use tribunal_engine::broker::BrokerSettings;
@@ -108,6 +109,9 @@ impl NodePlan {
                 cluster_id: self.cluster_id.clone(),
                 config: self.config.clone(),
                 voters: self.voters.iter().cloned().collect(),
+                directory: directory.id(),
+                // Found out by the first leader, and kept in the log.
+                directories: BTreeMap::new(),
                 rng: Rng::from_seed(rng.next_u64()),
                 variant: ProtocolVariant::default(),
             };

@@ -8,7 +8,10 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::id::NodeId;
+use uuid::Uuid;
+
+use super::entropy::seed;
+use crate::id::{DirectoryId, NodeId};
 
 /// Name of the file that says that the logs were closed in order. Kafka's name.
 pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
@@ -96,6 +99,7 @@ pub enum OpenError {
 #[derive(Debug)]
 pub struct DataDirectory {
     path: PathBuf,
+    id: DirectoryId,
     /// Locked until it is dropped, whatever else happens to the process.
     _lock: File,
 }
@@ -106,19 +110,21 @@ impl DataDirectory {
     /// # Errors
     /// [`OpenError`]. Nothing was changed.
     pub fn open(path: &Path, identity: &Identity) -> Result<DataDirectory, OpenError> {
-        let found = Self::identity(path)?;
-        check(path, found.as_ref(), identity)?;
+        let found = read_meta(path)?;
+        check(path, found.as_ref().map(|(found, _)| found), identity)?;
         fs::create_dir_all(path).map_err(|source| io_error(path, source))?;
         let lock = lock(path)?;
-        if found.is_none() {
-            let text = format!(
-                "# This directory belongs to one node of one cluster. Do not edit.\ncluster.id={}\nnode.id={}\nversion=1\n",
-                identity.cluster_id, identity.node
-            );
-            write_durably(path, META, META_ASIDE, text.as_bytes())
-                .map_err(|source| io_error(&path.join(META), source))?;
-        }
-        Ok(DataDirectory { path: path.to_owned(), _lock: lock })
+        let id = match found.and_then(|(_, id)| id) {
+            Some(id) => id,
+            None => mark(path, identity).map_err(|source| io_error(&path.join(META), source))?,
+        };
+        Ok(DataDirectory { path: path.to_owned(), id, _lock: lock })
+    }
+
+    /// Its own id, given when it was formatted: another directory of the same node has another (KIP-853).
+    #[must_use]
+    pub fn id(&self) -> DirectoryId {
+        self.id
     }
 
     /// Whose a directory is; nobody's if it is empty or does not exist.
@@ -126,26 +132,7 @@ impl DataDirectory {
     /// # Errors
     /// [`OpenError`]. Nothing was changed.
     pub fn identity(path: &Path) -> Result<Option<Identity>, OpenError> {
-        let meta = path.join(META);
-        match fs::metadata(&meta) {
-            Ok(status) if status.len() > META_BYTES_MAX => {
-                return Err(damaged(path, format!("it is longer than {META_BYTES_MAX} bytes")));
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return if is_empty(path)? {
-                    Ok(None)
-                } else {
-                    Err(OpenError::Foreign { path: shown(path) })
-                };
-            }
-            Err(source) => return Err(io_error(&meta, source)),
-        }
-        let text = fs::read_to_string(&meta).map_err(|source| match source.kind() {
-            io::ErrorKind::InvalidData => damaged(path, "it is not text".to_owned()),
-            _ => io_error(&meta, source),
-        })?;
-        parse(&text).map(Some).map_err(|problem| damaged(path, problem))
+        Ok(read_meta(path)?.map(|(identity, _)| identity))
     }
 
     /// Where it is.
@@ -166,6 +153,38 @@ impl DataDirectory {
         let aside = format!("{CLEAN_SHUTDOWN}.tmp");
         write_durably(&self.path, CLEAN_SHUTDOWN, &aside, b"{\"version\":0}\n")
     }
+}
+
+/// What `meta.properties` says; nothing if the directory is empty or does not exist.
+fn read_meta(path: &Path) -> Result<Option<(Identity, Option<DirectoryId>)>, OpenError> {
+    let meta = path.join(META);
+    match fs::metadata(&meta) {
+        Ok(status) if status.len() > META_BYTES_MAX => {
+            return Err(damaged(path, format!("it is longer than {META_BYTES_MAX} bytes")));
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return if is_empty(path)? { Ok(None) } else { Err(OpenError::Foreign { path: shown(path) }) };
+        }
+        Err(source) => return Err(io_error(&meta, source)),
+    }
+    let text = fs::read_to_string(&meta).map_err(|source| match source.kind() {
+        io::ErrorKind::InvalidData => damaged(path, "it is not text".to_owned()),
+        _ => io_error(&meta, source),
+    })?;
+    parse(&text).map(Some).map_err(|problem| damaged(path, problem))
+}
+
+/// Makes the directory the node's, with an id of its own.
+fn mark(path: &Path, identity: &Identity) -> io::Result<DirectoryId> {
+    let id = DirectoryId(Uuid::from_u64_pair(seed(), seed()));
+    let text = format!(
+        "# This directory belongs to one node of one cluster. Do not edit.\n\
+         cluster.id={}\nnode.id={}\ndirectory.id={id}\nversion=1\n",
+        identity.cluster_id, identity.node
+    );
+    write_durably(path, META, META_ASIDE, text.as_bytes())?;
+    Ok(id)
 }
 
 /// Makes creations, renames and deletions in a directory durable.
@@ -227,7 +246,7 @@ fn is_empty(path: &Path) -> Result<bool, OpenError> {
     Ok(true)
 }
 
-fn parse(text: &str) -> Result<Identity, String> {
+fn parse(text: &str) -> Result<(Identity, Option<DirectoryId>), String> {
     let value = |name: &str| {
         let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
         let mut pairs = lines.filter_map(|line| line.split_once('='));
@@ -236,8 +255,12 @@ fn parse(text: &str) -> Result<Identity, String> {
     let cluster_id = value("cluster.id").filter(|id| !id.is_empty()).ok_or("cluster.id is missing")?;
     let node = value("node.id").ok_or("node.id is missing")?;
     let node = node.parse().map_err(|_| format!("node.id is {node:?}, not a number"))?;
+    // A directory of before there were ids gets one.
+    let id =
+        value("directory.id").map(|id| id.parse().map_err(|_| format!("directory.id is {id:?}, no UUID")));
+    let id = id.transpose()?.map(DirectoryId);
     match value("version") {
-        Some("1") => Ok(Identity { cluster_id: cluster_id.to_owned(), node: NodeId(node) }),
+        Some("1") => Ok((Identity { cluster_id: cluster_id.to_owned(), node: NodeId(node) }, id)),
         other => Err(format!("its version is {}, not 1", other.unwrap_or("missing"))),
     }
 }
@@ -270,6 +293,27 @@ mod tests {
         drop(DataDirectory::open(&path, &identity(1, "c")).expect("a new directory"));
         assert_eq!(DataDirectory::identity(&path).expect("readable"), Some(identity(1, "c")));
         DataDirectory::open(&path, &identity(1, "c")).expect("the same node again");
+    }
+
+    #[test]
+    fn a_directory_keeps_its_id_and_a_new_one_has_another() {
+        let path = test_folder("directory-id");
+        let open = || DataDirectory::open(&path, &identity(1, "c")).expect("ours").id();
+        let id = open();
+        assert_eq!(open(), id);
+        fs::remove_file(path.join(META)).expect("removed");
+        assert_ne!(open(), id);
+    }
+
+    #[test]
+    fn a_directory_of_before_there_were_ids_gets_one_and_keeps_it() {
+        let path = test_folder("directory-without-id");
+        let text = b"cluster.id=c\nnode.id=1\nversion=1\n";
+        File::create(path.join(META)).and_then(|mut file| file.write_all(text)).expect("written");
+        let open = || DataDirectory::open(&path, &identity(1, "c")).expect("ours").id();
+        let id = open();
+        assert_ne!(id, DirectoryId::NONE);
+        assert_eq!(open(), id);
     }
 
     #[test]

@@ -12,15 +12,18 @@ mod disk;
 mod property;
 mod restart;
 mod snapshots;
+mod voters;
 
 use std::collections::{BTreeMap, VecDeque};
+
+use uuid::Uuid;
 
 use self::disk::{UnsyncedDisk, block_on};
 use super::{Committed, Quorum, QuorumSettings};
 use crate::config::{BrokerConfig, Properties, QuorumConfig};
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::event::{BatchId, Event, QuorumRole};
-use crate::id::{ConnectionId, CorrelationId, Endpoint, NodeId, ProducerId};
+use crate::id::{ConnectionId, CorrelationId, DirectoryId, Endpoint, NodeId, ProducerId};
 use crate::machine::{CallError, CallToken, Effect, Effects, RequestContext};
 use crate::message::{Request, Response};
 use crate::metadata::MetadataRecord;
@@ -55,8 +58,15 @@ struct Voter {
     disk: UnsyncedDisk,
     ops: VecDeque<(DiskToken, DiskOp)>,
     boot: u64,
+    /// How many disks it has had.
+    disks: u128,
     committed: Offset,
     state: State,
+}
+
+/// The directory id on the disk of that number.
+fn directory(id: NodeId, disks: u128) -> DirectoryId {
+    DirectoryId(Uuid::from_u128((u128::from(id.0.unsigned_abs()) << 64) | disks))
 }
 
 /// What a voter has been handed out adds up to.
@@ -80,10 +90,19 @@ impl State {
 
     fn of_snapshot(records: &[MetadataRecord]) -> State {
         match records {
+            [MetadataRecord::Voters { .. }, rest @ ..] => State::of_snapshot(rest),
             [MetadataRecord::ProducerIds { next_producer_id, .. }] => State(next_producer_id.0),
             other => panic!("not a snapshot of ours: {other:?}"),
         }
     }
+}
+
+/// Voters that had time to elect a leader, and who it is.
+fn led(count: i32, variant: ProtocolVariant, config: QuorumConfig) -> (Voters, NodeId) {
+    let mut voters = Voters::with_config(count, variant, config);
+    voters.run(Duration::from_secs(5));
+    let leader = voters.active().expect("a leader after five seconds");
+    (voters, leader)
 }
 
 /// Voters, their messages, and what was promised so far.
@@ -91,6 +110,8 @@ struct Voters {
     now: Instant,
     variant: ProtocolVariant,
     config: QuorumConfig,
+    /// Whether everybody knows the first directories of all from the beginning.
+    formatted: bool,
     voters: BTreeMap<NodeId, Voter>,
     messages: VecDeque<Message>,
     calls: BTreeMap<u64, OpenCall>,
@@ -121,11 +142,16 @@ impl Voters {
     }
 
     fn with_config(count: i32, variant: ProtocolVariant, config: QuorumConfig) -> Voters {
+        Voters::start_all(count, variant, config, true)
+    }
+
+    fn start_all(count: i32, variant: ProtocolVariant, config: QuorumConfig, formatted: bool) -> Voters {
         let voter = || Voter {
             quorum: None,
             disk: UnsyncedDisk::default(),
             ops: VecDeque::new(),
             boot: 0,
+            disks: 1,
             committed: Offset::ZERO,
             state: State::default(),
         };
@@ -133,6 +159,7 @@ impl Voters {
             now: Instant::from_nanos(1),
             variant,
             config,
+            formatted,
             voters: (FIRST..FIRST + count).map(|id| (NodeId(id), voter())).collect(),
             messages: VecDeque::new(),
             calls: BTreeMap::new(),
@@ -158,11 +185,14 @@ impl Voters {
     }
 
     fn settings(&self, id: NodeId) -> QuorumSettings {
+        let first_directory = |id: &NodeId| (*id, directory(*id, 1));
         let endpoint = |id: &NodeId| (*id, Endpoint::new(&format!("voter-{id}"), 9093));
         QuorumSettings {
             node: id,
             cluster_id: "test".to_owned(),
             voters: self.voters.keys().map(endpoint).collect(),
+            directory: directory(id, self.voters[&id].disks),
+            directories: self.voters.keys().filter(|_| self.formatted).map(first_directory).collect(),
             config: self.config,
             variant: self.variant,
             rng: Rng::from_seed(u64::from(id.0.unsigned_abs())),
@@ -198,6 +228,14 @@ impl Voters {
         self.crash(id);
         if let Some(voter) = self.voters.get_mut(&id) {
             voter.disk.lose_power();
+        }
+    }
+
+    /// The machine comes back with an empty disk.
+    fn wipe(&mut self, id: NodeId) {
+        self.crash(id);
+        if let Some(voter) = self.voters.get_mut(&id) {
+            (voter.disk, voter.disks) = (UnsyncedDisk::default(), voter.disks + 1);
         }
     }
 

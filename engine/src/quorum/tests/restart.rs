@@ -18,18 +18,19 @@ use crate::id::{ConnectionId, CorrelationId, NodeId, PartitionIndex, TopicId};
 use crate::machine::{Effect, RequestContext};
 use crate::message::{FetchPartition, FetchRequest, FetchTopic, Response};
 use crate::offset::Offset;
-use crate::quorum::tests::disk::UnsyncedDisk;
 use crate::time::Duration;
-use crate::variant::ProtocolVariant;
+use crate::variant::{Guard, ProtocolVariant};
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
 fn led(config: QuorumConfig) -> (Voters, NodeId, NodeId, NodeId) {
-    let mut voters = Voters::with_config(3, ProtocolVariant::default(), config);
-    voters.run(millis(5000));
-    let leader = voters.active().expect("a leader after five seconds");
+    led_with(ProtocolVariant::default(), config)
+}
+
+fn led_with(variant: ProtocolVariant, config: QuorumConfig) -> (Voters, NodeId, NodeId, NodeId) {
+    let (voters, leader) = super::led(3, variant, config);
     let others: Vec<NodeId> = voters.ids().into_iter().filter(|id| *id != leader).collect();
     (voters, leader, others[0], others[1])
 }
@@ -45,7 +46,8 @@ fn fetch(voters: &mut Voters, of: NodeId, replica: NodeId, at: Offset, last: Lea
         max_bytes: 1 << 20,
     };
     let topic = FetchTopic { name: None, id: TopicId::CLUSTER_METADATA, partitions: vec![partition] };
-    let request = FetchRequest::new(replica, vec![topic]);
+    let replica_directory = super::directory(replica, 1);
+    let request = FetchRequest { replica_directory, ..FetchRequest::new(replica, vec![topic]) };
     let context = RequestContext {
         connection: ConnectionId(u64::MAX),
         correlation: CorrelationId(0),
@@ -107,8 +109,11 @@ fn whoever_has_no_vote_gets_nothing_that_is_not_committed() {
     assert!(fetch(&mut voters, leader, one, committed, LeaderEpoch(1)) > 0);
 }
 
+const WITHOUT_DIRECTORIES: ProtocolVariant =
+    ProtocolVariant { directory_id: Guard::Off, ..ProtocolVariant::SAFE };
+
 /// A follower lacks a committed record, the other one loses its disk and then votes for it: what no quorum without
-/// directory ids survives.
+/// directory ids survives (with them: `voters`).
 fn elect_a_voter_that_lacks_a_committed_record(
     voters: &mut Voters,
     leader: NodeId,
@@ -118,8 +123,7 @@ fn elect_a_voter_that_lacks_a_committed_record(
     voters.crash(behind);
     voters.append(leader);
     voters.run(millis(1000));
-    voters.crash(wiped);
-    voters.voters.get_mut(&wiped).expect("a voter").disk = UnsyncedDisk::default();
+    voters.wipe(wiped);
     voters.cut(leader, behind);
     voters.cut(leader, wiped);
     voters.start(behind);
@@ -134,7 +138,7 @@ fn elect_a_voter_that_lacks_a_committed_record(
 #[test]
 #[should_panic(expected = "below the high watermark")]
 fn a_voter_rather_stops_than_cuts_what_it_knows_to_be_committed() {
-    let (mut voters, leader, behind, wiped) = led(Voters::default_config());
+    let (mut voters, leader, behind, wiped) = led_with(WITHOUT_DIRECTORIES, Voters::default_config());
     elect_a_voter_that_lacks_a_committed_record(&mut voters, leader, behind, wiped);
     voters.run(millis(5000));
 }
@@ -144,7 +148,7 @@ fn a_voter_rather_stops_than_cuts_what_it_knows_to_be_committed() {
 fn a_voter_rather_stops_than_cuts_what_its_snapshot_holds_even_after_a_restart() {
     let defaults = Voters::default_config();
     let log = MetadataLogConfig { snapshot_bytes: 1, ..defaults.log };
-    let (mut voters, leader, behind, wiped) = led(QuorumConfig { log, ..defaults });
+    let (mut voters, leader, behind, wiped) = led_with(WITHOUT_DIRECTORIES, QuorumConfig { log, ..defaults });
     elect_a_voter_that_lacks_a_committed_record(&mut voters, leader, behind, wiped);
     voters.crash(leader);
     voters.start(leader);

@@ -27,10 +27,7 @@ fn config() -> QuorumConfig {
 }
 
 fn led(count: i32, config: QuorumConfig) -> (Voters, NodeId) {
-    let mut voters = Voters::with_config(count, ProtocolVariant::default(), config);
-    voters.run(millis(5000));
-    let leader = voters.active().expect("a leader after five seconds");
-    (voters, leader)
+    super::led(count, ProtocolVariant::default(), config)
 }
 
 fn follower(voters: &Voters, leader: NodeId) -> NodeId {

@@ -1,6 +1,6 @@
 //! Fetch (key 1). Versions up to 12 name topics, later ones carry their ids.
 //!
-//! Directory ids (version 17, KIP-853) are stepped over.
+//! Each partition carries the reader's directory id (version 17, KIP-853); all have the same.
 
 use kafka_protocol::messages::fetch_request::{
     FetchPartition as WirePartition, FetchTopic as WireTopic, ForgottenTopic as WireForgotten, ReplicaState,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::epoch::{BrokerEpoch, LeaderEpoch};
 use crate::error::ErrorCode;
-use crate::id::{Endpoint, NodeId, PartitionIndex, ProducerId, TopicId};
+use crate::id::{DirectoryId, Endpoint, NodeId, PartitionIndex, ProducerId, TopicId};
 use crate::message::{
     AbortedTransaction, ApiKey, DivergingEpoch, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
     FetchedPartition, FetchedTopic, ForgottenTopic, LeaderIdAndEpoch, MetadataBroker, SnapshotId,
@@ -38,6 +38,8 @@ const RACKS: i16 = 11;
 const NODE_ENDPOINTS: i16 = 16;
 /// The first version that tells where logs part, who leads, and which snapshot there is (KIP-595, KIP-630).
 const DIVERGING_EPOCH: i16 = 12;
+/// The first version that carries the follower's directory id (KIP-853).
+const DIRECTORY_IDS: i16 = 17;
 
 const REQUEST: Shape = &[
     field(Kind::String).since(12).tagged(0),
@@ -63,7 +65,7 @@ const REQUEST_PARTITION: Shape = &[
     field(INT32).since(DIVERGING_EPOCH),
     field(INT64).since(5),
     field(INT32),
-    field(UUID).since(17).tagged(0),
+    field(UUID).since(DIRECTORY_IDS).tagged(0),
 ];
 const FORGOTTEN_TOPIC: Shape =
     &[field(Kind::String).until(12), field(UUID).since(TOPIC_IDS), field(INT32_ARRAY)];
@@ -103,8 +105,9 @@ impl Translate for FetchRequest {
 
     fn to_wire(&self, version: i16) -> WireRequest {
         let topics = self.topics.iter().map(|topic| {
-            let mut wire = WireTopic::default()
-                .with_partitions(topic.partitions.iter().map(|it| wire_partition(it, version)).collect());
+            let mut wire = WireTopic::default().with_partitions(
+                topic.partitions.iter().map(|it| wire_partition(self, it, version)).collect(),
+            );
             match &topic.name {
                 _ if version >= TOPIC_IDS => wire.topic_id = topic.id.0,
                 Some(name) => wire.topic = wire_name(name),
@@ -142,6 +145,8 @@ impl Translate for FetchRequest {
 
     fn from_wire(wire: WireRequest, version: i16) -> Result<Self, DecodeError> {
         let replica = if version >= REPLICA_STATE { wire.replica_state.replica_id } else { wire.replica_id };
+        let first = wire.topics.first().and_then(|topic| topic.partitions.first());
+        let replica_directory = first.map_or(DirectoryId::NONE, |it| DirectoryId(it.replica_directory_id));
         let topic = |topic: WireTopic| FetchTopic {
             name: (version < TOPIC_IDS).then(|| topic_name(&topic.topic)),
             id: TopicId(topic.topic_id),
@@ -156,6 +161,7 @@ impl Translate for FetchRequest {
             cluster_id: wire.cluster_id.as_ref().map(owned),
             replica: NodeId(replica.0),
             replica_epoch: BrokerEpoch(wire.replica_state.replica_epoch),
+            replica_directory,
             max_wait: duration(wire.max_wait_ms),
             min_bytes: wire.min_bytes,
             max_bytes: wire.max_bytes,
@@ -180,7 +186,7 @@ fn wire_forgotten(topic: &ForgottenTopic, version: i16) -> WireForgotten {
     wire
 }
 
-fn wire_partition(partition: &FetchPartition, version: i16) -> WirePartition {
+fn wire_partition(request: &FetchRequest, partition: &FetchPartition, version: i16) -> WirePartition {
     let mut wire = WirePartition::default()
         .with_partition(partition.partition.0)
         .with_fetch_offset(partition.fetch_offset.0)
@@ -193,6 +199,9 @@ fn wire_partition(partition: &FetchPartition, version: i16) -> WirePartition {
     }
     if version >= DIVERGING_EPOCH {
         wire.last_fetched_epoch = partition.last_fetched_epoch.0;
+    }
+    if version >= DIRECTORY_IDS {
+        wire.replica_directory_id = request.replica_directory.0;
     }
     wire
 }

@@ -8,7 +8,7 @@ use kafka_protocol::messages::{VoteRequest as WireRequest, VoteResponse as WireR
 use super::{Translate, metadata_topic, only_one, optional_string, owned, wire_broker};
 use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
-use crate::id::NodeId;
+use crate::id::{DirectoryId, NodeId};
 use crate::message::{ApiKey, LeaderIdAndEpoch, VoteRequest, VoteResponse};
 use crate::offset::Offset;
 use crate::wire::error::DecodeError;
@@ -42,6 +42,8 @@ impl Translate for VoteRequest {
         let ask = WireAsk::default()
             .with_replica_epoch(self.candidate_epoch.0)
             .with_replica_id(wire_broker(self.candidate))
+            .with_replica_directory_id(self.candidate_directory.0)
+            .with_voter_directory_id(self.voter_directory.0)
             .with_last_offset_epoch(self.last_epoch.0)
             .with_last_offset(self.last_offset.0)
             .with_pre_vote(self.pre_vote);
@@ -57,8 +59,10 @@ impl Translate for VoteRequest {
         Ok(VoteRequest {
             cluster_id: wire.cluster_id.as_ref().map(owned),
             voter: NodeId(wire.voter_id.0),
+            voter_directory: DirectoryId(ask.voter_directory_id),
             candidate_epoch: LeaderEpoch(ask.replica_epoch),
             candidate: NodeId(ask.replica_id.0),
+            candidate_directory: DirectoryId(ask.replica_directory_id),
             last_epoch: LeaderEpoch(ask.last_offset_epoch),
             last_offset: Offset(ask.last_offset),
             pre_vote: ask.pre_vote,

@@ -3,8 +3,10 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Strategy, any};
+use uuid::Uuid;
 
 use super::generate::{bytes, endpoint, error, leader_epoch, node, nodes, offset, text, topic_partition};
+use crate::id::DirectoryId;
 use crate::message::{
     BeginQuorumEpochRequest, BeginQuorumEpochResponse, DescribeQuorumRequest, DescribeQuorumResponse,
     DescribedQuorum, EndQuorumEpochRequest, EndQuorumEpochResponse, FetchSnapshotRequest,
@@ -21,14 +23,18 @@ pub(super) fn snapshot_id() -> impl Strategy<Value = SnapshotId> {
 }
 
 pub(super) fn vote_request() -> impl Strategy<Value = VoteRequest> {
-    (option::of(text()), node(), leader_epoch(), node(), leader_epoch(), offset(), any::<bool>()).prop_map(
-        |(cluster_id, voter, candidate_epoch, candidate, last_epoch, last_offset, pre_vote)| VoteRequest {
+    let directories = any::<[u128; 2]>().prop_map(|ids| ids.map(|id| DirectoryId(Uuid::from_u128(id))));
+    let log = (leader_epoch(), offset());
+    (option::of(text()), node(), leader_epoch(), node(), directories, log, any::<bool>()).prop_map(
+        |(cluster_id, voter, candidate_epoch, candidate, directories, log, pre_vote)| VoteRequest {
             cluster_id,
             voter,
+            voter_directory: directories[0],
             candidate_epoch,
             candidate,
-            last_epoch,
-            last_offset,
+            candidate_directory: directories[1],
+            last_epoch: log.0,
+            last_offset: log.1,
             pre_vote,
         },
     )

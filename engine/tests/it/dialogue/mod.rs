@@ -4,7 +4,8 @@
 //! `UPDATE_EXPECT=1` to write the answers anew, then read the diff like code.
 //!
 //! Commands: `given KEY=VALUE ...` (`server.properties` of whoever starts from now on),
-//! `start N|controller`, `crash N`, `cut A B`, `heal`, `create orders replicas=1,2,3 [partitions=N] [key=value ...]`,
+//! `start N|controller`, `crash N`, `wipe N`, `cut A B`, `heal`,
+//! `create orders replicas=1,2,3 [partitions=N] [key=value ...]`,
 //! `metadata N TOPIC`, `produce N acks=all|1|0 VALUE...`, `init-producer-id N`, `produce-as N ID/EPOCH/SEQUENCE VALUE...`,
 //! `delete-records N TOPIC BEFORE`, `settle`, `advance DURATION`, `quietly COMMAND`, `same-log A B`, `stop N`, `power-loss N keep=BYTES`, and what
 //! [`crate::admin`] and [`crate::groups`] know.
@@ -78,6 +79,7 @@ pub(crate) fn obey(cluster: &mut MiniCluster, command: &str) {
         ["stop", id] => cluster.stop(node(id)),
         ["cut", one, other] => cluster.cut(node(one), node(other)),
         ["heal"] => cluster.heal(),
+        ["wipe", id] => cluster.wipe(node(id)),
         ["settle"] => cluster.settle(),
         ["advance", duration] => {
             let millis = duration.strip_suffix("ms").expect("a duration in ms").parse().expect("a number");
@@ -208,6 +210,8 @@ dialogues! {
     three_controllers_elect_one_and_a_broker_finds_it "quorum_election.txt" "safe" 3;
     a_controller_that_was_cut_off_does_not_depose_the_leader "quorum_pre_vote.txt" "safe" 3;
     a_leader_without_a_majority_resigns_and_what_it_alone_had_is_cut "quorum_check_quorum.txt" "safe" 3;
+    a_controller_that_lost_its_disk_does_not_vote_until_it_has_caught_up "quorum_wiped_voter.txt" "safe" 3;
+    planted_bug_a_controller_that_lost_its_disk_votes_a_committed_record_away "no_directory_id.txt" "no-directory-id" 3;
     a_controller_that_was_away_catches_up_from_a_snapshot "quorum_snapshot.txt" "safe" 3;
     a_broker_that_was_cut_off_catches_up_from_a_snapshot "broker_snapshot.txt" "safe" 1;
     a_leader_tells_retries_from_gaps_and_so_does_the_next_one "idempotent_producer.txt" "safe" 1;

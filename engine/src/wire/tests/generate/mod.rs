@@ -16,7 +16,8 @@ use super::generate_quorum as quorum;
 use crate::epoch::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
 use crate::error::ErrorCode;
 use crate::id::{
-    Endpoint, IncarnationId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName, TopicPartition,
+    DirectoryId, Endpoint, IncarnationId, NodeId, PartitionIndex, ProducerId, TopicId, TopicName,
+    TopicPartition,
 };
 use crate::message::{
     AbortedTransaction, AlterPartitionRequest, AlterPartitionResponse, AlteredPartition, ApiKey, ApiRange,
@@ -280,6 +281,7 @@ fn fetch_request() -> impl Strategy<Value = FetchRequest> {
                 cluster_id,
                 replica,
                 replica_epoch,
+                replica_directory: DirectoryId::NONE,
                 max_wait,
                 min_bytes,
                 max_bytes,
