@@ -1,8 +1,9 @@
 //! Brokers and controllers as bare machines: no socket, no task, no runtime. Messages are delivered in order,
 //! disk operations end at once, time moves only when told. What the machines do is written down as text.
 
+mod telling;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt::Write as _;
 
 use bytes::Bytes;
 use tribunal_engine::broker::{Broker, BrokerSettings};
@@ -16,9 +17,7 @@ use tribunal_engine::id::{
 };
 use tribunal_engine::log::{LogSettings, PartitionLog, take_clean_shutdown};
 use tribunal_engine::machine::{CallError, CallToken, Effect, Effects, Input, Machine, RequestContext};
-use tribunal_engine::message::{
-    Acks, ApiKey, ProducePartition, ProduceRequest, Request, Response, VoteRequest,
-};
+use tribunal_engine::message::{Acks, ApiKey, ProducePartition, ProduceRequest, Request, Response};
 use tribunal_engine::offset::Offset;
 use tribunal_engine::quorum::Quorum;
 use tribunal_engine::record::{BatchBuilder, Compression};
@@ -29,9 +28,8 @@ use tribunal_engine::storage::mem::MemoryDisk;
 use tribunal_engine::time::{Duration, Instant, Now, Timestamp};
 use tribunal_engine::variant::ProtocolVariant;
 
-use crate::admin;
-use crate::groups;
 use crate::museum::held;
+use telling::describe_answer;
 
 /// The first controller's node id; others follow.
 pub(crate) const CONTROLLER: i32 = 100;
@@ -477,36 +475,7 @@ impl MiniCluster {
 
     fn respond(&mut self, id: i32, context: &RequestContext, response: Option<Response>) {
         if context.connection.0 >= CLIENT_CONNECTIONS {
-            let text = match &response {
-                Some(Response::Produce(produced)) => produced
-                    .partitions
-                    .iter()
-                    .map(|part| {
-                        format!("produced {} base={} {}", part.partition, part.base_offset, part.error)
-                    })
-                    .collect(),
-                Some(Response::CreateTopics(created)) => created
-                    .topics
-                    .iter()
-                    .map(|topic| format!("created {} {}", topic.name, topic.error))
-                    .collect(),
-                Some(Response::Metadata(metadata)) => metadata
-                    .topics
-                    .iter()
-                    .map(|topic| {
-                        let name = topic.name.as_ref().map_or("?", |name| name.as_str());
-                        format!("metadata of {name}: {} partitions, {}", topic.partitions.len(), topic.error)
-                    })
-                    .collect(),
-                Some(Response::InitProducerId(given)) => {
-                    format!(
-                        "producer id {} epoch {} {}",
-                        given.producer_id, given.producer_epoch, given.error
-                    )
-                }
-                Some(other) => groups::describe(other).unwrap_or_else(|| admin::describe(other)),
-                None => "nothing".to_owned(),
-            };
+            let text = response.as_ref().map_or_else(|| "nothing".to_owned(), describe_answer);
             self.answers.extend(response.map(|response| (context.connection.0, response)));
             return self.line(id, &format!("to client: {text}"));
         }
@@ -523,66 +492,6 @@ impl MiniCluster {
             call.boot,
             Input::Reply { token: call.token, outcome: Ok(response) },
         ));
-    }
-
-    fn describe_call(&mut self, id: i32, to: i32, request: &Request) {
-        match request {
-            Request::Fetch(fetch) if to < CONTROLLER => {
-                for part in fetch.topics.iter().flat_map(|topic| &topic.partitions) {
-                    let (offset, last) = (part.fetch_offset, part.last_fetched_epoch);
-                    let epoch = part.current_leader_epoch;
-                    self.line(id, &format!("fetch from {to} @{offset} epoch={epoch} last={last}"));
-                }
-            }
-            Request::Vote(vote) => {
-                let VoteRequest { candidate_epoch, last_epoch, last_offset, pre_vote, .. } = vote;
-                let what = if *pre_vote { "pre-vote" } else { "vote" };
-                self.line(
-                    id,
-                    &format!("{what}? {to} epoch={candidate_epoch} log={last_offset}@{last_epoch}"),
-                );
-            }
-            Request::BeginQuorumEpoch(begin) => {
-                self.line(id, &format!("begin-quorum-epoch {to} epoch={}", begin.current_leader.epoch));
-            }
-            Request::EndQuorumEpoch(end) => {
-                self.line(id, &format!("end-quorum-epoch {to} epoch={}", end.current_leader.epoch));
-            }
-            Request::Fetch(fetch) if id >= CONTROLLER => {
-                for part in fetch.topics.iter().flat_map(|topic| &topic.partitions) {
-                    let (offset, last) = (part.fetch_offset, part.last_fetched_epoch);
-                    let told = (to, offset, last);
-                    if self.metadata_fetches.insert(id, told) != Some(told) {
-                        self.line(id, &format!("fetch metadata from {to} @{offset} last={last}"));
-                    }
-                }
-            }
-            Request::FetchSnapshot(request) => {
-                let (end, epoch) = (request.snapshot.end_offset, request.snapshot.epoch);
-                self.line(id, &format!("fetch snapshot {end}@{epoch} from {to} at={}", request.position));
-            }
-            Request::AlterPartition(request) => {
-                for part in &request.partitions {
-                    let isr: Vec<String> =
-                        part.new_isr.iter().map(|member| member.broker.to_string()).collect();
-                    let (epoch, partition_epoch) = (part.leader_epoch, part.partition_epoch);
-                    self.line(
-                        id,
-                        &format!(
-                            "alter-partition isr=[{}] epoch={epoch} pe={partition_epoch}",
-                            isr.join(",")
-                        ),
-                    );
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn line(&mut self, id: i32, text: &str) {
-        let alone = self.hosts.range(CONTROLLER..).count() == 1;
-        let name = if alone && id == CONTROLLER { "c".to_owned() } else { id.to_string() };
-        writeln!(self.transcript, "  {name}> {text}").expect("a string takes everything");
     }
 }
 
