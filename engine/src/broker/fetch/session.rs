@@ -106,6 +106,11 @@ impl Cache {
     fn wants(&mut self, wanted: Wanted) {
         let key = (wanted.topic.clone(), wanted.fetch.partition);
         if let Some(cached) = self.places.get(&key).and_then(|place| self.partitions.get_mut(place)) {
+            // A follower may have dropped an answer that came late, and with it the high watermark: what it asks for
+            // anew it is told anew.
+            if self.follower && cached.wanted != wanted {
+                cached.high_watermark = Offset::NONE;
+            }
             cached.wanted = wanted;
         } else {
             self.push(key, Cached { wanted, high_watermark: Offset::NONE, log_start_offset: Offset::NONE });
@@ -206,7 +211,7 @@ impl Sessions {
             self.remove(id);
             return Ok((Session::None, wanted));
         }
-        cache.epoch = next_epoch(epoch);
+        cache.epoch = FetchRequest::epoch_after(epoch);
         self.touch(id, now);
         Ok((Session::Next { id, epoch }, wanted))
     }
@@ -226,7 +231,7 @@ impl Sessions {
             Session::Begin { by_id, follower } => Ok((self.begin(now, by_id, follower, &answered), answered)),
             Session::Next { id, epoch } => {
                 let cache = self.caches.get_mut(&id).ok_or(ErrorCode::FetchSessionIdNotFound)?;
-                if cache.epoch != next_epoch(epoch) {
+                if cache.epoch != FetchRequest::epoch_after(epoch) {
                     return Err(ErrorCode::InvalidFetchSessionEpoch);
                 }
                 answered.retain(|(wanted, fetched)| cache.tell(wanted, fetched));
@@ -313,11 +318,6 @@ impl Sessions {
         assert_eq!(self.caches.len(), self.by_use.len(), "every fetch session was used once last");
         assert!(self.evictable.is_subset(&self.evictable_by_follower), "a follower may evict what any may");
     }
-}
-
-/// Numbers of requests run from 1 and wrap to 1: 0 begins a session.
-fn next_epoch(epoch: i32) -> i32 {
-    epoch.checked_add(1).unwrap_or(1)
 }
 
 #[cfg(test)]
