@@ -199,12 +199,12 @@ pub enum Event {
     },
     /// Offsets of a group were forgotten, because nobody needed them for so long.
     OffsetsExpired { group: String, partitions: Vec<TopicPartition> },
-    /// A broker has read a partition of `__consumer_offsets` and coordinates its groups.
-    GroupsLoaded { partition: TopicPartition },
+    /// A broker has read a partition of `__consumer_offsets` and coordinates its groups: so many.
+    GroupsLoaded { partition: TopicPartition, groups: usize },
     /// A record of `__consumer_offsets` was passed over when a coordinator read its log: it says nothing that is known.
     GroupRecordSkipped { partition: TopicPartition, offset: Offset, reason: String },
-    /// A broker coordinates the groups of a partition of `__consumer_offsets` no more.
-    GroupsResigned { partition: TopicPartition },
+    /// A broker coordinates the groups of a partition of `__consumer_offsets` no more: so many.
+    GroupsResigned { partition: TopicPartition, groups: usize },
     /// A log failed at the disk; the replica is offline.
     StorageFailed { partition: TopicPartition },
     /// A connection was closed by us. The client is what it calls itself, if it has said so.

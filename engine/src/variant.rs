@@ -153,7 +153,10 @@ pub struct ProtocolVariant {
     pub quorum_memory: QuorumMemory,
     /// A new leader knows of idempotent producers what their batches in its log say (KIP-98).
     pub producer_state: Guard,
-    /// A sticky assignor believes only members that own partitions of the newest generation (KAFKA-12984).
+    /// A sticky assignor believes only members that own partitions of the newest generation (KAFKA-12984), and a member
+    /// that drops out of its generation while it joins owns nothing any more (KAFKA-12983, KAFKA-13891). Without it the
+    /// client is the old one on both sides: it looked after what it had lost once, when it began to join, and if it was
+    /// refused after that it joined anew and claimed what it had owned before.
     pub assignor_generation_check: Guard,
     /// When offsets expire.
     pub offset_expiry: OffsetExpiry,
@@ -282,7 +285,7 @@ impl ProtocolVariant {
         (
             "stale-owned-partitions",
             ProtocolVariant { assignor_generation_check: Guard::Off, ..Self::SAFE },
-            "a sticky assignor leaves a partition to everybody who claims it, however old the claim is (KAFKA-12984)",
+            "who drops out while it joins claims what it owned, and the sticky assignor believes it (KAFKA-12984)",
         ),
         (
             "offsets-expire-while-rebalancing",

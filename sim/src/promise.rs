@@ -34,11 +34,11 @@
 //! | | otherwise | broken |
 //! | record of a group never processed | `commit = "before-processing"`, or auto-commit with processing in another task | allowed: at most once is what they promise |
 //! | | `auto.offset.reset=latest`, and the group never had a committed offset there | allowed |
-//! | | the same, after its offsets expired while it was empty | allowed: `offsets.retention.minutes` |
+//! | | the same, after its offsets expired when it had been empty for so long | allowed: `offsets.retention.minutes` |
 //! | | an unclean election, or a loss with the power as above, took the record's place in the log | allowed |
 //! | | otherwise: auto-commit in the poll loop, commits after processing, any rebalance protocol | broken |
 //! | record processed twice | anything | not judged: it is what at least once means, and is counted |
-//! | commit that was acknowledged not found | expired while the group was empty | allowed: `offsets.retention.minutes` |
+//! | commit that was acknowledged not found | expired when the group had been empty for so long | allowed: `offsets.retention.minutes` |
 //! | | as many brokers as `min.insync.replicas` (of `__consumer_offsets`) lost their power, and nothing is flushed by count; an unclean election of `__consumer_offsets` | allowed: that setting |
 //! | | otherwise | broken |
 //! | committed offset goes back | the log it counts in lost records, as above | allowed |

@@ -125,8 +125,12 @@ impl Event {
             Event::GroupRecordSkipped { partition, offset, reason } => {
                 write!(f, "group-record-skipped {partition} @{offset} {reason}")
             }
-            Event::GroupsLoaded { partition } => write!(f, "groups-loaded {partition}"),
-            Event::GroupsResigned { partition } => write!(f, "groups-resigned {partition}"),
+            Event::GroupsLoaded { partition, groups } => {
+                write!(f, "groups-loaded {partition} groups={groups}")
+            }
+            Event::GroupsResigned { partition, groups } => {
+                write!(f, "groups-resigned {partition} groups={groups}")
+            }
             other => write!(f, "{other:?}"),
         }
     }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use clap::{Args, ValueEnum};
+use tribunal_engine::event::Event;
 use tribunal_reports::artifact::{Exhibit, RunArtifact};
 use tribunal_reports::format;
 
@@ -96,7 +97,7 @@ pub(super) fn execute(arguments: &Arguments, streams: &mut Streams<'_>) -> io::R
         });
         let outcome = crate::run::run(plan, seed, RunOptions { trace });
         if log == Log::Short {
-            for happening in &outcome.view.happenings {
+            for happening in outcome.view.happenings.iter().filter(|happening| says_something(happening)) {
                 let _ = writeln!(io::stdout(), "{}", line(happening));
             }
         }
@@ -114,6 +115,14 @@ pub(super) fn execute(arguments: &Arguments, streams: &mut Streams<'_>) -> io::R
     let artifact = export::artifact(&case.scenario, &case.warnings, &campaign);
     let exit = verdict::exit(&case.scenario, &campaign, &artifact.expectations);
     finish(&case, &artifact, exit, streams)
+}
+
+/// Brokers load the fifty partitions of `__consumer_offsets` when they begin to lead them, groups or not.
+fn says_something(happening: &Happening) -> bool {
+    !matches!(
+        happening.what,
+        What::Event(Event::GroupsLoaded { groups: 0, .. } | Event::GroupsResigned { groups: 0, .. })
+    )
 }
 
 fn finish(case: &Case, artifact: &RunArtifact, exit: Exit, streams: &mut Streams<'_>) -> io::Result<Exit> {
@@ -226,4 +235,23 @@ fn line(happening: &Happening) -> String {
         What::Phase(phase) => format!("== {phase} =="),
     };
     format!("{} {who:<8} {what}", happening.at)
+}
+
+#[cfg(test)]
+mod tests {
+    use tribunal_engine::id::TopicPartition;
+    use tribunal_engine::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn only_partitions_with_groups_are_worth_a_line() {
+        let happening = |groups| {
+            let partition = TopicPartition::new("__consumer_offsets", 3);
+            let what = What::Event(Event::GroupsLoaded { partition, groups });
+            Happening { at: Instant::START, node: None, what }
+        };
+        assert!(says_something(&happening(1)));
+        assert!(!says_something(&happening(0)));
+    }
 }

@@ -41,6 +41,7 @@ impl Facts for RunningFacts<'_> {
             Quantity::Members(table) => Some(count(self.view.group_of(table)?.members.len() as u64)),
             Quantity::Rebalances(table) => Some(count(self.view.group_of(table)?.rebalances.len() as u64)),
             Quantity::StoppedTime(_)
+            | Quantity::RebalanceDuration(_)
             | Quantity::Rto(_)
             | Quantity::Unavailable(_)
             | Quantity::Lost

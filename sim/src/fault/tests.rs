@@ -4,15 +4,19 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use proptest::prelude::*;
+use tribunal_engine::broker::partition_of_group;
 use tribunal_engine::driver::Clock as _;
 use tribunal_engine::driver::Platform as _;
+use tribunal_engine::epoch::LeaderEpoch;
+use tribunal_engine::event::{ElectionReason, Event};
+use tribunal_engine::id::{NodeId, PartitionIndex, TopicName, TopicPartition};
 use tribunal_engine::time::{Duration, Instant};
 
 use super::Schedule;
 use crate::cluster::{Cluster, Host, Recorder, World as _};
 use crate::run::FaultRecord;
 use crate::scenario::{Plan, planned};
-use crate::view::ClusterView;
+use crate::view::{ClusterView, Happening, What};
 use crate::workload::Load;
 
 /// What became of a schedule.
@@ -47,8 +51,19 @@ fn plan(faults: &str) -> Plan {
 
 /// Plays the faults; nothing but members of the group `billing` runs, and they only wait to be asked to leave.
 fn play(faults: &str, seed: u64) -> Played {
+    play_knowing(faults, seed, Vec::new())
+}
+
+/// The same when these were elected before.
+fn play_knowing(faults: &str, seed: u64, elected: Vec<(TopicPartition, Option<NodeId>)>) -> Played {
     let plan = plan(faults);
-    let recorder = Rc::new(Recorder::new(ClusterView::of(&plan), Vec::new()));
+    let mut view = ClusterView::of(&plan);
+    for (partition, leader) in elected {
+        let (epoch, isr) = (LeaderEpoch(0), vec![NodeId(1)]);
+        let elected = Event::LeaderElected { partition, leader, epoch, isr, reason: ElectionReason::Created };
+        view.take(&Happening { at: Instant::START, node: None, what: What::Event(elected) });
+    }
+    let recorder = Rc::new(Recorder::new(view, Vec::new()));
     let mut cluster = Cluster::new(&plan, seed, &Load::hosts(&plan), recorder, None);
     cluster.start_all();
     let starts = Rc::new(RefCell::new(Vec::new()));
@@ -172,6 +187,44 @@ fn a_heavier_strike_is_drawn_more_often_and_each_firing_says_which_it_was() {
     let played = play(pick, 1);
     let light = played.records.iter().filter(|record| record.strike == 1).count();
     assert!(played.records.len() >= 118 && (1..40).contains(&light), "{light} of {}", played.records.len());
+}
+
+/// A partition of `__consumer_offsets`: so many places behind the one that the group `billing` hashes to.
+fn offsets_partition(behind: i32) -> TopicPartition {
+    let PartitionIndex(index) = partition_of_group("billing", 50);
+    let partition = PartitionIndex((index + behind) % 50);
+    TopicPartition { topic: TopicName::new(TopicName::CONSUMER_OFFSETS), partition }
+}
+
+#[test]
+fn the_coordinator_of_a_group_is_the_leader_of_the_partition_it_hashes_to() {
+    let fault =
+        "[fault.f]\nat = \"5s\"\naction = \"pause\"\ntarget = \"coordinator(billing)\"\nfor = \"1s\"\n";
+    let targets = |elected: Vec<(TopicPartition, Option<NodeId>)>| {
+        let played = play_knowing(fault, 1, elected);
+        played.records.iter().flat_map(|record| record.targets.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(targets(vec![(offsets_partition(0), Some(NodeId(1)))]), ["broker 1"]);
+    assert_eq!(targets(vec![(offsets_partition(1), Some(NodeId(1)))]), [""; 0], "of another group");
+    let lost = vec![(offsets_partition(0), Some(NodeId(1))), (offsets_partition(0), None)];
+    assert_eq!(targets(lost), [""; 0], "it has no leader any more");
+}
+
+#[test]
+fn several_draws_of_one_list_hit_different_members() {
+    for seed in 1..=8 {
+        let pause = |count: usize| {
+            let targets = vec!["\"any(consumer billing)\""; count].join(", ");
+            format!("[fault.f]\nat = \"5s\"\naction = \"pause\"\ntarget = [{targets}]\nfor = \"1s\"\n")
+        };
+        let hit = |count| {
+            let played = play(&pause(count), seed);
+            played.records[0].targets.clone()
+        };
+        assert_eq!(hit(2).len(), 2, "seed {seed}");
+        assert_eq!(hit(3).len(), 3, "seed {seed}");
+        assert_eq!(hit(4).len(), 3, "seed {seed}: there are no more");
+    }
 }
 
 #[test]

@@ -97,6 +97,7 @@ impl Facts for RunFacts<'_> {
             }
             Quantity::Rebalances(table) => Some(Value::Count(self.group(table)?.rebalances)),
             Quantity::StoppedTime(table) => self.group(table)?.stopped_share().map(Value::Share),
+            Quantity::RebalanceDuration(table) => self.group(table)?.longest_rebalance.map(Value::Duration),
             Quantity::Rto(fault) => self.measured.rto(fault).map(Value::Duration),
             Quantity::Unavailable(name) => {
                 let availability = self.measured.partitions.get(name)?;

@@ -6,17 +6,17 @@
 
 use std::collections::BTreeSet;
 
-use tribunal_engine::config::OffsetReset;
+use tribunal_engine::config::{GroupProtocol, OffsetReset};
 use tribunal_engine::event::{ElectionReason, Event};
 use tribunal_engine::id::{NodeId, TopicPartition};
-use tribunal_engine::time::Instant;
+use tribunal_engine::time::{Duration, Instant};
 
 use super::Excuse;
 use super::evidence::{Evidence, unclean};
 use crate::checker::group::acknowledged_commit_survives::LostCommit;
 use crate::checker::group::at_least_once_processing::Unprocessed;
 use crate::scenario::plan::{Commit, ConsumerPlan};
-use crate::view::{GroupView, What};
+use crate::view::What;
 
 /// The topic in which coordinators keep commits.
 const OFFSETS_TOPIC: &str = "__consumer_offsets";
@@ -66,14 +66,13 @@ fn began_at_the_end(evidence: &Evidence<'_>, table: &ConsumerPlan, one: &Unproce
             "A group without a committed offset begins at the end of the log: what was written before it first committed is not read.",
         ));
     }
-    expired_while_empty(view, &one.partition, jump.at)
+    expired_while_empty(evidence, &one.group, &one.partition, jump.at)
 }
 
 /// Whether an acknowledged commit may be gone.
 pub(super) fn lost_commit(evidence: &Evidence<'_>, lost: &LostCommit) -> Option<Excuse> {
     let until = lost.at.unwrap_or(Instant::from_nanos(u64::MAX));
-    let view = evidence.run.view.groups.get(&lost.group)?;
-    expired_while_empty(view, &lost.partition, until)
+    expired_while_empty(evidence, &lost.group, &lost.partition, until)
         .or_else(|| offsets_topic_elected_uncleanly(evidence))
         .or_else(|| offsets_topic_lost_power(evidence, lost.acknowledged, until))
 }
@@ -83,9 +82,31 @@ fn table_of<'a>(evidence: &Evidence<'a>, group: &str) -> Option<&'a ConsumerPlan
     tables.find(|table| table.group.as_ref().is_some_and(|own| own.id == group))
 }
 
-fn expired_while_empty(view: &GroupView, partition: &TopicPartition, until: Instant) -> Option<Excuse> {
+/// Whether the offset was dropped as KIP-211 allows it: the group had no member then, and a classic group had had none
+/// for the whole retention. Groups of KIP-848 go by the age of the commit once nobody reads the topic.
+fn expired_while_empty(
+    evidence: &Evidence<'_>,
+    group: &str,
+    partition: &TopicPartition,
+    until: Instant,
+) -> Option<Excuse> {
+    let view = evidence.run.view.groups.get(group)?;
+    let membership = table_of(evidence, group)?.config.membership.as_ref()?;
+    let retention = match membership.group_protocol {
+        GroupProtocol::Classic => evidence.plan.cluster.config.group.offsets_retention,
+        GroupProtocol::Consumer => Duration::ZERO,
+    };
+    let empty_for = |at: Instant| {
+        let last = view.departures.iter().rev().find(|departure| departure.at <= at);
+        last.map(|departure| at.since(departure.at))
+    };
     let mut expirations = view.expirations.iter().filter(|expired| expired.at <= until);
-    expirations.any(|expired| expired.members == 0 && expired.partitions.contains(partition)).then(|| {
+    let allowed = expirations.any(|expired| {
+        expired.members == 0
+            && expired.partitions.contains(partition)
+            && empty_for(expired.at).is_none_or(|time| time >= retention)
+    });
+    allowed.then(|| {
         Excuse::new(
             "offsets.retention.minutes",
             "The offsets of a group that has been empty for so long are dropped (KIP-211).",
@@ -121,4 +142,57 @@ fn offsets_topic_lost_power(evidence: &Evidence<'_>, from: Instant, until: Insta
             "As many brokers as a commit needs lost their power before it was on their disks: Kafka does not wait for the disk.",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checker::group::sample::GroupSample;
+    use crate::promise::{Verdict, judge};
+    use crate::scenario::Guarantee;
+
+    /// `offsets.retention.minutes` is seven days by default; here in milliseconds.
+    const RETENTION: u64 = 7 * 24 * 3_600_000;
+
+    /// A member commits at 20 ms and leaves `left`; its offset expires `expired`, and is not there at the end.
+    fn verdict(changes: &[(&str, &str)], left: Option<u64>, expired: u64) -> Verdict {
+        let mut sample = GroupSample::with(changes);
+        let life = sample.life("billing-0", "a");
+        sample.joined(10, "a", None);
+        sample.commits(life, 0, 5, (19, Some(20)));
+        sample.committed(20, 0, 5, ("a", 1, 1));
+        if let Some(left) = left {
+            sample.expelled(left, "a");
+        }
+        sample.expired(expired, &[0]);
+        sample.answers_at_the_end(&[]);
+        let run = sample.sample.outcome();
+        let guarantee = Guarantee::AcknowledgedCommitSurvives;
+        judge(&sample.sample.plan, &run, run.finding(guarantee).expect("every guarantee has a finding"))
+    }
+
+    #[test]
+    fn offsets_of_a_group_that_was_empty_for_the_retention_may_go() {
+        let verdict = verdict(&[], Some(30), 30 + RETENTION);
+        assert!(
+            matches!(&verdict, Verdict::Allowed { setting, .. } if setting == "offsets.retention.minutes"),
+            "{verdict:?}"
+        );
+    }
+
+    #[test]
+    fn offsets_of_a_group_that_was_empty_for_a_moment_may_not_go() {
+        assert_eq!(verdict(&[], Some(30 + RETENTION), 40 + RETENTION), Verdict::Broken);
+    }
+
+    #[test]
+    fn offsets_of_a_group_with_a_member_may_not_go() {
+        assert_eq!(verdict(&[], None, 30 + RETENTION), Verdict::Broken);
+    }
+
+    #[test]
+    fn a_group_of_kip_848_goes_by_the_age_of_the_commit() {
+        let consumer = [("\"session.timeout.ms\" = 10000", "\"group.protocol\" = \"consumer\"")];
+        let verdict = verdict(&consumer, Some(30 + RETENTION), 40 + RETENTION);
+        assert!(matches!(verdict, Verdict::Allowed { .. }), "{verdict:?}");
+    }
 }

@@ -89,6 +89,23 @@ fn a_controller_that_leads_its_old_epoch_is_caught_and_the_safe_one_is_clean() {
     breaks(Guarantee::MetadataQuorumSafe, file, bug);
 }
 
+#[test]
+fn offsets_of_a_living_group_that_expire_are_caught_and_the_safe_ones_stay() {
+    let (file, bug) = ("museum/offsets-expire-by-commit-age.toml", "offsets-expire-by-commit-age");
+    breaks(Guarantee::AtLeastOnceProcessing, file, bug);
+}
+
+#[test]
+fn a_claim_of_an_older_generation_is_caught_and_the_safe_assignor_gives_nothing_twice() {
+    let (file, bug) = ("museum/stale-owned-partitions.toml", "stale-owned-partitions");
+    breaks(Guarantee::SingleOwnerPerGeneration, file, bug);
+}
+
+#[test]
+fn a_rebalance_without_a_timer_for_its_second_half_is_caught_and_the_safe_one_ends() {
+    breaks(Guarantee::RebalanceEnds, "museum/no-sync-timer.toml", "no-sync-timer");
+}
+
 /// The bug loses an acknowledged record in some seed; in that very seed the safe protocol loses none.
 fn caught(file: &str, bug: &str) {
     breaks(Guarantee::NoAckedRecordLost, file, bug);

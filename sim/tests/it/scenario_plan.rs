@@ -10,7 +10,7 @@ use tribunal_sim::scenario::expect::Claim;
 use tribunal_sim::scenario::plan::{Action, Cut, Origin, Skew, Trigger};
 use tribunal_sim::scenario::seeds::SeedSet;
 use tribunal_sim::scenario::target::{Target, TargetExpr};
-use tribunal_sim::scenario::{self, Guarantee, Scenario};
+use tribunal_sim::scenario::{self, Guarantee, Plan, Scenario};
 
 fn leader_crash() -> Scenario {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/leader-crash.toml");
@@ -107,6 +107,22 @@ fn an_overlay_changes_the_path_it_names() {
     let line = scenario.source.lines().position(|line| line.contains("batch.size")).expect("the line") + 1;
     let mode = Origin::Matrix { axis: "mode".to_owned(), line };
     assert_eq!(origin(&scenario, 1, "producer.checkout", "batch.size"), &mode);
+}
+
+#[test]
+fn an_overlay_of_dotted_keys_reaches_into_settings_and_adds_whole_tables() {
+    let scenario = with(
+        "config = { \"linger.ms\" = 5, acks = \"1\" }\n[matrix]\nload = [\"plain\", \"kip-848\"]\n[matrix.set.load]\n\
+         kip-848.producer.checkout.config.\"linger.ms\" = 7\n\
+         kip-848.fault.away = { at = \"1s\", action = \"crash\", target = \"broker 1\", for = \"1s\" }\n\
+         kip-848.consumer.billing.topics = [\"orders\"]\nkip-848.consumer.billing.members = 2\n",
+    );
+    let [plain, other] = scenario.variants.as_slice() else { panic!("two variants") };
+    let linger = |plan: &Plan| (plan.producers[0].config.linger, plan.producers[0].config.acks);
+    assert_eq!(linger(plain), (Duration::from_millis(5), Acks::Leader));
+    assert_eq!(linger(other), (Duration::from_millis(7), Acks::Leader), "what it does not name stays");
+    assert_eq!((plain.faults.len(), other.faults.len()), (0, 1));
+    assert_eq!((plain.consumers.len(), other.consumers[0].hosts().len()), (0, 2));
 }
 
 #[test]

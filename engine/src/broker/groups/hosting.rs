@@ -124,7 +124,8 @@ impl Broker {
     fn give_up(&mut self, now: Now, index: PartitionIndex, effects: &mut Effects) {
         let Some(hosted) = self.groups.hosted.remove(&index) else { return };
         if hosted.loading.is_none() {
-            effects.note(Event::GroupsResigned { partition: partition(index) });
+            let groups = hosted.shard.stored().groups().len();
+            effects.note(Event::GroupsResigned { partition: partition(index), groups });
         }
         let mut out = Outcome::default();
         let waiting = hosted.writes.into_iter().filter_map(|write| write.then);
@@ -150,7 +151,8 @@ impl Broker {
         if loading.next >= log.end_offset() {
             hosted.loading = None;
             hosted.shard.start(now);
-            effects.note(Event::GroupsLoaded { partition: partition(index) });
+            let groups = hosted.shard.stored().groups().len();
+            effects.note(Event::GroupsLoaded { partition: partition(index), groups });
             return self.groups.rearm();
         }
         let bytes_max = self.settings.config.group.offsets_load_buffer_size;

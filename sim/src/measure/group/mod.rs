@@ -1,6 +1,7 @@
 //! The figures of a consumer group, in exact virtual time.
 //!
 //! - A **rebalance** lasts from the coordinator's word that it began to its word that everybody has what it should have.
+//! - A group is **rebalancing** from the beginning of a rebalance to the end of it, or of the one that took its place.
 //! - A member is **stopped** while it owns nothing between two stretches of owning something, if a rebalance was under
 //!   way in that time; its share is taken of the time since it first owned something.
 //! - A partition **moved** when another member than before owns it.
@@ -23,6 +24,7 @@ use super::{Latencies, Span};
 use crate::checker::group::{Group, groups};
 use crate::run::RunOutcome;
 use crate::scenario::Plan;
+use crate::view::GroupView;
 
 /// The figures of one group, in one run or in many.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -31,6 +33,8 @@ pub struct GroupFigures {
     pub rebalances: u64,
     /// How long those that ended took.
     pub rebalance_time: Latencies,
+    /// The longest time the group was rebalancing; `None` if it never was.
+    pub longest_rebalance: Option<Duration>,
     /// Time in which members were stopped, over all of them.
     pub stopped: Duration,
     /// Time since members first owned something, over all of them.
@@ -64,6 +68,7 @@ impl GroupFigures {
     pub fn add(&mut self, other: &GroupFigures) {
         self.rebalances += other.rebalances;
         self.rebalance_time.add(&other.rebalance_time);
+        self.longest_rebalance = self.longest_rebalance.max(other.longest_rebalance);
         self.stopped += other.stopped;
         self.member_time += other.member_time;
         self.moved += other.moved;
@@ -102,6 +107,21 @@ fn rebalances(group: &Group<'_>, end: Instant) -> Vec<Span> {
     all.iter().enumerate().map(span).collect()
 }
 
+/// The longest time the group was rebalancing. One that has lost its last member is at rest.
+fn longest_rebalance(view: &GroupView, end: Instant) -> Option<Duration> {
+    let mut since = None;
+    let mut longest = None;
+    for rebalance in &view.rebalances {
+        let began = *since.get_or_insert(rebalance.began);
+        if let Some(ended) = rebalance.ended {
+            longest = longest.max(Some(ended.since(began)));
+            since = None;
+        }
+    }
+    let emptied = view.departures.last().filter(|_| view.members.is_empty()).map(|departure| departure.at);
+    longest.max(since.map(|since| emptied.unwrap_or(end).since(since)))
+}
+
 fn figures(group: &Group<'_>, run: &RunOutcome, end: Instant) -> GroupFigures {
     let mut figures = GroupFigures::default();
     for rebalance in group.view.into_iter().flat_map(|view| &view.rebalances) {
@@ -110,6 +130,7 @@ fn figures(group: &Group<'_>, run: &RunOutcome, end: Instant) -> GroupFigures {
             figures.rebalance_time.record(ended.since(rebalance.began));
         }
     }
+    figures.longest_rebalance = group.view.and_then(|view| longest_rebalance(view, end));
     let rebalances = rebalances(group, end);
     for life in &group.lives {
         let (stopped, lived) = moves::stopped(life, &rebalances, end);

@@ -95,6 +95,31 @@ fn lag_is_what_lies_between_commit_and_high_watermark() {
 }
 
 #[test]
+fn a_group_rebalances_until_one_that_took_anothers_place_ends() {
+    let mut sample = GroupSample::new();
+    sample.joined(900, "a", None);
+    sample.rebalances(1_000, Some(1_500));
+    sample.rebalances(2_000, None);
+    sample.rebalances(2_900, Some(4_000));
+    assert_eq!(measured(&sample).longest_rebalance, Some(millis(2_000)));
+}
+
+#[test]
+fn a_rebalance_that_does_not_end_lasts_to_the_end_or_to_the_last_member() {
+    let mut sample = GroupSample::new();
+    sample.joined(900, "a", None);
+    sample.rebalances(50_000, None);
+    assert_eq!(measured(&sample).longest_rebalance, Some(millis(10_000)));
+    sample.expelled(53_000, "a");
+    assert_eq!(measured(&sample).longest_rebalance, Some(millis(3_000)));
+}
+
+#[test]
+fn a_group_that_never_rebalanced_has_no_duration_of_it() {
+    assert_eq!(measured(&GroupSample::new()).longest_rebalance, None);
+}
+
+#[test]
 fn figures_of_two_runs_add_up() {
     let mut sample = GroupSample::new();
     sample.rebalances(1_000, Some(3_000));

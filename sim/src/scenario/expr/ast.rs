@@ -104,6 +104,9 @@ pub enum Quantity {
     Rebalances(String),
     /// The share of the load's time in which the group's partitions had nobody who worked on them because of rebalances.
     StoppedTime(String),
+    /// The longest time the group was rebalancing: from the beginning of a rebalance to the end of it, or of the one that
+    /// took its place.
+    RebalanceDuration(String),
     /// How often a controller or a broker took a snapshot of the metadata in place of the metadata log.
     SnapshotsLoaded,
     /// From the start of the fault to the first acknowledgement after it.
@@ -158,6 +161,7 @@ impl Quantity {
             | Quantity::Rto(_)
             | Quantity::Unavailable(_)
             | Quantity::LostWindow
+            | Quantity::RebalanceDuration(_)
             | Quantity::Percentile(..)
             | Quantity::Max(MaxOf::Metric(_)) => ValueType::Duration,
             Quantity::Max(MaxOf::Quantity(quantity)) => quantity.value_type(),
@@ -195,6 +199,7 @@ impl Quantity {
             | Quantity::SnapshotsLoaded => true,
             Quantity::Consumed
             | Quantity::StoppedTime(_)
+            | Quantity::RebalanceDuration(_)
             | Quantity::Rto(_)
             | Quantity::Unavailable(_)
             | Quantity::Lost
@@ -219,7 +224,8 @@ impl Quantity {
             Quantity::Lag(group)
             | Quantity::Members(group)
             | Quantity::Rebalances(group)
-            | Quantity::StoppedTime(group) => Some(group),
+            | Quantity::StoppedTime(group)
+            | Quantity::RebalanceDuration(group) => Some(group),
             Quantity::Max(MaxOf::Quantity(quantity)) => quantity.group(),
             _ => None,
         }

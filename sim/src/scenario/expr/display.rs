@@ -105,6 +105,7 @@ impl fmt::Display for Quantity {
             Quantity::Members(group) => write!(formatter, "members({group})"),
             Quantity::Rebalances(group) => write!(formatter, "rebalances({group})"),
             Quantity::StoppedTime(group) => write!(formatter, "stopped-time({group})"),
+            Quantity::RebalanceDuration(group) => write!(formatter, "rebalance-duration({group})"),
             Quantity::SnapshotsLoaded => formatter.write_str("snapshots-loaded"),
             Quantity::Rto(fault) => write!(formatter, "rto({fault})"),
             Quantity::Unavailable(partition) => write!(formatter, "unavailable({partition})"),

@@ -218,6 +218,7 @@ mod tests {
             "max(lag(billing)) < 60000 and lag(billing) == 0 by end",
             "stopped-time(billing) < 0.5% or members(billing) == 6",
             "rebalances(billing) >= 10",
+            "max(rebalance-duration(billing)) < 30s",
             "count(no-duplicates) == 0 or max(produce) < 1s",
             "(p50(produce) < 1ms and max(produce) < 9ms) outside faults",
         ] {

@@ -24,6 +24,7 @@ const NAMES: &[&str] = &[
     "members",
     "rebalances",
     "stopped-time",
+    "rebalance-duration",
     "rto",
     "unavailable",
     "lost",
@@ -113,6 +114,7 @@ fn quantity(tokens: &mut Tokens<'_>) -> Result<Quantity, TextProblem> {
         "members" => of_group(tokens).map(Quantity::Members),
         "rebalances" => of_group(tokens).map(Quantity::Rebalances),
         "stopped-time" => of_group(tokens).map(Quantity::StoppedTime),
+        "rebalance-duration" => of_group(tokens).map(Quantity::RebalanceDuration),
         "rto" => in_parentheses(tokens, |tokens| {
             tokens
                 .word(codes::BAD_EXPRESSION, "the name of a fault")

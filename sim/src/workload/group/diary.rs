@@ -61,12 +61,14 @@ impl Diary {
         history.members.get_mut(self.life).map(change).unwrap_or_default()
     }
 
-    /// The member owns these partitions from now on.
+    /// The member owns these partitions from now on; and what it kept under another member id it owns anew as this one.
     pub(super) fn owns(&self, as_member: Option<&GroupMetadata>, partitions: &[TopicPartition]) {
+        let kept = as_member.map(|it| self.kept_from_another(&it.member_id)).unwrap_or_default();
+        self.gives_up(&kept, false);
         let from = self.load.handle.now();
         let mut owned = self.owned.borrow_mut();
         self.write(|life| {
-            for partition in partitions {
+            for partition in partitions.iter().chain(&kept) {
                 let Some(index) = self.indexes.get(partition) else { continue };
                 owned.insert(partition.clone(), u32::try_from(life.ownerships.len()).unwrap_or(u32::MAX));
                 life.ownerships.push(Ownership {
@@ -79,6 +81,19 @@ impl Diary {
                 });
             }
         });
+    }
+
+    /// What is still owned from a time when the member had another id than this one.
+    fn kept_from_another(&self, member_id: &str) -> Vec<TopicPartition> {
+        let owned = self.owned.borrow();
+        self.write(|life| {
+            let another = |index: u32| {
+                let ownership = life.ownerships.get(index as usize);
+                ownership.is_some_and(|one| !one.member.is_empty() && one.member != member_id)
+            };
+            let kept = owned.iter().filter(|(_, ownership)| another(**ownership));
+            kept.map(|(partition, _)| partition.clone()).collect()
+        })
     }
 
     /// It owns them no longer.

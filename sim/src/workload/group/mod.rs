@@ -6,6 +6,8 @@
 
 mod diary;
 mod listener;
+#[cfg(test)]
+mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

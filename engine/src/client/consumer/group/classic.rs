@@ -15,6 +15,7 @@ use crate::error::ErrorCode;
 use crate::id::{TopicName, TopicPartition};
 use crate::message::{HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, SyncGroupResponse};
 use crate::time::Instant;
+use crate::variant::Guard;
 
 /// The kind of group consumers form.
 pub(super) const PROTOCOL_TYPE: &str = "consumer";
@@ -52,6 +53,8 @@ pub(super) struct Classic {
     rejoin: Option<&'static str>,
     /// The partitions this member assigned as the leader.
     led: Option<Topics>,
+    /// What is owned is told to be lost also if the member drops out while it joins (KAFKA-12983, KAFKA-13891).
+    claim_check: Guard,
     last_poll: Instant,
     heartbeat_due: Instant,
 }
@@ -70,9 +73,16 @@ impl Classic {
             last: None,
             rejoin: None,
             led: None,
+            claim_check: Guard::On,
             last_poll: now,
             heartbeat_due: now,
         }
+    }
+
+    /// Whether a member that drops out while it joins loses what it owns. The old clients had looked after that once, when
+    /// they began to join, and did not again: they joined anew and claimed what might be somebody else's by then.
+    pub(super) fn set_claim_check(&mut self, check: Guard) {
+        self.claim_check = check;
     }
 
     /// Eagerly all, cooperatively what is not wanted any more.
@@ -170,7 +180,7 @@ impl Classic {
             // The member does not know what it was given in this generation: what it claims to own would be as old as
             // the one before (KAFKA-13406).
             ErrorCode::RebalanceInProgress => {
-                self.out();
+                self.not_synced();
                 After::GoOn
             }
             error => self.refused(error),
@@ -180,7 +190,15 @@ impl Classic {
     /// The exchange broke off: the coordinator may have gone on without this member.
     pub(super) fn interrupted(&mut self) {
         if self.phase == Phase::Syncing {
-            self.out();
+            self.not_synced();
+        }
+    }
+
+    fn not_synced(&mut self) {
+        match self.claim_check {
+            Guard::On => self.out(),
+            // It claims what it owned before in the generation that gave it something else.
+            Guard::Off => self.phase = Phase::Joining,
         }
     }
 
@@ -247,9 +265,11 @@ impl Classic {
     fn out(&mut self) {
         self.generation = NO_GENERATION;
         self.led = None;
-        if self.phase != Phase::Idle {
-            self.phase = Phase::Out;
-        }
+        self.phase = match self.phase {
+            Phase::Idle => Phase::Idle,
+            Phase::Joining | Phase::Syncing if self.claim_check == Guard::Off => Phase::Joining,
+            _ => Phase::Out,
+        };
     }
 }
 

@@ -66,6 +66,22 @@ impl<P: Platform> Group<P> {
         R: TryFrom<Response, Error = ApiKey>,
     {
         let connection = self.coordinator().await?;
+        self.ask_over(connection, request, timeout).await
+    }
+
+    /// The same for who has the connection already.
+    ///
+    /// # Errors
+    /// It was not answered.
+    pub(super) async fn ask_over<R>(
+        &self,
+        connection: Connection,
+        request: impl Into<Request>,
+        timeout: Duration,
+    ) -> Result<R, ClientError>
+    where
+        R: TryFrom<Response, Error = ApiKey>,
+    {
         let call = connection.call(&request.into(), timeout);
         // A client that is closed closes its connections: nobody may hold on to one while it waits.
         drop(connection);

@@ -1,7 +1,7 @@
 //! Saying that a member is alive, and that it leaves.
 
 use super::Group;
-use super::membership::{After, Identity, Machine};
+use super::membership::{After, Identity, Machine, Step};
 use crate::driver::Platform;
 use crate::error::ErrorCode;
 use crate::message::{
@@ -18,16 +18,30 @@ enum Beat {
 
 impl<P: Platform> Group<P> {
     /// Sends the heartbeat that is due, and takes in the answer.
+    ///
+    /// What it says is decided when it can be sent. While the coordinator was looked for the member may have left: a
+    /// heartbeat that joins, sent behind the one that leaves, would make it a member that nobody is.
     pub(super) async fn heartbeat(&self) -> After {
+        let connection = match self.coordinator().await {
+            Ok(connection) => connection,
+            Err(error) => {
+                self.machine.borrow_mut().heartbeat_lost(self.cluster.now());
+                return self.failed(&error);
+            }
+        };
+        if self.machine.borrow().step(self.cluster.now()) != Step::Heartbeat {
+            return After::GoOn;
+        }
         let (beat, sent) = self.next_beat();
         match beat {
             Beat::Classic(request, timeout) => {
-                let answered = self.ask::<HeartbeatResponse>(request, timeout).await;
+                let answered = self.ask_over::<HeartbeatResponse>(connection, request, timeout).await;
                 self.heartbeat_answered(answered.map(|response| response.error), &sent)
             }
             Beat::Consumer(request) => {
                 let timeout = self.cluster.config().request_timeout;
-                let answered = self.ask::<ConsumerGroupHeartbeatResponse>(request, timeout).await;
+                let answered =
+                    self.ask_over::<ConsumerGroupHeartbeatResponse>(connection, request, timeout).await;
                 let now = self.cluster.now();
                 match answered {
                     Ok(response) => match &mut *self.machine.borrow_mut() {

@@ -138,9 +138,12 @@ impl<P: Platform> Group<P> {
         }))
     }
 
-    /// Whether sticky assignors of this member look at generations.
+    /// Whether sticky assignors of this member look at generations, and whether it claims only what it still owns.
     pub(super) fn set_generation_check(&self, check: Guard) {
         self.generation_check.set(check);
+        if let Machine::Classic(machine) = &mut *self.machine.borrow_mut() {
+            machine.set_claim_check(check);
+        }
     }
 
     /// Subscribes; the task begins with the first time.

@@ -11,6 +11,7 @@ use crate::error::ErrorCode;
 use crate::id::{TopicName, TopicPartition};
 use crate::message::{JoinGroupResponse, SyncGroupResponse};
 use crate::time::{Duration, Instant};
+use crate::variant::Guard;
 
 fn at(millis: u64) -> Instant {
     Instant::from_nanos(0).after(Duration::from_millis(millis))
@@ -148,6 +149,54 @@ fn a_member_that_missed_its_assignment_claims_nothing() {
     machine.join_request();
     machine.joined(&join_answer(ErrorCode::None, 4));
     machine.synced(&sync_answer(ErrorCode::RebalanceInProgress, &[]), at(0));
+    assert_eq!(machine.work(), Some(Work::Lose(partitions(&[0]))));
+}
+
+/// A member that owns two partitions and drops out when its JoinGroup, or its SyncGroup, is refused with this error.
+fn dropped_out_while_joining(check: Guard, at_join: bool, error: ErrorCode) -> Classic {
+    let mut machine = member("cooperative-sticky", &[0, 1]);
+    machine.set_claim_check(check);
+    rebalances(&mut machine);
+    assert_eq!(machine.work(), None);
+    machine.join_request();
+    if at_join {
+        machine.joined(&join_answer(error, -1));
+    } else {
+        machine.joined(&join_answer(ErrorCode::None, 4));
+        machine.synced(&sync_answer(error, &[]), at(0));
+    }
+    machine
+}
+
+#[test]
+fn whoever_drops_out_while_it_joins_has_lost_its_partitions() {
+    for at_join in [true, false] {
+        for error in [ErrorCode::UnknownMemberId, ErrorCode::IllegalGeneration] {
+            let mut machine = dropped_out_while_joining(Guard::On, at_join, error);
+            assert_eq!(machine.work(), Some(Work::Lose(partitions(&[0, 1]))), "{error} at_join={at_join}");
+        }
+    }
+}
+
+#[test]
+fn without_the_check_whoever_drops_out_while_it_joins_claims_what_it_owned() {
+    let errors = [(ErrorCode::UnknownMemberId, ""), (ErrorCode::RebalanceInProgress, "me")];
+    for (error, member_id) in errors {
+        let mut machine = dropped_out_while_joining(Guard::Off, false, error);
+        assert_eq!(machine.work(), None, "{error}: nobody tells the listener");
+        assert_eq!(machine.step(at(0)), Step::Join);
+        let request = machine.join_request();
+        let told = Subscription::decode(&request.protocols[0].1).expect("a subscription");
+        assert_eq!((request.member_id.as_str(), told.owned), (member_id, partitions(&[0, 1])), "{error}");
+    }
+}
+
+#[test]
+fn without_the_check_a_stable_member_that_is_out_has_still_lost_its_partitions() {
+    let mut machine = member("cooperative-sticky", &[0]);
+    machine.set_claim_check(Guard::Off);
+    let sent = machine.identity();
+    machine.answered(ErrorCode::UnknownMemberId, &sent);
     assert_eq!(machine.work(), Some(Work::Lose(partitions(&[0]))));
 }
 

@@ -235,6 +235,37 @@ fn a_close_commits_and_leaves() {
 }
 
 #[test]
+fn a_member_that_is_closed_while_it_looks_for_the_coordinator_does_not_join_behind_its_leave() {
+    for protocol in PROTOCOLS {
+        let cluster = TestCluster::new(&[1]);
+        let script = Rc::new(RefCell::new(Script {
+            generation: 0,
+            heartbeat: ErrorCode::None,
+            commit: ErrorCode::None,
+            committed: Offset(11),
+        }));
+        cluster.broker(1, move |request| match (request, answer(&mut script.borrow_mut(), request)) {
+            (Request::FindCoordinator(_), Answer::Now(found)) => Answer::After(WAIT, found),
+            (_, answer) => answer,
+        });
+        let consumer = start(&cluster, &[protocol]);
+        let platform = cluster.platform.clone();
+        cluster.platform.run(async move {
+            subscribe(&consumer, ());
+            within(&platform, WAIT / 2, consumer.poll(WAIT)).await;
+            consumer.close(Duration::from_secs(5)).await;
+        });
+        let joins = |request: &Request| match request {
+            Request::JoinGroup(_) => true,
+            Request::ConsumerGroupHeartbeat(heartbeat) => heartbeat.member_epoch == 0,
+            _ => false,
+        };
+        let joined: Vec<Request> = cluster.seen(1).into_iter().filter(joins).collect();
+        assert_eq!(joined, [], "{protocol:?}");
+    }
+}
+
+#[test]
 fn a_member_that_polls_too_late_has_lost_its_partitions_and_joins_again() {
     for protocol in PROTOCOLS {
         let cluster = TestCluster::new(&[1]);
