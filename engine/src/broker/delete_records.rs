@@ -47,7 +47,7 @@ impl Broker {
     ) {
         let mut partitions = Vec::with_capacity(request.partitions.len());
         for RecordsToDelete { partition, before } in request.partitions {
-            partitions.push(match self.delete_before(&partition, before, effects) {
+            partitions.push(match self.delete_before(now, &partition, before, effects) {
                 Ok(before) => Outcome::Waits { partition, before },
                 Err(error) => Outcome::Known(failed(partition, error)),
             });
@@ -65,6 +65,7 @@ impl Broker {
     /// Moves the log start of a partition this broker leads; returns where every replica's log has to start.
     fn delete_before(
         &mut self,
+        now: Now,
         partition: &TopicPartition,
         before: Offset,
         effects: &mut Effects,
@@ -75,6 +76,7 @@ impl Broker {
         let mut io = LogIo::default();
         replica.delete_records(before, &mut io, effects)?;
         self.submit(partition, io, effects);
+        self.release_fetches(now, partition, effects);
         Ok(before)
     }
 

@@ -426,6 +426,7 @@ impl Broker {
 struct Marks {
     high_watermark: Offset,
     submitted: Offset,
+    start: Offset,
     epoch: LeaderEpoch,
     offline: bool,
 }
@@ -435,6 +436,7 @@ impl Marks {
         Marks {
             high_watermark: replica.high_watermark(),
             submitted: replica.log().progress().submitted(),
+            start: replica.log().start_offset(),
             epoch: replica.leader_epoch(),
             offline: matches!(replica.role(), Role::Offline),
         }

@@ -9,7 +9,7 @@
 mod plan;
 mod session;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::plan::{Limits, Plan, Reader, Target, Verdict};
 use self::session::{Answered, Session, Sessions, TopicKey, Wanted};
@@ -55,6 +55,9 @@ struct PendingFetch {
     targets: Vec<Target>,
     /// Indexes of the targets that are partitions, by partition: finds the one that changed.
     by_partition: Vec<usize>,
+    /// Indexes of the targets that have something to say: found when it was parked, or changed since. The others need
+    /// not be looked at again.
+    news: BTreeSet<usize>,
     deadline: Instant,
 }
 
@@ -94,12 +97,12 @@ impl Fetches {
 }
 
 impl PendingFetch {
-    /// The target that is `partition`, if there is one.
-    fn target(&self, partition: &TopicPartition) -> Option<&Target> {
+    /// The index of the target that is `partition`, if there is one.
+    fn find(&self, partition: &TopicPartition) -> Option<usize> {
         let place = self.by_partition.binary_search_by(|index| {
             self.targets.get(*index).and_then(|target| target.partition.as_ref()).cmp(&Some(partition))
         });
-        self.targets.get(*self.by_partition.get(place.ok()?)?)
+        self.by_partition.get(place.ok()?).copied()
     }
 
     fn partitions(&self) -> Vec<TopicPartition> {
@@ -147,6 +150,7 @@ impl Broker {
                 bytes_max: bytes(bytes_max),
             },
             by_partition: Vec::new(),
+            news: (0..targets.len()).collect(),
             targets,
             deadline: now.mono.after(request.max_wait),
         };
@@ -210,6 +214,7 @@ impl Broker {
             (0..targets.len()).filter(|index| targets[*index].partition.is_some()).collect();
         by_partition.sort_by(|one, other| targets[*one].partition.cmp(&targets[*other].partition));
         fetch.by_partition = by_partition;
+        fetch.news = plan.answers.iter().map(|(index, _)| *index).collect();
         let (connection, partitions, deadline) =
             (fetch.context.connection, fetch.partitions(), fetch.deadline);
         self.fetches.waiting.park(connection, fetch, partitions, deadline);
@@ -217,7 +222,8 @@ impl Broker {
 
     fn plan_fetch(&self, fetch: &PendingFetch, verdicts: &BTreeMap<usize, Verdict>) -> Plan {
         let mut plan = Plan::default();
-        for (index, target) in fetch.targets.iter().enumerate() {
+        for index in fetch.news.iter().copied() {
+            let Some(target) = fetch.targets.get(index) else { continue };
             plan.add(self, &fetch.reader, fetch.limits, (index, target), verdicts.get(&index));
         }
         plan
@@ -301,7 +307,7 @@ impl Broker {
             .collect()
     }
 
-    /// Looks at every fetch that waits for this partition.
+    /// Looks at every fetch that waits for this partition, which has changed.
     pub(super) fn release_fetches(&mut self, now: Now, partition: &TopicPartition, effects: &mut Effects) {
         for id in self.fetches.waiting.waiting_on(partition) {
             if self.is_ready(id, partition) {
@@ -313,18 +319,35 @@ impl Broker {
     /// True if the change of one partition lets the fetch be answered. That partition is looked at first: with
     /// `fetch.min.bytes=1` the others need not be.
     fn is_ready(&mut self, id: ParkId, changed: &TopicPartition) -> bool {
+        let Some(fetch) = self.fetches.waiting.get_mut(id) else { return false };
+        let Some(index) = fetch.find(changed) else { return false };
+        fetch.news.insert(index);
         let Some(fetch) = self.fetches.waiting.get(id) else { return false };
-        let Some(target) = fetch.target(changed) else { return false };
+        let Some(target) = fetch.targets.get(index) else { return false };
         let mut plan = Plan::default();
-        plan.add(self, &fetch.reader, fetch.limits, (0, target), None);
+        plan.add(self, &fetch.reader, fetch.limits, (index, target), None);
         plan.is_ready(fetch.limits)
             || plan.bytes > 0 && self.plan_fetch(fetch, &BTreeMap::new()).is_ready(fetch.limits)
     }
 
     fn serve_parked(&mut self, now: Now, id: ParkId, effects: &mut Effects) {
         if let Some(fetch) = self.fetches.waiting.take(id) {
+            debug_assert!(
+                self.knows_news(&fetch),
+                "a change of a partition was not told to who waits for it"
+            );
             self.serve_or_wait(now, fetch, &BTreeMap::new(), effects);
         }
+    }
+
+    /// True if a follower's fetch knows every target that has something to say.
+    fn knows_news(&self, fetch: &PendingFetch) -> bool {
+        let mut all = Plan::default();
+        for (index, target) in fetch.targets.iter().enumerate() {
+            all.add(self, &fetch.reader, fetch.limits, (index, target), None);
+        }
+        fetch.reader.replica == NodeId::NONE
+            || all.answers.iter().all(|(index, _)| fetch.news.contains(index))
     }
 
     pub(super) fn expire_fetches(&mut self, now: Now, effects: &mut Effects) {
