@@ -60,8 +60,17 @@ impl Shard {
             Record::Offset { group, value: Some(_), .. } if self.consumer_group(group).is_none() => {
                 self.groups.entry(group.clone()).or_insert_with(|| ClassicGroup::empty(group));
             }
+            Record::Offset { group, value: None, .. } => self.forget_unborn(group),
             Record::Consumer { group, record } => self.replayed_consumer(group, record),
             _ => {}
+        }
+    }
+
+    /// A group that nothing is stored of, and that nobody is about to join, is none.
+    fn forget_unborn(&mut self, name: &str) {
+        let stored = self.stored.group(name).is_some();
+        if !stored && self.groups.get(name).is_some_and(ClassicGroup::is_unborn) {
+            self.groups.remove(name);
         }
     }
 
@@ -209,9 +218,7 @@ impl Shard {
         if !stored && self.consumers.get(name).is_some_and(Timers::is_empty) {
             self.consumers.remove(name);
         }
-        if self.groups.get(name).is_some_and(|group| !stored && group.is_unborn()) {
-            self.groups.remove(name);
-        }
+        self.forget_unborn(name);
         let armed = self.armed.get(name).copied();
         let hurried = self.groups.get_mut(name).map(|group| std::mem::take(&mut group.hurried));
         if armed.is_some() && hurried == Some(false) {
@@ -332,6 +339,10 @@ impl Shard {
                 self.groups.contains_key(name)
             };
             assert!(there, "{name}: stored and not there");
+        }
+        for (name, group) in &self.groups {
+            let stored = self.stored.group(name).is_some();
+            assert!(stored || !group.is_unborn(), "{name}: nothing is known of it and it is there");
         }
         self.consumers.values().for_each(Timers::invariants);
         self.stored.invariants();

@@ -12,24 +12,24 @@ use crate::id::{PartitionIndex, TopicId};
 
 /// A member as an assignor sees it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Subscriber<'a> {
+pub(in crate::group) struct Subscriber<'a> {
     /// Its `group.instance.id`.
-    pub(super) instance: Option<&'a str>,
+    pub(in crate::group) instance: Option<&'a str>,
     /// The topics it subscribes to that exist.
-    pub(super) topics: BTreeSet<TopicId>,
+    pub(in crate::group) topics: BTreeSet<TopicId>,
     /// What it should own so far.
-    pub(super) has: Option<&'a Assignment>,
+    pub(in crate::group) has: Option<&'a Assignment>,
 }
 
 /// The members by id.
-pub(super) type Subscribers<'a> = BTreeMap<&'a str, Subscriber<'a>>;
+pub(in crate::group) type Subscribers<'a> = BTreeMap<&'a str, Subscriber<'a>>;
 /// How many partitions each topic has.
-pub(super) type Counts = BTreeMap<TopicId, i32>;
+pub(in crate::group) type Counts = BTreeMap<TopicId, i32>;
 /// Who shall own what; every member is in it.
-pub(super) type Assigned<'a> = BTreeMap<&'a str, Assignment>;
+pub(in crate::group) type Assigned<'a> = BTreeMap<&'a str, Assignment>;
 
 /// Assigns.
-pub(super) fn assign<'a>(
+pub(in crate::group) fn assign<'a>(
     assignor: ServerAssignor,
     members: &Subscribers<'a>,
     topics: &Counts,

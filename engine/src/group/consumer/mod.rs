@@ -13,7 +13,7 @@
 
 mod admin;
 mod assignment;
-mod assignor;
+pub(super) mod assignor;
 mod change;
 mod heartbeat;
 mod identity;

@@ -76,6 +76,9 @@ impl Timers {
             if deadlines.session <= now {
                 due.push((member.clone(), LeaveReason::SessionTimedOut, None));
                 deadlines.session = now.after(RETRY);
+                // One reason is enough: the other may be due at the same moment, before anything has come of this one.
+                deadlines.revocation =
+                    deadlines.revocation.map(|(at, epoch)| (at.max(now.after(RETRY)), epoch));
             } else if let Some((_, epoch)) = deadlines.revocation.filter(|(at, _)| *at <= now) {
                 due.push((member.clone(), LeaveReason::RebalanceTimedOut, Some(epoch)));
                 deadlines.revocation = Some((now.after(RETRY), epoch));

@@ -1,7 +1,7 @@
 //! Groups of KIP-848: joining, reconciling, fencing, leaving.
 
 use super::*;
-use crate::group::{MemberState, SubscribedTopic, Topics};
+use crate::group::{ConsumerRecord, MemberState, SubscribedTopic, Topics};
 use crate::id::{PartitionIndex, TopicId, TopicName};
 use crate::message::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, TopicIdPartitions};
 
@@ -168,6 +168,21 @@ fn a_member_that_does_not_give_up_what_it_must_is_taken_out() {
     }
     assert!(!bench.consumers().members.contains_key("a"), "it is alive and does not obey");
     assert_eq!(bench.consumers().current["b"].assigned.len(), 2);
+}
+
+#[test]
+fn a_member_that_is_silent_and_does_not_give_up_what_it_must_is_taken_out_once() {
+    let session = ("group.consumer.session.timeout.ms", "60000");
+    let (mut bench, topics) = (Bench::new(&[session]), orders(2));
+    bench.told(&topics, &joining("a", None));
+    bench.told(&topics, &joining("b", None));
+    // From here on it has as long to give a partition up as its session lasts.
+    bench.told(&topics, &beat("a", 1));
+    bench.advance(REBALANCE / 2);
+    bench.told(&topics, &beat("b", 2));
+    bench.advance(REBALANCE / 2);
+    let removes = |record: &&Record| matches!(record, Record::Consumer { record: ConsumerRecord::Member(id, None), .. } if id == "a");
+    assert_eq!(bench.log.iter().flatten().filter(removes).count(), 1);
 }
 
 #[test]

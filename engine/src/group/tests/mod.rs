@@ -1,6 +1,5 @@
-//! Tests of groups: a coordinator with a log that always works, and members without a network.
+//! Tests of groups: a coordinator with a log that does what the test says, and members without a network.
 
-mod consumer_model;
 mod consumers;
 mod membership;
 mod model;
@@ -12,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{Caller, GroupState, Outcome, Record, Shard, Stored, Then, Ticket};
+use super::{Caller, GroupState, MemberMetadata, Outcome, Record, Shard, Stored, Then, Ticket};
 use crate::config::{BrokerConfig, GroupConfig, Properties};
 use crate::epoch::LeaderEpoch;
 use crate::error::ErrorCode;
@@ -42,10 +41,19 @@ fn config(given: &[(&str, &str)]) -> GroupConfig {
 struct Bench {
     shard: Shard,
     config: GroupConfig,
-    log: Vec<Record>,
-    in_flight: VecDeque<Then>,
+    variant: ProtocolVariant,
+    /// By batches.
+    log: Vec<Vec<Record>>,
+    /// What the log adds up to from its beginning.
+    replayed: Stored,
+    /// So many batches are replicated: no failover loses them.
+    committed: usize,
+    /// Writes on their way, each with the length of the log that it waits for.
+    in_flight: VecDeque<(usize, Then)>,
     /// Writes are committed at once.
     commits: bool,
+    /// The log takes no record.
+    refuses: bool,
     now: Now,
     next: u64,
     open: BTreeSet<Ticket>,
@@ -54,16 +62,24 @@ struct Bench {
 
 impl Bench {
     fn new(given: &[(&str, &str)]) -> Bench {
+        Bench::with(given, ProtocolVariant::SAFE)
+    }
+
+    fn with(given: &[(&str, &str)], variant: ProtocolVariant) -> Bench {
         let config = config(given);
         let now = Now { mono: Instant::from_nanos(1_000_000_000), wall: Timestamp(1_000_000) };
-        let mut shard = Shard::new(config, ProtocolVariant::SAFE);
+        let mut shard = Shard::new(config, variant);
         shard.start(now);
         Bench {
             shard,
             config,
+            variant,
             log: Vec::new(),
+            replayed: Stored::new(variant.epoch_on_reassign),
+            committed: 0,
             in_flight: VecDeque::new(),
             commits: true,
+            refuses: false,
             now,
             next: 0,
             open: BTreeSet::new(),
@@ -86,11 +102,19 @@ impl Bench {
             self.answers.insert(ticket, response);
         }
         for write in out.writes {
-            for record in write.records {
-                self.shard.replay(&record);
-                self.log.push(record);
+            if self.refuses && !write.records.is_empty() {
+                let error = ErrorCode::NotEnoughReplicas;
+                self.decide(|shard, now, out| shard.failed(now, write.then, error, out));
+                continue;
             }
-            self.in_flight.push_back(write.then);
+            for record in &write.records {
+                self.shard.replay(record);
+                self.replayed.replay(record);
+            }
+            if !write.records.is_empty() {
+                self.log.push(write.records);
+            }
+            self.in_flight.push_back((self.log.len(), write.then));
         }
         self.check();
         while self.commits && !self.in_flight.is_empty() {
@@ -100,14 +124,15 @@ impl Bench {
 
     /// The high watermark passes the oldest write.
     fn commit_next(&mut self) {
-        if let Some(then) = self.in_flight.pop_front() {
+        if let Some((end, then)) = self.in_flight.pop_front() {
+            self.committed = end;
             self.decide(|shard, now, out| shard.committed(now, then, out));
         }
     }
 
-    /// The oldest write is not committed in time.
+    /// The oldest write is not committed in time. It may be later.
     fn fail_next(&mut self, error: ErrorCode) {
-        if let Some(then) = self.in_flight.pop_front() {
+        if let Some((_, then)) = self.in_flight.pop_front() {
             self.decide(|shard, now, out| shard.failed(now, then, error, out));
         }
     }
@@ -121,9 +146,7 @@ impl Bench {
     /// What always holds: the machine's own invariants, and that what is stored is what the log says.
     fn check(&self) {
         self.shard.invariants();
-        let mut replayed = Stored::default();
-        self.log.iter().for_each(|record| replayed.replay(record));
-        assert_eq!(&replayed, self.shard.stored());
+        assert_eq!(&self.replayed, self.shard.stored());
     }
 
     /// Time passes; timers ring when they are due.
@@ -143,10 +166,22 @@ impl Bench {
 
     /// Another broker takes over: it knows the log and nothing else.
     fn fail_over(&mut self) {
+        self.fail_over_with(self.log.len() - self.committed);
+    }
+
+    /// Another broker takes over, which has so many of the batches that were not committed.
+    fn fail_over_with(&mut self, kept: usize) {
         let mut out = Outcome::default();
-        let old = std::mem::replace(&mut self.shard, Shard::new(self.config, ProtocolVariant::SAFE));
-        old.resign(self.now, std::mem::take(&mut self.in_flight), &mut out);
-        self.log.iter().for_each(|record| self.shard.replay(record));
+        let old = std::mem::replace(&mut self.shard, Shard::new(self.config, self.variant));
+        let waiting = std::mem::take(&mut self.in_flight);
+        old.resign(self.now, waiting.into_iter().map(|(_, then)| then), &mut out);
+        self.log.truncate(self.committed + kept);
+        self.committed = self.log.len();
+        self.replayed = Stored::new(self.variant.epoch_on_reassign);
+        for record in self.log.iter().flatten() {
+            self.shard.replay(record);
+            self.replayed.replay(record);
+        }
         self.shard.start(self.now);
         self.carry_out(out);
         assert!(self.open.is_empty(), "a coordinator that leaves answers everybody");

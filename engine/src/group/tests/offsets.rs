@@ -130,6 +130,15 @@ fn offsets_of_a_topic_somebody_is_subscribed_to_are_not_deleted() {
     assert_eq!(bench.committed(), Ok(-1));
 }
 
+#[test]
+fn a_group_that_was_nothing_but_offsets_is_gone_with_the_last_of_them() {
+    let mut bench = Bench::new(&[]);
+    bench.commit("", -1, 5);
+    assert_eq!(delete_offsets(&mut bench, "orders"), (ErrorCode::None, Some(ErrorCode::None)));
+    assert_eq!(bench.state(), None);
+    assert_eq!(delete_offsets(&mut bench, "orders"), (ErrorCode::GroupIdNotFound, None));
+}
+
 fn delete_group(bench: &mut Bench) -> ErrorCode {
     let caller = bench.caller(2);
     bench.decide(|shard, _, out| shard.delete(&caller, GROUP, out));
