@@ -3,7 +3,9 @@
 //! Each id is a type of its own, so that a broker id is never taken for a partition index. Ids carry no
 //! behaviour; they are ordered and hashable so that maps keyed by them iterate in one reproducible order.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -95,9 +97,33 @@ impl fmt::Debug for TopicId {
     }
 }
 
-/// Name of a topic. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Name of a topic. Cheap to clone, and cheap to compare with its clones: most names of a process are clones of one.
+#[derive(Clone, Eq)]
 pub struct TopicName(Arc<str>);
+
+impl PartialEq for TopicName {
+    fn eq(&self, other: &TopicName) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl Hash for TopicName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl PartialOrd for TopicName {
+    fn partial_cmp(&self, other: &TopicName) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for TopicName {
+    fn cmp(&self, other: &TopicName) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+    }
+}
 
 impl TopicName {
     /// The topic that holds the controller's log (KIP-595).

@@ -242,7 +242,7 @@ impl Broker {
             Some(Call::Heartbeat) => self.on_heartbeat(now, outcome, effects),
             Some(Call::MetadataFetch) => self.on_metadata(now, outcome, effects),
             Some(Call::AlterPartition(partition)) => self.on_altered(now, &partition, outcome, effects),
-            Some(Call::ReplicaFetch(leader)) => self.on_fetched(now, leader, outcome, effects),
+            Some(Call::ReplicaFetch(leader)) => self.on_fetched(now, (leader, token), outcome, effects),
             Some(Call::AllocateProducerIds) => self.on_producer_ids(&outcome, effects),
             Some(Call::Forward(context, request)) => {
                 Broker::on_forwarded(&context, &request, outcome, effects);
@@ -398,11 +398,12 @@ impl Broker {
         request: Request,
         timeout: Duration,
         effects: &mut Effects,
-    ) {
+    ) -> CallToken {
         self.next_token += 1;
         let token = CallToken(self.next_token);
         self.calls.insert(token, call);
         effects.push(Effect::Call { to: to.0, endpoint: to.1, lane, token, request, timeout });
+        token
     }
 
     fn call_controller(&mut self, call: Call, request: impl Into<Request>, effects: &mut Effects) {
@@ -507,6 +508,7 @@ impl Machine for Broker {
         self.produces.invariants();
         self.deletions.invariants();
         self.fetches.invariants();
+        self.replication_invariants();
         self.groups.invariants();
     }
 }

@@ -14,17 +14,23 @@ use crate::time::Instant;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct ParkId(u64);
 
-impl ParkId {
-    const FIRST: ParkId = ParkId(0);
-    const LAST: ParkId = ParkId(u64::MAX);
-}
-
 #[derive(Debug)]
 struct Entry<T> {
     content: T,
-    connection: ConnectionId,
-    partitions: Vec<TopicPartition>,
+    place: PlaceId,
     deadline: Instant,
+}
+
+/// Names a place. Never used twice by one structure.
+type PlaceId = u64;
+
+/// Where an entry waits: it is found there by each of these partitions.
+#[derive(Debug)]
+struct Place {
+    connection: ConnectionId,
+    /// In order, each once.
+    partitions: Vec<TopicPartition>,
+    occupant: Option<ParkId>,
 }
 
 /// Entries of one API that wait.
@@ -32,17 +38,23 @@ struct Entry<T> {
 pub(super) struct Parked<T> {
     next: ParkId,
     entries: BTreeMap<ParkId, Entry<T>>,
-    /// One element for each partition of each entry. A set of pairs, not of sets: no partition leaves an empty
+    places: BTreeMap<PlaceId, Place>,
+    /// The place a connection left last. A reader comes back for the same partitions, and the more they are, the
+    /// more it saves not to enter each anew.
+    vacant: BTreeMap<ConnectionId, PlaceId>,
+    /// One element for each partition of each place. A set of pairs, not of sets: no partition leaves an empty
     /// set behind.
-    by_partition: BTreeSet<(TopicPartition, ParkId)>,
+    by_partition: BTreeSet<(TopicPartition, PlaceId)>,
     deadlines: BTreeSet<(Instant, ParkId)>,
 }
 
 impl<T> Default for Parked<T> {
     fn default() -> Self {
         Parked {
-            next: ParkId::FIRST,
+            next: ParkId(0),
             entries: BTreeMap::new(),
+            places: BTreeMap::new(),
+            vacant: BTreeMap::new(),
             by_partition: BTreeSet::new(),
             deadlines: BTreeSet::new(),
         }
@@ -62,10 +74,38 @@ impl<T> Parked<T> {
         self.next = ParkId(id.0 + 1);
         partitions.sort_unstable();
         partitions.dedup();
-        self.by_partition.extend(partitions.iter().map(|partition| (partition.clone(), id)));
+        let place = self.place(connection, partitions, id);
         self.deadlines.insert((deadline, id));
-        self.entries.insert(id, Entry { content, connection, partitions, deadline });
+        self.entries.insert(id, Entry { content, place, deadline });
         id
+    }
+
+    /// A place at these partitions: the one the connection left, if it is there.
+    fn place(
+        &mut self,
+        connection: ConnectionId,
+        partitions: Vec<TopicPartition>,
+        occupant: ParkId,
+    ) -> PlaceId {
+        if let Some(vacant) = self.vacant.remove(&connection) {
+            if let Some(place) = self.places.get_mut(&vacant).filter(|place| place.partitions == partitions) {
+                place.occupant = Some(occupant);
+                return vacant;
+            }
+            self.remove_place(vacant);
+        }
+        // As good a name as any: an entry takes at most one new place.
+        let id = occupant.0;
+        self.by_partition.extend(partitions.iter().map(|partition| (partition.clone(), id)));
+        self.places.insert(id, Place { connection, partitions, occupant: Some(occupant) });
+        id
+    }
+
+    fn remove_place(&mut self, id: PlaceId) {
+        let Some(place) = self.places.remove(&id) else { return };
+        for partition in place.partitions {
+            self.by_partition.remove(&(partition, id));
+        }
     }
 
     /// A look at an entry.
@@ -80,8 +120,11 @@ impl<T> Parked<T> {
 
     /// The entries that wait for `partition`, oldest first.
     pub(super) fn waiting_on(&self, partition: &TopicPartition) -> Vec<ParkId> {
-        let (first, last) = ((partition.clone(), ParkId::FIRST), (partition.clone(), ParkId::LAST));
-        self.by_partition.range(first..=last).map(|(_, id)| *id).collect()
+        let (first, last) = ((partition.clone(), PlaceId::MIN), (partition.clone(), PlaceId::MAX));
+        let places = self.by_partition.range(first..=last).filter_map(|(_, id)| self.places.get(id));
+        let mut waiting: Vec<ParkId> = places.filter_map(|place| place.occupant).collect();
+        waiting.sort_unstable();
+        waiting
     }
 
     /// True if nobody waits.
@@ -91,10 +134,12 @@ impl<T> Parked<T> {
 
     /// Takes an entry out.
     pub(super) fn take(&mut self, id: ParkId) -> Option<T> {
-        let Entry { content, partitions, deadline, .. } = self.entries.remove(&id)?;
+        let Entry { content, place: left, deadline } = self.entries.remove(&id)?;
         self.deadlines.remove(&(deadline, id));
-        for partition in partitions {
-            self.by_partition.remove(&(partition, id));
+        if let Some(place) = self.places.get_mut(&left) {
+            place.occupant = None;
+            let before = self.vacant.insert(place.connection, left);
+            before.into_iter().for_each(|before| self.remove_place(before));
         }
         Some(content)
     }
@@ -106,9 +151,12 @@ impl<T> Parked<T> {
 
     /// Drops the entries of a connection that is gone.
     pub(super) fn forget(&mut self, connection: ConnectionId) {
-        let gone = self.entries.iter().filter(|(_, entry)| entry.connection == connection);
-        for id in gone.map(|(id, _)| *id).collect::<Vec<_>>() {
+        let its = self.places.values().filter(|place| place.connection == connection);
+        for id in its.filter_map(|place| place.occupant).collect::<Vec<_>>() {
             self.take(id);
+        }
+        if let Some(vacant) = self.vacant.remove(&connection) {
+            self.remove_place(vacant);
         }
     }
 
@@ -120,8 +168,11 @@ impl<T> Parked<T> {
     /// Panics on a bug of ours.
     pub(super) fn invariants(&self) {
         assert_eq!(self.entries.len(), self.deadlines.len(), "every parked reply has one deadline");
+        let occupied = self.places.values().filter(|place| place.occupant.is_some()).count();
+        assert_eq!(self.entries.len(), occupied, "every parked reply has a place");
+        assert_eq!(self.places.len(), occupied + self.vacant.len(), "a place is empty and kept for nobody");
         assert!(
-            self.entries.is_empty() <= self.by_partition.is_empty(),
+            self.places.is_empty() <= self.by_partition.is_empty(),
             "a partition is waited for by nobody"
         );
     }
@@ -161,6 +212,22 @@ mod tests {
         let first = parked.park(ConnectionId(1), 1, vec![partition(0)], at(9));
         let second = parked.park(ConnectionId(2), 2, vec![partition(0)], at(5));
         assert_eq!(parked.waiting_on(&partition(0)), [first, second]);
+    }
+
+    #[test]
+    fn who_comes_back_for_the_same_partitions_is_found_in_the_order_of_parking_all_the_same() {
+        let mut parked = Parked::default();
+        let first = parked.park(ConnectionId(1), 1, vec![partition(0), partition(1)], at(9));
+        assert_eq!(parked.take(first), Some(1));
+        assert!(parked.waiting_on(&partition(0)).is_empty());
+        let second = parked.park(ConnectionId(2), 2, vec![partition(0)], at(5));
+        let third = parked.park(ConnectionId(1), 3, vec![partition(0), partition(1)], at(9));
+        assert_eq!(parked.waiting_on(&partition(0)), [second, third]);
+        assert_eq!(parked.waiting_on(&partition(1)), [third]);
+        parked.take(third);
+        parked.park(ConnectionId(1), 4, vec![partition(2)], at(9));
+        assert!(parked.waiting_on(&partition(1)).is_empty());
+        parked.invariants();
     }
 
     #[test]

@@ -189,6 +189,13 @@ impl FetchRequest {
     /// `session_epoch`: no session; one that is there ends.
     pub const FINAL_EPOCH: i32 = -1;
 
+    /// The number of the request after `epoch` in a session: from 1 on, and after the largest 1 again, since 0 begins
+    /// a session (Kafka's `FetchMetadata.nextEpoch`).
+    #[must_use]
+    pub fn epoch_after(epoch: i32) -> i32 {
+        epoch.checked_add(1).unwrap_or(1)
+    }
+
     /// A request outside of any session, with the defaults of Kafka's schema: wait for nothing, take everything.
     #[must_use]
     pub fn new(replica: NodeId, topics: Vec<FetchTopic>) -> Self {

@@ -81,7 +81,10 @@ impl Progress {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FollowerFetch {
     /// Send records from its fetch offset on.
-    Read,
+    Read {
+        /// Its log has another start or end than at its last fetch.
+        moved: bool,
+    },
     /// Its log parts from ours; nothing was recorded about it.
     Diverging(DivergingEpoch),
 }
@@ -282,18 +285,19 @@ impl Replica {
         if fetch.fetch_offset < self.log.start_offset() || fetch.fetch_offset > self.log.end_offset() {
             return Err(ErrorCode::OffsetOutOfRange);
         }
-        self.record_fetch(now, follower, fetch)?;
+        let moved = self.record_fetch(now, follower, fetch)?;
         self.maybe_expand_isr(now, follower, metadata, effects);
         self.maybe_advance_high_watermark(now, effects);
-        Ok(FollowerFetch::Read)
+        Ok(FollowerFetch::Read { moved })
     }
 
+    /// True if the follower's log has moved.
     fn record_fetch(
         &mut self,
         now: Now,
         follower: IsrMember,
         fetch: &FetchPartition,
-    ) -> Result<(), ErrorCode> {
+    ) -> Result<bool, ErrorCode> {
         let end = fetch.fetch_offset;
         let leader_end = self.log.end_offset();
         let leader = self.leader_mut()?;
@@ -303,12 +307,13 @@ impl Replica {
         } else if end >= progress.leader_end_at_last_fetch && progress.last_fetch > Instant::START {
             progress.last_caught_up = progress.last_caught_up.max(Some(progress.last_fetch));
         }
-        progress.end = Some(end);
-        progress.start = fetch.log_start_offset.max(Offset::ZERO);
+        let start = fetch.log_start_offset.max(Offset::ZERO);
+        let moved = progress.end != Some(end) || progress.start != start;
+        (progress.end, progress.start) = (Some(end), start);
         progress.last_fetch = now.mono;
         progress.leader_end_at_last_fetch = leader_end;
         progress.broker_epoch = follower.broker_epoch;
-        Ok(())
+        Ok(moved)
     }
 
     fn maybe_expand_isr(

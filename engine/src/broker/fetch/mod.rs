@@ -20,7 +20,7 @@ use crate::id::{ConnectionId, NodeId, TopicId, TopicName, TopicPartition};
 use crate::log::ReadTrim;
 use crate::machine::{Effect, Effects, RequestContext, Wakeup};
 use crate::message::{FetchRequest, FetchResponse, FetchedTopic, IsrMember, MetadataBroker};
-use crate::replica::FollowerFetch;
+use crate::replica::{FollowerFetch, Leader};
 use crate::rng::Rng;
 use crate::storage::{DiskDone, DiskOutcome};
 use crate::time::{Instant, Now};
@@ -176,7 +176,13 @@ impl Broker {
             let Some(replica) = self.replicas.get_mut(partition) else { continue };
             let before = Marks::of(replica);
             match replica.on_follower_fetch(now, follower, &target.wanted.fetch, &self.image, effects) {
-                Ok(FollowerFetch::Read) => self.after_change(now, partition, before, effects),
+                Ok(FollowerFetch::Read { moved }) => {
+                    let proposes = replica.leader().is_ok_and(Leader::has_unsent_proposal);
+                    // Most partitions of most fetches stand still.
+                    if moved || proposes || before != Marks::of(replica) {
+                        self.after_change(now, partition, before, effects);
+                    }
+                }
                 Ok(FollowerFetch::Diverging(diverging)) => {
                     verdicts.insert(index, Ok(diverging));
                 }
@@ -212,15 +218,17 @@ impl Broker {
     fn plan_fetch(&self, fetch: &PendingFetch, verdicts: &BTreeMap<usize, Verdict>) -> Plan {
         let mut plan = Plan::default();
         for (index, target) in fetch.targets.iter().enumerate() {
-            plan.add(self, &fetch.reader, fetch.limits, target, verdicts.get(&index));
+            plan.add(self, &fetch.reader, fetch.limits, (index, target), verdicts.get(&index));
         }
         plan
     }
 
     fn start_reads(&mut self, now: Now, fetch: PendingFetch, plan: Plan, effects: &mut Effects) {
         let PendingFetch { context, session, targets, .. } = fetch;
-        let wanted = targets.into_iter().map(|target| target.wanted);
-        let answered = wanted.zip(plan.answers).collect();
+        let answers = plan.answers.into_iter();
+        let answered = answers
+            .filter_map(|(index, fetched)| Some((targets.get(index)?.wanted.clone(), fetched)))
+            .collect();
         if plan.reads.is_empty() {
             return self.answer_fetch(now, &context, session, answered, effects);
         }
@@ -308,7 +316,7 @@ impl Broker {
         let Some(fetch) = self.fetches.waiting.get(id) else { return false };
         let Some(target) = fetch.target(changed) else { return false };
         let mut plan = Plan::default();
-        plan.add(self, &fetch.reader, fetch.limits, target, None);
+        plan.add(self, &fetch.reader, fetch.limits, (0, target), None);
         plan.is_ready(fetch.limits)
             || plan.bytes > 0 && self.plan_fetch(fetch, &BTreeMap::new()).is_ready(fetch.limits)
     }

@@ -66,8 +66,8 @@ pub(super) struct Limits {
 /// What a fetch would return right now.
 #[derive(Default)]
 pub(super) struct Plan {
-    /// One for each target, in order; records are still to be read.
-    pub(super) answers: Vec<FetchedPartition>,
+    /// By index of the target, in order; records are still to be read. What the reader knows is left out.
+    pub(super) answers: Vec<(usize, FetchedPartition)>,
     /// What to read, by index of the answer.
     pub(super) reads: Vec<(usize, ReadPlan)>,
     pub(super) bytes: usize,
@@ -87,14 +87,17 @@ impl Plan {
         broker: &Broker,
         reader: &Reader,
         limits: Limits,
-        target: &Target,
+        (index, target): (usize, &Target),
         verdict: Option<&Verdict>,
     ) {
-        let answer = self.partition(broker, reader, limits, target, verdict);
-        self.answers.push(answer.unwrap_or_else(|error| {
+        let reads = self.reads.len();
+        let answer = self.partition(broker, reader, limits, target, verdict).unwrap_or_else(|error| {
             self.urgent = true;
             failed(broker, reader, target, error)
-        }));
+        });
+        if self.reads.len() > reads || target.wanted.is_news(&answer) {
+            self.answers.push((index, answer));
+        }
     }
 
     fn partition(

@@ -41,11 +41,39 @@ impl TopicKey {
     }
 }
 
-/// One partition a reader wants.
+/// What a session has told its reader about a partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Told {
+    pub(super) high_watermark: Offset,
+    pub(super) log_start_offset: Offset,
+}
+
+impl Told {
+    /// Nothing yet: whatever is answered is news.
+    pub(super) const NOTHING: Told = Told { high_watermark: Offset::NONE, log_start_offset: Offset::NONE };
+
+    fn by(fetched: &FetchedPartition) -> Told {
+        Told { high_watermark: fetched.high_watermark, log_start_offset: fetched.log_start_offset }
+    }
+}
+
+/// One partition a reader wants, and what it was told of it.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Wanted {
     pub(super) topic: TopicKey,
     pub(super) fetch: FetchPartition,
+    pub(super) told: Told,
+}
+
+impl Wanted {
+    /// True if an answer says something new (Kafka's `CachedPartition.maybeUpdateResponseData`).
+    pub(super) fn is_news(&self, fetched: &FetchedPartition) -> bool {
+        self.told != Told::by(fetched)
+            || fetched.has_records()
+            || fetched.error.is_error()
+            || fetched.diverging_epoch.is_some()
+            || fetched.preferred_read_replica != NodeId::NONE
+    }
 }
 
 /// What an answer says about one partition.
@@ -62,14 +90,6 @@ pub(super) enum Session {
     Next { id: i32, epoch: i32 },
 }
 
-/// A partition of a session.
-#[derive(Debug)]
-struct Cached {
-    wanted: Wanted,
-    high_watermark: Offset,
-    log_start_offset: Offset,
-}
-
 #[derive(Debug)]
 struct Cache {
     /// The number of the next request.
@@ -79,7 +99,7 @@ struct Cache {
     created: Instant,
     used: Instant,
     /// By place; the first is served first.
-    partitions: BTreeMap<u64, Cached>,
+    partitions: BTreeMap<u64, Wanted>,
     places: BTreeMap<(TopicKey, PartitionIndex), u64>,
     next_place: u64,
     /// Its size when it was used last: what the eviction order goes by.
@@ -105,17 +125,21 @@ pub(super) struct Sessions {
 impl Cache {
     fn wants(&mut self, wanted: Wanted) {
         let key = (wanted.topic.clone(), wanted.fetch.partition);
-        if let Some(cached) = self.places.get(&key).and_then(|place| self.partitions.get_mut(place)) {
-            cached.wanted = wanted;
-        } else {
-            self.push(key, Cached { wanted, high_watermark: Offset::NONE, log_start_offset: Offset::NONE });
+        let Some(known) = self.places.get(&key).and_then(|place| self.partitions.get_mut(place)) else {
+            return self.push(key, Wanted { told: Told::NOTHING, ..wanted });
+        };
+        // A follower may have dropped an answer that came late, and with it the high watermark: what it asks for
+        // anew it is told anew.
+        if self.follower && known.fetch != wanted.fetch {
+            known.told = Told::NOTHING;
         }
+        known.fetch = wanted.fetch;
     }
 
-    fn push(&mut self, key: (TopicKey, PartitionIndex), cached: Cached) {
+    fn push(&mut self, key: (TopicKey, PartitionIndex), wanted: Wanted) {
         self.next_place += 1;
         self.places.insert(key, self.next_place);
-        self.partitions.insert(self.next_place, cached);
+        self.partitions.insert(self.next_place, wanted);
     }
 
     fn forget(&mut self, key: &(TopicKey, PartitionIndex)) {
@@ -124,25 +148,18 @@ impl Cache {
         }
     }
 
-    /// Takes in what is answered; true if it must be told (Kafka's `CachedPartition.maybeUpdateResponseData`).
+    /// Takes in what is answered; true if it must be told.
     fn tell(&mut self, wanted: &Wanted, fetched: &FetchedPartition) -> bool {
         let key = (wanted.topic.clone(), wanted.fetch.partition);
         let Some(place) = self.places.get(&key).copied() else { return false };
-        let Some(cached) = self.partitions.get_mut(&place) else { return false };
-        let moved = cached.high_watermark != fetched.high_watermark
-            || cached.log_start_offset != fetched.log_start_offset;
-        let news = moved
-            || fetched.has_records()
-            || fetched.error.is_error()
-            || fetched.diverging_epoch.is_some()
-            || fetched.preferred_read_replica != NodeId::NONE;
-        cached.log_start_offset = fetched.log_start_offset;
+        let Some(known) = self.partitions.get_mut(&place) else { return false };
+        let news = known.is_news(fetched);
         // After an error the next good answer is news whatever it says.
-        cached.high_watermark = if fetched.error.is_error() { Offset::NONE } else { fetched.high_watermark };
+        known.told = if fetched.error.is_error() { Told::NOTHING } else { Told::by(fetched) };
         if fetched.has_records()
-            && let Some(cached) = self.partitions.remove(&place)
+            && let Some(known) = self.partitions.remove(&place)
         {
-            self.push(key, cached);
+            self.push(key, known);
         }
         news
     }
@@ -178,7 +195,11 @@ impl Sessions {
     ) -> Result<(Session, Vec<Wanted>), ErrorCode> {
         let named = request.topics.iter().flat_map(|topic| {
             let key = TopicKey::of(topic.name.as_ref(), topic.id);
-            topic.partitions.iter().map(move |fetch| Wanted { topic: key.clone(), fetch: fetch.clone() })
+            topic.partitions.iter().map(move |fetch| Wanted {
+                topic: key.clone(),
+                fetch: fetch.clone(),
+                told: Told::NOTHING,
+            })
         });
         let by_id = version >= TOPIC_IDS;
         if [FetchRequest::INITIAL_EPOCH, FetchRequest::FINAL_EPOCH].contains(&request.session_epoch) {
@@ -201,17 +222,18 @@ impl Sessions {
             let key = TopicKey::of(topic.name.as_ref(), topic.id);
             topic.partitions.iter().for_each(|partition| cache.forget(&(key.clone(), *partition)));
         }
-        let wanted: Vec<Wanted> = cache.partitions.values().map(|cached| cached.wanted.clone()).collect();
+        let wanted: Vec<Wanted> = cache.partitions.values().cloned().collect();
         if wanted.is_empty() {
             self.remove(id);
             return Ok((Session::None, wanted));
         }
-        cache.epoch = next_epoch(epoch);
+        cache.epoch = FetchRequest::epoch_after(epoch);
         self.touch(id, now);
         Ok((Session::Next { id, epoch }, wanted))
     }
 
     /// What is sent of an answer: the session's id, and what has news. A session that was asked for begins here.
+    /// Partitions without news may be left out of `answered`, unless a session begins.
     ///
     /// # Errors
     /// INVALID_FETCH_SESSION_EPOCH or FETCH_SESSION_ID_NOT_FOUND if the session went on or away meanwhile.
@@ -226,7 +248,7 @@ impl Sessions {
             Session::Begin { by_id, follower } => Ok((self.begin(now, by_id, follower, &answered), answered)),
             Session::Next { id, epoch } => {
                 let cache = self.caches.get_mut(&id).ok_or(ErrorCode::FetchSessionIdNotFound)?;
-                if cache.epoch != next_epoch(epoch) {
+                if cache.epoch != FetchRequest::epoch_after(epoch) {
                     return Err(ErrorCode::InvalidFetchSessionEpoch);
                 }
                 answered.retain(|(wanted, fetched)| cache.tell(wanted, fetched));
@@ -313,11 +335,6 @@ impl Sessions {
         assert_eq!(self.caches.len(), self.by_use.len(), "every fetch session was used once last");
         assert!(self.evictable.is_subset(&self.evictable_by_follower), "a follower may evict what any may");
     }
-}
-
-/// Numbers of requests run from 1 and wrap to 1: 0 begins a session.
-fn next_epoch(epoch: i32) -> i32 {
-    epoch.checked_add(1).unwrap_or(1)
 }
 
 #[cfg(test)]

@@ -223,7 +223,7 @@ impl Replicas {
                 let (epoch, end) = (diverging.epoch, diverging.end_offset);
                 self.line(&format!("{leader}> answers {node}: epoch {epoch} ends at {end}"));
             }
-            Ok(FollowerFetch::Read) => {
+            Ok(FollowerFetch::Read { .. }) => {
                 let log = host.replica.log();
                 let plan = log.read(fetch.fetch_offset, 1 << 20, log.end_offset()).expect("in range");
                 if let Some(plan) = plan {

@@ -1,17 +1,21 @@
 //! Fetching from leaders: one fetch in flight per leader, for all partitions followed from it.
 //!
 //! The next fetch goes out when every followed partition has written what the last one brought: a partition left
-//! out would wait for a whole long poll.
+//! out would wait for a whole long poll. A fetch carries what moved since the last one (`session`, KIP-227), so that
+//! its cost does not grow with the partitions that stand still.
+
+mod session;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::session::FetchSession;
 use super::{Broker, Call, Marks};
 use crate::error::ErrorCode;
 use crate::id::{NodeId, TopicId, TopicPartition};
 use crate::log::LogIo;
-use crate::machine::{CallError, Effect, Effects, Lane, Wakeup};
-use crate::message::{FetchRequest, FetchResponse, FetchTopic, FetchedPartition, Response};
-use crate::replica::{FetchPosition, Follower, Replica};
+use crate::machine::{CallError, CallToken, Effect, Effects, Lane, Wakeup};
+use crate::message::{FetchRequest, FetchedPartition, Response};
+use crate::replica::{Follower, Replica};
 use crate::time::{Instant, Now};
 
 /// The conversations with leaders.
@@ -27,15 +31,24 @@ pub(super) struct Replication {
 /// The conversation with one leader.
 #[derive(Debug)]
 struct Fetcher {
-    asked: Option<Vec<(TopicPartition, FetchPosition)>>,
-    /// Partitions that still write what the last fetch brought.
+    session: FetchSession,
+    asked: Option<CallToken>,
+    /// Partitions whose next fetch may differ from what the leader was told.
+    moved: BTreeSet<TopicPartition>,
+    /// Those of them that still write what the last fetch brought.
     writing: BTreeSet<TopicPartition>,
     pause_until: Instant,
 }
 
 impl Default for Fetcher {
     fn default() -> Self {
-        Fetcher { asked: None, writing: BTreeSet::new(), pause_until: Instant::START }
+        Fetcher {
+            session: FetchSession::default(),
+            asked: None,
+            moved: BTreeSet::new(),
+            writing: BTreeSet::new(),
+            pause_until: Instant::START,
+        }
     }
 }
 
@@ -58,6 +71,7 @@ impl Replication {
             Some(leader) => {
                 self.leaders.insert(partition.clone(), leader);
                 self.followed.entry(leader).or_default().insert(partition.clone());
+                self.fetchers.entry(leader).or_default().moved.insert(partition.clone());
             }
             None => {
                 self.leaders.remove(partition);
@@ -66,6 +80,7 @@ impl Replication {
         let before = before?;
         if let Some(fetcher) = self.fetchers.get_mut(&before) {
             fetcher.writing.remove(partition);
+            fetcher.moved.insert(partition.clone());
         }
         if let Some(others) = self.followed.get_mut(&before) {
             others.remove(partition);
@@ -94,12 +109,13 @@ impl Broker {
     /// Fetches on from the leader of a partition that has changed, if nothing keeps the next fetch.
     pub(super) fn fetch_on(&mut self, now: Now, partition: &TopicPartition, effects: &mut Effects) {
         let Some(leader) = self.replication.leaders.get(partition).copied() else { return };
+        let Some(fetcher) = self.replication.fetchers.get_mut(&leader) else { return };
+        fetcher.moved.insert(partition.clone());
         if self.replicas.get(partition).and_then(Replica::fetch_position).is_none() {
+            fetcher.writing.insert(partition.clone());
             return;
         }
-        if let Some(fetcher) = self.replication.fetchers.get_mut(&leader) {
-            fetcher.writing.remove(partition);
-        }
+        fetcher.writing.remove(partition);
         self.replicate_from(now, leader, effects);
     }
 
@@ -112,66 +128,63 @@ impl Broker {
     }
 
     fn replicate_from(&mut self, now: Now, leader: NodeId, effects: &mut Effects) {
-        let fetcher = self.replication.fetchers.entry(leader).or_default();
-        if fetcher.asked.is_some() || !fetcher.writing.is_empty() || fetcher.pause_until > now.mono {
-            return;
-        }
-        if let Some(positions) = self.positions(now, leader) {
-            self.start_fetch(leader, positions, effects);
-        }
-    }
-
-    /// Where to read each partition on; `None` while one of them is still writing.
-    fn positions(&mut self, now: Now, leader: NodeId) -> Option<Vec<(TopicPartition, FetchPosition)>> {
-        let followed = self.replication.followed.get(&leader)?;
-        let fetcher = self.replication.fetchers.get_mut(&leader)?;
-        let mut positions = Vec::with_capacity(followed.len());
-        for partition in followed {
-            let Some(replica) = self.replicas.get(partition) else { continue };
-            match replica.fetch_position() {
-                None => {
-                    fetcher.writing.insert(partition.clone());
-                }
-                Some(_) if replica.follower().is_some_and(|follower| follower.pause_until() > now.mono) => {}
-                Some(position) => positions.push((partition.clone(), position)),
-            }
-        }
-        fetcher.writing.is_empty().then_some(positions)
-    }
-
-    fn start_fetch(
-        &mut self,
-        leader: NodeId,
-        positions: Vec<(TopicPartition, FetchPosition)>,
-        effects: &mut Effects,
-    ) {
         let (Some(endpoint), Some(replica_epoch)) = (self.endpoint(leader), self.lifecycle.broker_epoch())
         else {
             return;
         };
-        if positions.is_empty() {
+        let Some(fetcher) = self.replication.fetchers.get(&leader) else { return };
+        if fetcher.asked.is_some() || !fetcher.writing.is_empty() || fetcher.pause_until > now.mono {
+            return;
+        }
+        self.ask_for_moved(now, leader);
+        let Some(fetcher) = self.replication.fetchers.get_mut(&leader) else { return };
+        if fetcher.session.is_empty() {
             return self.pause(leader);
         }
         let config = &self.settings.config;
-        let mut topics: BTreeMap<TopicId, FetchTopic> = BTreeMap::new();
-        for (partition, position) in &positions {
-            let Some(replica) = self.replicas.get(partition) else { continue };
-            let id = replica.topic_id();
-            let topic = topics.entry(id).or_insert(FetchTopic { name: None, id, partitions: Vec::new() });
-            topic.partitions.push(replica.fetch_request(*position, config.replica_fetch_max_bytes));
-        }
-        let request = FetchRequest {
+        let request = fetcher.session.complete(FetchRequest {
             replica_epoch,
             max_wait: config.replica_fetch_wait_max,
             min_bytes: config.replica_fetch_min_bytes,
             max_bytes: config.replica_fetch_response_max_bytes,
-            ..FetchRequest::new(self.settings.node, topics.into_values().collect())
-        };
+            ..FetchRequest::new(self.settings.node, Vec::new())
+        });
+        fetcher.pause_until = Instant::START;
         let timeout = config.replica_socket_timeout;
-        let fetcher = self.replication.fetchers.entry(leader).or_default();
-        (fetcher.asked, fetcher.pause_until) = (Some(positions), Instant::START);
         let call = Call::ReplicaFetch(leader);
-        self.call((leader, endpoint), Lane::Replication, call, request.into(), timeout, effects);
+        let asked = self.call((leader, endpoint), Lane::Replication, call, request.into(), timeout, effects);
+        if let Some(fetcher) = self.replication.fetchers.get_mut(&leader) {
+            fetcher.asked = Some(asked);
+        }
+    }
+
+    /// Brings the session with a leader up to date: what is to be read where, and what no more. A partition that is
+    /// paused is left out until its pause is over.
+    fn ask_for_moved(&mut self, now: Now, leader: NodeId) {
+        let max_bytes = self.settings.config.replica_fetch_max_bytes;
+        let Replication { followed, fetchers, .. } = &mut self.replication;
+        let (Some(followed), Some(fetcher)) = (followed.get(&leader), fetchers.get_mut(&leader)) else {
+            return;
+        };
+        if !fetcher.session.is_open() {
+            fetcher.session.begin_anew();
+            fetcher.moved.clone_from(followed);
+        }
+        let session = &mut fetcher.session;
+        fetcher.moved.retain(|partition| {
+            let replica = self.replicas.get(partition).filter(|_| followed.contains(partition));
+            let Some(replica) = replica else {
+                session.forget(partition);
+                return false;
+            };
+            let paused = replica.follower().is_some_and(|follower| follower.pause_until() > now.mono);
+            let position = replica.fetch_position().filter(|_| !paused);
+            match position.map(|position| replica.fetch_request(position, max_bytes)) {
+                Some(fetch) => session.ask(partition, replica.topic_id(), fetch),
+                None => session.forget(partition),
+            }
+            position.is_none()
+        });
     }
 
     /// Every partition of this leader is paused: try again when the first pause ends.
@@ -183,29 +196,34 @@ impl Broker {
         }
     }
 
+    /// The answer to a fetch. It counts as under way until all of its answer is taken in.
     pub(super) fn on_fetched(
         &mut self,
         now: Now,
-        leader: NodeId,
+        (leader, token): (NodeId, CallToken),
         outcome: Result<Response, CallError>,
         effects: &mut Effects,
     ) {
-        let Some(fetcher) = self.replication.fetchers.get_mut(&leader) else { return };
-        // The fetch counts as under way until all of its answer is taken in.
-        let Some(asked) = fetcher.asked.replace(Vec::new()) else {
-            fetcher.asked = None;
-            return;
-        };
-        let backoff = self.settings.config.replica_fetch_backoff;
+        let fetcher = self.replication.fetchers.get_mut(&leader);
+        let Some(fetcher) = fetcher.filter(|fetcher| fetcher.asked == Some(token)) else { return };
+        let pause_until = now.mono.after(self.settings.config.replica_fetch_backoff);
         match outcome {
-            Ok(Response::Fetch(FetchResponse { error: ErrorCode::None, topics, .. })) => {
-                for topic in topics {
-                    for fetched in topic.partitions {
-                        self.on_partition_fetched(now, topic.id, &fetched, &asked, effects);
+            Ok(Response::Fetch(response)) => match fetcher.session.answered(&response) {
+                Ok(()) => {
+                    for topic in response.topics {
+                        for fetched in topic.partitions {
+                            self.on_partition_fetched(now, leader, topic.id, &fetched, effects);
+                        }
                     }
                 }
+                // The leader has no such session any more; it is asked anew, for everything, at once.
+                Err(ErrorCode::FetchSessionIdNotFound | ErrorCode::InvalidFetchSessionEpoch) => {}
+                Err(_) => fetcher.pause_until = pause_until,
+            },
+            Ok(_) | Err(_) => {
+                fetcher.session.begin_anew();
+                fetcher.pause_until = pause_until;
             }
-            Ok(_) | Err(_) => fetcher.pause_until = now.mono.after(backoff),
         }
         if let Some(fetcher) = self.replication.fetchers.get_mut(&leader) {
             fetcher.asked = None;
@@ -216,15 +234,15 @@ impl Broker {
     fn on_partition_fetched(
         &mut self,
         now: Now,
+        leader: NodeId,
         topic: TopicId,
         fetched: &FetchedPartition,
-        asked: &[(TopicPartition, FetchPosition)],
         effects: &mut Effects,
     ) {
         let Some(image) = self.image.topic_by_id(topic) else { return };
         let partition = super::partition_of(image, fetched.partition);
-        let place = asked.binary_search_by(|(asked, _)| asked.cmp(&partition)).ok();
-        let position = place.and_then(|place| asked.get(place)).map(|(_, position)| *position);
+        let fetcher = self.replication.fetchers.get(&leader);
+        let position = fetcher.and_then(|fetcher| fetcher.session.position(&partition, topic));
         let (Some(position), Some(replica)) = (position, self.replicas.get_mut(&partition)) else { return };
         let before = Marks::of(replica);
         let backoff = self.settings.config.replica_fetch_backoff;
@@ -244,6 +262,22 @@ impl Broker {
                 }
             }
             self.replicate(now, effects);
+        }
+    }
+
+    /// Panics on a bug of ours: what a leader was told is where we are, but for what is known to have moved.
+    pub(super) fn replication_invariants(&self) {
+        let max_bytes = self.settings.config.replica_fetch_max_bytes;
+        for (leader, fetcher) in &self.replication.fetchers {
+            assert!(fetcher.writing.is_subset(&fetcher.moved), "who writes has moved");
+            let followed = self.replication.followed.get(leader).into_iter().flatten();
+            let still = followed.filter(|partition| !fetcher.moved.contains(*partition));
+            for partition in still.filter(|_| fetcher.session.is_open()) {
+                let Some(replica) = self.replicas.get(partition) else { continue };
+                let fetch = replica.fetch_position().map(|at| replica.fetch_request(at, max_bytes));
+                let told = fetcher.session.told(partition).map(|(_, told)| told);
+                assert_eq!(told, fetch.as_ref(), "the leader knows where {partition} is");
+            }
         }
     }
 }
