@@ -62,7 +62,7 @@ fn owner_bar(
 ) -> Markup {
     let from = run.scale.x(owner.start_ns);
     let to = zombie(run, owner).map_or(run.scale.x(owner.end_ns), |(at, _)| at);
-    let over = all.iter().filter_map(|other| zombie(run, other)).filter(|(at, end)| *at <= to && *end > from);
+    let over = all.iter().filter_map(|other| zombie(run, other)).filter(|(at, end)| *at < to && *end > from);
     let free = over.map(|(_, end)| end).fold(from, f64::max);
     let name = track.members.get(owner.member as usize).map_or("", String::as_str);
     let short = name.rsplit('-').next().unwrap_or(name);
