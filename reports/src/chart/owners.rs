@@ -28,28 +28,62 @@ pub(crate) fn owner_lanes(run: Run<'_>, number: usize, track: &GroupTrack, desc:
         @for (index, lane) in track.partitions.iter().take(lanes).enumerate() {
             @let y = lanes_top + u32::try_from(index).unwrap_or(0) * row;
             (left_label(&lane.partition, f64::from(y + row / 2) + 3.0))
-            @for owner in &lane.owners { (owner_bar(run, track, owner, y, row - 3)) }
+            (lane_of_owners(run, track, &lane.owners, y, row - 3))
         }
     };
     let title = format!("Rebalances and owners of the partitions of {} over virtual time", track.group);
     time_panel(run, &format!("owners-{number}"), &title, desc, height, &content)
 }
 
-/// One stretch of ownership: filled by member, named if there is room, hatched while its owner is a zombie.
-fn owner_bar(run: Run<'_>, track: &GroupTrack, owner: &OwnerInterval, y: u32, height: u32) -> Markup {
-    let (from, to) = (run.scale.x(owner.start_ns), run.scale.x(owner.end_ns));
-    let zombie = owner.zombie_from_ns.map(|at| run.scale.x(at).max(from)).filter(|at| *at < to);
+/// The owners of a partition, and on top of them the zombies: while one works on, somebody else may own the partition.
+fn lane_of_owners(run: Run<'_>, track: &GroupTrack, owners: &[OwnerInterval], y: u32, height: u32) -> Markup {
+    html! {
+        @for owner in owners { (owner_bar(run, track, owner, owners, y, height)) }
+        @for owner in owners { (zombie_bar(run, owner, y, height)) }
+    }
+}
+
+/// From where to where an owner is a zombie in the drawing.
+fn zombie(run: Run<'_>, owner: &OwnerInterval) -> Option<(f64, f64)> {
+    let to = run.scale.x(owner.end_ns);
+    let from = run.scale.x(owner.zombie_from_ns?).max(run.scale.x(owner.start_ns));
+    (from < to).then_some((from, to))
+}
+
+/// One stretch of ownership, up to where its owner is a zombie: filled by member, named where there is room and no
+/// zombie is drawn over it.
+fn owner_bar(
+    run: Run<'_>,
+    track: &GroupTrack,
+    owner: &OwnerInterval,
+    all: &[OwnerInterval],
+    y: u32,
+    height: u32,
+) -> Markup {
+    let from = run.scale.x(owner.start_ns);
+    let to = zombie(run, owner).map_or(run.scale.x(owner.end_ns), |(at, _)| at);
+    let over = all.iter().filter_map(|other| zombie(run, other)).filter(|(at, end)| *at < to && *end > from);
+    let free = over.map(|(_, end)| end).fold(from, f64::max);
     let name = track.members.get(owner.member as usize).map_or("", String::as_str);
     let short = name.rsplit('-').next().unwrap_or(name);
-    let room = zombie.unwrap_or(to) - from;
-    let text = [name, short].into_iter().find(|text| height >= 14 && room > text_width(text) + 6.0);
+    let fits = |text: &&str| height >= 14 && to - free > text_width(text) + 6.0;
     html! {
         rect class=(format!("owner owner-{}", owner.member % 4)) x=(num(from)) y=(y)
             width=(num((to - from).max(1.0))) height=(height) {}
-        @if let Some(at) = zombie {
-            rect.zombie x=(num(at)) y=(y) width=(num((to - at).max(1.0))) height=(height)
-                fill="url(#hatch-pause)" {}
+        @if let Some(text) = [name, short].into_iter().find(fits) {
+            text.epoch x=(num(free + 3.0)) y=(y + height / 2 + 4) { (text) }
         }
-        @if let Some(text) = text { text.epoch x=(num(from + 3.0)) y=(y + height / 2 + 4) { (text) } }
+    }
+}
+
+/// The time in which an owner works on without being one: hatched, and half as high as an owner's bar.
+fn zombie_bar(run: Run<'_>, owner: &OwnerInterval, y: u32, height: u32) -> Markup {
+    let (top, half) = (y + height - height / 2, height / 2);
+    html! {
+        @if let Some((from, to)) = zombie(run, owner) {
+            @let width = num((to - from).max(1.0));
+            rect class=(format!("owner owner-{}", owner.member % 4)) x=(num(from)) y=(top) width=(width) height=(half) {}
+            rect.zombie x=(num(from)) y=(top) width=(width) height=(half) fill="url(#hatch-pause)" {}
+        }
     }
 }

@@ -122,8 +122,9 @@ pub(super) fn panel(run: Run<'_>, number: usize, track: &GroupTrack) -> Markup {
         reading: "The strip on top marks rebalances: from the coordinator's word that one began until everybody has \
                   what it should have; a dashed one was cut short by the next. Below, each lane is a partition and each \
                   bar the time in which a member believed to own it, with the member's number. A gap is a time in \
-                  which nobody worked on the partition. Upright hatching marks a zombie: the coordinator had given the \
-                  member up.",
+                  which nobody worked on the partition. A hatched bar of half the height marks a zombie: the \
+                  coordinator had given the member up, and it went on. Where it lies over the bar of another, two \
+                  members worked on the partition at once.",
         drawing: chart::owner_lanes(run, number, track, &says),
         table: Some(owners(track)),
     }

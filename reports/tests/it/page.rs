@@ -221,6 +221,28 @@ fn a_group_shows_its_figures_and_its_owners() {
 }
 
 #[test]
+fn a_zombie_is_drawn_over_its_successor_at_half_the_height() {
+    let page = render(&sample::artifact());
+    let (_, lane) = page.split_once(">payments/2</text>").expect("the lane");
+    let (lane, _) = lane.split_once(">payments/3</text>").expect("the next lane");
+    let bars: Vec<(&str, u32)> = lane
+        .split("<rect class=\"")
+        .skip(1)
+        .map(|bar| {
+            let (class, rest) = bar.split_once('"').expect("a class");
+            let (_, height) = rest.split_once("height=\"").expect("a height");
+            let (height, _) = height.split_once('"').expect("its end");
+            (class, height.parse().expect("a number"))
+        })
+        .collect();
+    let expected = [("owner owner-2", 19), ("owner owner-0", 19), ("owner owner-2", 9), ("zombie", 9)];
+    assert_eq!(bars, expected);
+    for name in ["billing-2", "billing-0"] {
+        assert!(lane.contains(name), "{name} has no room");
+    }
+}
+
+#[test]
 fn a_run_without_groups_does_not_speak_of_them() {
     let mut artifact = sample::artifact();
     for variant in &mut artifact.variants {

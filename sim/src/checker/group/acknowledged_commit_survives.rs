@@ -16,7 +16,7 @@ use tribunal_engine::time::Instant;
 use super::super::found::Found;
 use super::super::{Checker, Finding, FinishedRun, Violation};
 use super::{Group, groups};
-use crate::history::{CommitOutcome, History};
+use crate::history::{CommitOutcome, History, MemberLife, Ownership, PositionReset};
 use crate::scenario::{Guarantee, Plan};
 use crate::view::ClusterView;
 
@@ -94,16 +94,14 @@ struct Look<'a> {
     by: &'a str,
 }
 
-/// The start of each ownership, as the first record it was given shows it, and the question at the end.
+/// The start of each ownership, and the question at the end.
 fn looks<'a>(group: &Group<'a>, history: &'a History) -> Vec<Look<'a>> {
     let mut looks = Vec::new();
     for life in &group.lives {
         for (index, ownership) in life.ownerships.iter().enumerate() {
-            let mut deliveries = life.deliveries.iter();
-            let first = deliveries.find(|delivery| delivery.ownership as usize == index);
-            let Some((first, partition)) = first.zip(life.partition(ownership.partition)) else { continue };
-            let (at, found) = (Some(ownership.from), Some(first.offset));
-            looks.push(Look { partition, at, found, by: &life.name });
+            let Some(partition) = life.partition(ownership.partition) else { continue };
+            let Some(found) = start_of(life, index, ownership) else { continue };
+            looks.push(Look { partition, at: Some(ownership.from), found, by: &life.name });
         }
     }
     if let Some(committed) = history.committed_at_end.get(group.id) {
@@ -118,6 +116,19 @@ fn looks<'a>(group: &Group<'a>, history: &'a History) -> Vec<Look<'a>> {
         looks.extend(partitions.into_iter().map(look));
     }
     looks
+}
+
+/// What an owner began with: no commit at all if `auto.offset.reset` had to say where, else the commit that its first
+/// record shows. `None` if it shows neither.
+fn start_of(life: &MemberLife, index: usize, ownership: &Ownership) -> Option<Option<Offset>> {
+    let until = ownership.until.or(life.ended);
+    let within = |at: Instant| ownership.from <= at && until.is_none_or(|until| at <= until);
+    let here = |reset: &&PositionReset| reset.partition == ownership.partition && within(reset.at);
+    if life.resets.iter().filter(here).any(|reset| reset.from.is_none()) {
+        return Some(None);
+    }
+    let first = life.deliveries.iter().find(|delivery| delivery.ownership as usize == index);
+    first.map(|first| Some(first.offset))
 }
 
 /// The acknowledged commits of a group: for each partition the furthest so far, by the time it was acknowledged.
@@ -209,6 +220,27 @@ mod tests {
             "{:?}",
             finding.violations
         );
+    }
+
+    #[test]
+    fn a_successor_that_finds_no_commit_shows_that_it_is_lost_wherever_it_begins() {
+        let mut sample = takeover(8);
+        assert_eq!(sample.finish(AcknowledgedCommitSurvives).violated, 0);
+        sample.finds_no_commit(1, 0, 31, 8);
+        let finding = sample.finish(AcknowledgedCommitSurvives);
+        assert_eq!((finding.checked, finding.violated), (1, 1));
+        assert!(
+            finding.violations[0].text.contains("later billing-1 found none"),
+            "{:?}",
+            finding.violations
+        );
+    }
+
+    #[test]
+    fn a_reset_of_an_earlier_owner_says_nothing_about_a_later_one() {
+        let mut sample = takeover(5);
+        sample.finds_no_commit(1, 0, 29, 0);
+        assert_eq!(sample.finish(AcknowledgedCommitSurvives).violated, 0);
     }
 
     #[test]

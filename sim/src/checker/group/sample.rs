@@ -8,7 +8,7 @@ use tribunal_engine::time::Instant;
 
 use crate::checker::sample::{Sample, plan};
 use crate::checker::{Checker, Finding};
-use crate::history::{Commit, CommitOutcome, Delivery, MemberLife, Ownership, RecordId};
+use crate::history::{Commit, CommitOutcome, Delivery, MemberLife, Ownership, PositionReset, RecordId};
 use crate::view::{Happening, What};
 
 const GROUP: &str = "billing";
@@ -81,6 +81,12 @@ impl GroupSample {
         let (from, until) = (at(from), until.map(at));
         let ownership = Ownership { partition, member, epoch, from, until, lost: false };
         self.sample.history.members[life].ownerships.push(ownership);
+    }
+
+    /// The group has committed nothing, as it is told: it begins at `to`.
+    pub(crate) fn finds_no_commit(&mut self, life: usize, partition: u32, when: u64, to: i64) {
+        let reset = PositionReset { at: at(when), partition, from: None, to: Offset(to) };
+        self.sample.history.members[life].resets.push(reset);
     }
 
     /// It is given these records and does not finish them.

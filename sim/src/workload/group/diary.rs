@@ -1,6 +1,6 @@
 //! What one boot of a member saw, written into the history as it happens.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
@@ -23,6 +23,8 @@ pub(super) struct Diary {
     indexes: Rc<BTreeMap<TopicPartition, u32>>,
     /// The ownership that lasts, by partition.
     owned: Rc<RefCell<BTreeMap<TopicPartition, u32>>>,
+    /// The group refused the member for good.
+    refused: Rc<Cell<bool>>,
 }
 
 /// Notes the end of the process, however it ends: a process that dies drops it.
@@ -48,6 +50,7 @@ impl Diary {
             life: history.members.len() - 1,
             indexes: Rc::new(partitions.iter().cloned().zip(0..).collect()),
             owned: Rc::default(),
+            refused: Rc::default(),
         }
     }
 
@@ -188,8 +191,14 @@ impl Diary {
     /// What the consumer went through besides.
     ///
     /// # Errors
-    /// The group refused the member for good.
+    /// The group refused the member for good, now or before.
     pub(super) fn take_events(&self, events: Vec<ConsumerEvent>) -> Result<(), Refused> {
+        self.note_events(events);
+        if self.refused.get() { Err(Refused) } else { Ok(()) }
+    }
+
+    /// The same for a callback: what happened before it is written down before it.
+    pub(super) fn note_events(&self, events: Vec<ConsumerEvent>) {
         for event in events {
             match event {
                 ConsumerEvent::Reset { partition, from, to } => self.reset(&partition, from, to),
@@ -200,12 +209,11 @@ impl Diary {
                 }
                 ConsumerEvent::GroupFailed { error } => {
                     assert_ne!(error, ErrorCode::None, "a group that fails says why");
-                    return Err(Refused);
+                    self.refused.set(true);
                 }
                 _ => {}
             }
         }
-        Ok(())
     }
 
     fn reset(&self, partition: &TopicPartition, from: Option<Offset>, to: Offset) {

@@ -31,6 +31,7 @@ impl RebalanceListener<SimPlatform> for Listener {
 
     fn revoked(&self, consumer: Consumer<SimPlatform>, partitions: Vec<TopicPartition>) -> Callback {
         let (diary, uncommitted) = (self.diary.clone(), self.uncommitted.clone());
+        diary.note_events(consumer.take_events());
         Box::pin(async move {
             commit(&consumer, &diary, &uncommitted).await;
             uncommitted.borrow_mut().retain(|partition, _| !partitions.contains(partition));
@@ -38,7 +39,8 @@ impl RebalanceListener<SimPlatform> for Listener {
         })
     }
 
-    fn lost(&self, _: Consumer<SimPlatform>, partitions: Vec<TopicPartition>) -> Callback {
+    fn lost(&self, consumer: Consumer<SimPlatform>, partitions: Vec<TopicPartition>) -> Callback {
+        self.diary.note_events(consumer.take_events());
         self.uncommitted.borrow_mut().retain(|partition, _| !partitions.contains(partition));
         let diary = self.diary.clone();
         Box::pin(async move { diary.gives_up(&partitions, true) })

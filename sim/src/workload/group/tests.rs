@@ -191,9 +191,14 @@ fn positions_that_are_set_anew_and_automatic_commits_are_noted() {
 
 #[test]
 fn a_group_that_refuses_its_member_ends_the_loop() {
+    let refused = || vec![ConsumerEvent::GroupFailed { error: ErrorCode::FencedInstanceId }];
     let boot = Boot::new();
-    let refused = ConsumerEvent::GroupFailed { error: ErrorCode::FencedInstanceId };
-    assert!(boot.diary.take_events(vec![refused]).is_err());
+    assert!(boot.diary.take_events(refused()).is_err());
+    drop(boot);
+    let boot = Boot::new();
+    assert!(boot.diary.take_events(Vec::new()).is_ok());
+    boot.diary.note_events(refused());
+    assert!(boot.diary.take_events(Vec::new()).is_err(), "a callback heard of it first");
 }
 
 #[test]
