@@ -199,8 +199,13 @@ pub enum Event {
     },
     /// Offsets of a group were forgotten, because nobody needed them for so long.
     OffsetsExpired { group: String, partitions: Vec<TopicPartition> },
-    /// A broker has read a partition of `__consumer_offsets` and coordinates its groups: so many.
+    /// A broker has read a partition of `__consumer_offsets` and coordinates its groups: so many. Each was told before
+    /// as [`Event::GroupLoaded`].
     GroupsLoaded { partition: TopicPartition, groups: usize },
+    /// A group as its new coordinator read it: its members, by id, with the instance id of static ones. What the last
+    /// coordinator knew and had not stored is void. `stable` is true for a group of the classic protocol, which is taken
+    /// up in its last stored generation.
+    GroupLoaded { group: String, epoch: i32, members: Vec<(String, Option<String>)>, stable: bool },
     /// A record of `__consumer_offsets` was passed over when a coordinator read its log: it says nothing that is known.
     GroupRecordSkipped { partition: TopicPartition, offset: Offset, reason: String },
     /// A broker coordinates the groups of a partition of `__consumer_offsets` no more: so many.

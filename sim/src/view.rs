@@ -457,7 +457,11 @@ impl ClusterView {
             self.voters.insert(node, VoterView { role: *role, epoch: *epoch, up: true });
         }
         if let Some(group) = group::group_of(event) {
-            return self.groups.entry(group.to_owned()).or_default().take(at, event);
+            return self.groups.entry(group.to_owned()).or_default().take(at, node, event);
+        }
+        if let Event::GroupsLoaded { partition, .. } = event {
+            let moved = self.groups.values_mut().filter(|group| group.home == Some(partition.partition));
+            moved.for_each(|group| group.moved(at, node));
         }
         if matches!(event, Event::GroupsLoaded { .. } | Event::GroupsResigned { .. }) {
             self.coordinator_moves.push(at);
@@ -584,6 +588,7 @@ pub fn partition_of(event: &Event) -> Option<&TopicPartition> {
         | Event::OffsetCommitted { .. }
         | Event::OffsetsExpired { .. }
         | Event::GroupsLoaded { .. }
+        | Event::GroupLoaded { .. }
         | Event::GroupRecordSkipped { .. }
         | Event::GroupsResigned { .. }
         | Event::ConnectionClosed { .. } => None,

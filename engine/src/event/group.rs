@@ -128,6 +128,14 @@ impl Event {
             Event::GroupsLoaded { partition, groups } => {
                 write!(f, "groups-loaded {partition} groups={groups}")
             }
+            Event::GroupLoaded { group, epoch, members, stable } => {
+                let state = if *stable { " stable" } else { "" };
+                write!(f, "group-loaded {group:?} epoch={epoch}{state}")?;
+                members.iter().try_for_each(|(member, instance)| {
+                    write!(f, " {member:?}")?;
+                    instance.iter().try_for_each(|instance| write!(f, "={instance:?}"))
+                })
+            }
             Event::GroupsResigned { partition, groups } => {
                 write!(f, "groups-resigned {partition} groups={groups}")
             }

@@ -10,6 +10,7 @@ use super::stored::Stored;
 use super::{Caller, Continuation, Outcome, Then, Ticket, Turn, Write};
 use crate::config::GroupConfig;
 use crate::error::ErrorCode;
+use crate::event::Event;
 use crate::message::{
     HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, LeaveGroupRequest, LeaveGroupResponse, Response,
     SyncGroupRequest,
@@ -109,6 +110,11 @@ impl Shard {
             self.settle(name);
         }
         self.next_check = Some(now.mono.after(self.config.offsets_retention_check_interval));
+    }
+
+    /// What a coordinator that has read the log tells of each group.
+    pub fn loaded(&self) -> impl Iterator<Item = Event> {
+        self.stored.groups().iter().map(|(name, group)| group.loaded(name))
     }
 
     /// What is stored.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::consumer::ConsumerGroup;
 use super::record::{CommittedOffset, GroupMetadata, Record};
+use crate::event::Event;
 use crate::id::TopicPartition;
 use crate::variant::Guard;
 
@@ -26,6 +27,25 @@ pub struct StoredGroup {
 }
 
 impl StoredGroup {
+    /// What a coordinator that takes the group up tells of it.
+    pub(super) fn loaded(&self, name: &str) -> Event {
+        let (epoch, members) = match (&self.consumer, &self.metadata) {
+            (Some(group), _) => {
+                let members =
+                    group.members.iter().map(|(id, member)| (id.clone(), member.instance_id.clone()));
+                (group.epoch.unwrap_or(0), members.collect())
+            }
+            (None, Some(metadata)) => {
+                let members = metadata.members.iter();
+                let members =
+                    members.map(|member| (member.member_id.clone(), member.group_instance_id.clone()));
+                (metadata.generation, members.collect())
+            }
+            (None, None) => (0, Vec::new()),
+        };
+        Event::GroupLoaded { group: name.to_owned(), epoch, members, stable: self.consumer.is_none() }
+    }
+
     fn is_forgotten(&self) -> bool {
         self.metadata.is_none() && self.consumer.is_none() && self.offsets.is_empty()
     }

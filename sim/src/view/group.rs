@@ -1,12 +1,14 @@
 //! A consumer group as its coordinators tell of it.
 //!
-//! Coordinators tell what is decided and durable, so that the events of one group add up over failovers.
+//! Coordinators tell what is decided. What is durable adds up over failovers; what a coordinator only had in its memory
+//! is void as soon as another has read the log, and so is what it goes on to say if it does not know yet.
 
 use std::collections::BTreeMap;
 
+use tribunal_engine::broker::partition_of_group;
 use tribunal_engine::config::OffsetReset;
 use tribunal_engine::event::{Event, LeaveReason};
-use tribunal_engine::id::TopicPartition;
+use tribunal_engine::id::{NodeId, PartitionIndex, TopicPartition};
 use tribunal_engine::offset::Offset;
 use tribunal_engine::time::Instant;
 
@@ -17,6 +19,11 @@ use crate::scenario::plan::ConsumerPlan;
 /// Everything known of one group.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct GroupView {
+    /// The partition of `__consumer_offsets` that its coordinator leads.
+    pub home: Option<PartitionIndex>,
+    /// The broker that read that partition last, and when.
+    pub coordinator: Option<NodeId>,
+    loaded: Option<Instant>,
     /// Name of its table in the scenario; empty for a group of nobody's.
     pub table: String,
     /// The partitions of its subscription.
@@ -127,13 +134,15 @@ impl GroupView {
             let partitions = topics.flat_map(|topic| {
                 (0..topic.partitions).map(|index| TopicPartition::new(topic.name.as_str(), index))
             });
+            let group = &table.group.as_ref()?.id;
             let view = GroupView {
+                home: Some(partition_of_group(group, plan.cluster.config.group.offsets_topic_num_partitions)),
                 table: table.name.clone(),
                 partitions: partitions.collect(),
                 from_start: table.config.auto_offset_reset == OffsetReset::Earliest,
                 ..GroupView::default()
             };
-            Some((table.group.as_ref()?.id.clone(), view))
+            Some((group.clone(), view))
         };
         plan.consumers.iter().filter_map(of).collect()
     }
@@ -170,9 +179,38 @@ impl GroupView {
         self.departures.get(from..)?.iter().find(|departure| departure.member == member)
     }
 
+    /// A broker has read the partition of `__consumer_offsets` that the group belongs to. If anything is stored of the
+    /// group, it has said so just before, with [`Event::GroupLoaded`].
+    pub(super) fn moved(&mut self, at: Instant, coordinator: Option<NodeId>) {
+        if self.coordinator != coordinator || self.loaded != Some(at) {
+            self.restore(at, coordinator, &[]);
+        }
+    }
+
+    /// The group is what is stored of it. Who had joined or left beyond that has not.
+    fn restore(&mut self, at: Instant, coordinator: Option<NodeId>, members: &[(String, Option<String>)]) {
+        (self.coordinator, self.loaded) = (coordinator, Some(at));
+        let before = std::mem::replace(&mut self.members, members.iter().cloned().collect());
+        for member in before.keys().filter(|member| !self.members.contains_key(*member)) {
+            remove_last(&mut self.arrivals, |arrival| arrival.member == *member);
+        }
+        for member in self.members.keys().filter(|member| !before.contains_key(*member)) {
+            remove_last(&mut self.departures, |departure| departure.member == *member);
+        }
+    }
+
     /// Takes what a coordinator says of this group.
-    pub(super) fn take(&mut self, at: Instant, event: &Event) {
+    pub(super) fn take(&mut self, at: Instant, node: Option<NodeId>, event: &Event) {
+        if self.coordinator.is_some() && node != self.coordinator && lives_in_memory(event) {
+            return;
+        }
         match event {
+            Event::GroupLoaded { members, stable, .. } => {
+                self.restore(at, node, members);
+                if let Some(rebalance) = self.rebalances.last_mut().filter(|_| *stable) {
+                    rebalance.ended.get_or_insert(at);
+                }
+            }
             Event::GroupRebalanceBegan { epoch, why, .. } => {
                 self.rebalances.push(Rebalance {
                     began: at,
@@ -224,6 +262,24 @@ impl GroupView {
     }
 }
 
+fn remove_last<T>(list: &mut Vec<T>, is_it: impl Fn(&T) -> bool) {
+    if let Some(last) = list.iter().rposition(is_it) {
+        list.remove(last);
+    }
+}
+
+/// True for what a coordinator of the classic protocol says without having stored it. A broker that is coordinator no
+/// more may say so; it cannot store anything.
+fn lives_in_memory(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::GroupRebalanceBegan { .. }
+            | Event::GroupMemberJoined { .. }
+            | Event::GroupMemberLeft { .. }
+            | Event::GroupStable { .. }
+    )
+}
+
 /// The group an event is about.
 pub(super) fn group_of(event: &Event) -> Option<&str> {
     match event {
@@ -233,6 +289,7 @@ pub(super) fn group_of(event: &Event) -> Option<&str> {
         | Event::GroupAssigned { group, .. }
         | Event::GroupMemberOwns { group, .. }
         | Event::GroupStable { group, .. }
+        | Event::GroupLoaded { group, .. }
         | Event::OffsetCommitted { group, .. }
         | Event::OffsetsExpired { group, .. } => Some(group),
         _ => None,

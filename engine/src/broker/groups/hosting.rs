@@ -152,6 +152,7 @@ impl Broker {
             hosted.loading = None;
             hosted.shard.start(now);
             let groups = hosted.shard.stored().groups().len();
+            hosted.shard.loaded().for_each(|group| effects.note(group));
             effects.note(Event::GroupsLoaded { partition: partition(index), groups });
             return self.groups.rearm();
         }

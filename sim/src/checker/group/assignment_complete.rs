@@ -126,6 +126,8 @@ fn wrong(
 
 #[cfg(test)]
 mod tests {
+    use tribunal_engine::id::NodeId;
+
     use super::super::sample::GroupSample;
     use super::*;
 
@@ -134,6 +136,28 @@ mod tests {
         sample.joined(1, "a", None);
         sample.joined(2, "b", None);
         sample
+    }
+
+    #[test]
+    fn what_a_coordinator_had_not_stored_is_void_for_the_next_one() {
+        let mut sample = of_two();
+        sample.expelled(3, "b");
+        sample.joined(4, "c", Some("till"));
+        sample.taken_up_by(5, 2, &["a", "b"]);
+        sample.joined(6, "d", Some("till"));
+        sample.assigned(7, 2, &[("a", &[0]), ("b", &[1])]);
+        assert_eq!(sample.finish(AssignmentComplete).violated, 0);
+    }
+
+    #[test]
+    fn a_coordinator_that_does_not_know_of_its_successor_takes_nobody_out() {
+        let mut sample = of_two();
+        sample.taken_up_by(3, 2, &["a", "b"]);
+        sample.teller = NodeId(1);
+        sample.expelled(4, "b");
+        sample.teller = NodeId(2);
+        sample.assigned(5, 2, &[("a", &[0]), ("b", &[1])]);
+        assert_eq!(sample.finish(AssignmentComplete).violated, 0);
     }
 
     #[test]

@@ -17,6 +17,8 @@ const GROUP: &str = "billing";
 pub(crate) struct GroupSample {
     pub(crate) sample: Sample,
     members: Vec<String>,
+    /// The broker that tells what comes next.
+    pub(crate) teller: NodeId,
 }
 
 fn at(milliseconds: u64) -> Instant {
@@ -47,7 +49,7 @@ impl GroupSample {
             ("[consumer.audit]\ntopics = [\"orders\"]\n", group.as_str()),
             ("partitions = 1", "partitions = 2"),
         ]);
-        GroupSample { sample, members: Vec::new() }
+        GroupSample { sample, members: Vec::new(), teller: NodeId(1) }
     }
 
     pub(crate) fn finish(&self, checker: impl Checker) -> Finding {
@@ -143,8 +145,15 @@ impl GroupSample {
     // ---- what coordinators said ----
 
     fn event(&mut self, when: u64, event: Event) {
-        let happening = Happening { at: at(when), node: Some(NodeId(1)), what: What::Event(event) };
+        let happening = Happening { at: at(when), node: Some(self.teller), what: What::Event(event) };
         self.sample.view.take(&happening);
+    }
+
+    /// Another broker becomes the coordinator. It has read that these are the members.
+    pub(crate) fn taken_up_by(&mut self, when: u64, broker: i32, members: &[&str]) {
+        self.teller = NodeId(broker);
+        let members = members.iter().map(|member| ((*member).to_owned(), None)).collect();
+        self.event(when, Event::GroupLoaded { group: GROUP.to_owned(), epoch: 1, members, stable: true });
     }
 
     pub(crate) fn joined(&mut self, when: u64, member: &str, instance: Option<&str>) {
