@@ -51,6 +51,10 @@ impl FetchSession {
             Some((known, _)) if *known != topic => self.forget(partition),
             Some(_) | None => {}
         }
+        // It was to be taken out by a request that was never sent. A leader takes out last.
+        if let Some(forgotten) = self.forgotten.get_mut(&topic) {
+            forgotten.retain(|index| *index != partition.partition);
+        }
         self.changes.entry(topic).or_default().push(fetch.clone());
         self.told.insert(partition.clone(), (topic, fetch));
     }
@@ -79,6 +83,7 @@ impl FetchSession {
     pub(super) fn complete(&mut self, request: FetchRequest) -> FetchRequest {
         let topics = std::mem::take(&mut self.changes).into_iter();
         let forgotten = std::mem::take(&mut self.forgotten).into_iter();
+        let forgotten = forgotten.filter(|(_, partitions)| !partitions.is_empty());
         FetchRequest {
             session_id: self.id,
             session_epoch: self.epoch,
@@ -174,6 +179,14 @@ mod tests {
         let mut session = opened();
         session.forget(&partition(0));
         assert_eq!(said(&request(&mut session)), ((77, 1), vec![], vec![(TOPIC, 0)]));
+        session.ask(&partition(0), TOPIC, at(0, 5));
+        assert_eq!(said(&request(&mut session)), ((77, 1), vec![(0, 5)], vec![]));
+    }
+
+    #[test]
+    fn what_comes_back_before_the_leader_heard_that_it_went_is_not_taken_out() {
+        let mut session = opened();
+        session.forget(&partition(0));
         session.ask(&partition(0), TOPIC, at(0, 5));
         assert_eq!(said(&request(&mut session)), ((77, 1), vec![(0, 5)], vec![]));
     }
