@@ -7,8 +7,8 @@
 //!
 //! Only what lies below the high watermark can be deleted.
 
-use super::Broker;
 use super::parked::{ParkId, Parked};
+use super::{Broker, Marks};
 use crate::error::ErrorCode;
 use crate::id::TopicPartition;
 use crate::log::LogIo;
@@ -72,11 +72,12 @@ impl Broker {
     ) -> Result<Offset, ErrorCode> {
         self.replica(partition)?;
         let replica = self.replicas.get_mut(partition).ok_or(ErrorCode::NotLeaderOrFollower)?;
+        let marks = Marks::of(replica);
         let before = if before == Offset::NONE { replica.high_watermark() } else { before };
         let mut io = LogIo::default();
         replica.delete_records(before, &mut io, effects)?;
         self.submit(partition, io, effects);
-        self.release_fetches(now, partition, effects);
+        self.after_change(now, partition, marks, effects);
         Ok(before)
     }
 

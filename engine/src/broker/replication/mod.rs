@@ -15,7 +15,7 @@ use crate::id::{NodeId, TopicId, TopicPartition};
 use crate::log::LogIo;
 use crate::machine::{CallError, CallToken, Effect, Effects, Lane, Wakeup};
 use crate::message::{FetchRequest, FetchedPartition, Response};
-use crate::replica::{Follower, Replica};
+use crate::replica::{FetchPosition, Follower, Replica};
 use crate::time::{Instant, Now};
 
 /// The conversations with leaders.
@@ -37,7 +37,10 @@ struct Fetcher {
     moved: BTreeSet<TopicPartition>,
     /// Those of them that still write what the last fetch brought.
     writing: BTreeSet<TopicPartition>,
+    /// Nothing is asked of this leader before.
     pause_until: Instant,
+    /// When the first of its partitions may be asked for again, if all of them are paused.
+    resume_at: Option<Instant>,
 }
 
 impl Default for Fetcher {
@@ -48,6 +51,7 @@ impl Default for Fetcher {
             moved: BTreeSet::new(),
             writing: BTreeSet::new(),
             pause_until: Instant::START,
+            resume_at: None,
         }
     }
 }
@@ -55,10 +59,8 @@ impl Default for Fetcher {
 impl Replication {
     pub(super) fn next_wakeup(&self) -> Option<(Instant, Wakeup)> {
         let idle = self.fetchers.values().filter(|fetcher| fetcher.asked.is_none());
-        idle.map(|fetcher| fetcher.pause_until)
-            .filter(|at| *at > Instant::START)
-            .min()
-            .map(|at| (at, Wakeup::Retry))
+        let paused = |fetcher: &Fetcher| Some(fetcher.pause_until).filter(|at| *at > Instant::START);
+        idle.filter_map(|fetcher| paused(fetcher).or(fetcher.resume_at)).min().map(|at| (at, Wakeup::Retry))
     }
 
     /// The partition follows `leader` from now on, or nobody. Returns whom it followed before, if that changed.
@@ -139,7 +141,7 @@ impl Broker {
         self.ask_for_moved(now, leader);
         let Some(fetcher) = self.replication.fetchers.get_mut(&leader) else { return };
         if fetcher.session.is_empty() {
-            return self.pause(leader);
+            return self.wait_for_pauses(now, leader);
         }
         let config = &self.settings.config;
         let request = fetcher.session.complete(FetchRequest {
@@ -149,7 +151,7 @@ impl Broker {
             max_bytes: config.replica_fetch_response_max_bytes,
             ..FetchRequest::new(self.settings.node, Vec::new())
         });
-        fetcher.pause_until = Instant::START;
+        (fetcher.pause_until, fetcher.resume_at) = (Instant::START, None);
         let timeout = config.replica_socket_timeout;
         let call = Call::ReplicaFetch(leader);
         let asked = self.call((leader, endpoint), Lane::Replication, call, request.into(), timeout, effects);
@@ -187,12 +189,14 @@ impl Broker {
         });
     }
 
-    /// Every partition of this leader is paused: try again when the first pause ends.
-    fn pause(&mut self, leader: NodeId) {
+    /// Nothing can be asked of this leader now: it is looked at again when the first pause of a partition ends, or
+    /// before that if a partition has written or another one follows it.
+    fn wait_for_pauses(&mut self, now: Now, leader: NodeId) {
         let followed = self.replication.followed.get(&leader).into_iter().flatten();
         let followers = followed.filter_map(|partition| self.replicas.get(partition)?.follower());
-        if let Some(pause_until) = followers.map(Follower::pause_until).min() {
-            self.replication.fetchers.entry(leader).or_default().pause_until = pause_until;
+        let resume_at = followers.map(Follower::pause_until).filter(|at| *at > now.mono).min();
+        if let Some(fetcher) = self.replication.fetchers.get_mut(&leader) {
+            fetcher.resume_at = resume_at;
         }
     }
 
@@ -242,8 +246,10 @@ impl Broker {
         let Some(image) = self.image.topic_by_id(topic) else { return };
         let partition = super::partition_of(image, fetched.partition);
         let fetcher = self.replication.fetchers.get(&leader);
-        let position = fetcher.and_then(|fetcher| fetcher.session.position(&partition, topic));
-        let (Some(position), Some(replica)) = (position, self.replicas.get_mut(&partition)) else { return };
+        let told = fetcher.and_then(|fetcher| fetcher.session.told(&partition));
+        let Some((_, asked)) = told.filter(|(told, _)| *told == topic) else { return };
+        let position = FetchPosition { epoch: asked.current_leader_epoch, offset: asked.fetch_offset };
+        let Some(replica) = self.replicas.get_mut(&partition) else { return };
         let before = Marks::of(replica);
         let backoff = self.settings.config.replica_fetch_backoff;
         let mut io = LogIo::default();
@@ -260,6 +266,7 @@ impl Broker {
                 if fetcher.pause_until <= now.mono {
                     fetcher.pause_until = Instant::START;
                 }
+                fetcher.resume_at = fetcher.resume_at.filter(|at| *at > now.mono);
             }
             self.replicate(now, effects);
         }

@@ -2,15 +2,18 @@
 //! partition, so that the next fetch carries only what changed.
 //!
 //! It promises: while the session is open, what the leader keeps is what `told` says, once the request under way has
-//! arrived. As soon as that is in doubt (an error, a reply that never came) the session is given up, and the next
-//! request says everything anew. When to fetch, and from where in a log, is decided by its owner.
+//! arrived. What is to change is kept apart from it until a request carries it, so that a change which is taken back
+//! before it was said is never said. As soon as `told` is in doubt (an error, a reply that never came) the session is
+//! given up, and the next request says everything anew. When to fetch, and from where in a log, is decided by its owner.
 
 use std::collections::BTreeMap;
 
 use crate::error::ErrorCode;
 use crate::id::{PartitionIndex, TopicId, TopicPartition};
 use crate::message::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, ForgottenTopic};
-use crate::replica::FetchPosition;
+
+/// What is asked of a partition, and of which topic under its name.
+pub(super) type Asked = (TopicId, FetchPartition);
 
 /// What one leader was told.
 #[derive(Debug, Default)]
@@ -19,9 +22,9 @@ pub(super) struct FetchSession {
     id: i32,
     /// The number of the next request; [`FetchRequest::INITIAL_EPOCH`] while no session is open.
     epoch: i32,
-    told: BTreeMap<TopicPartition, (TopicId, FetchPartition)>,
-    changes: BTreeMap<TopicId, Vec<FetchPartition>>,
-    forgotten: BTreeMap<TopicId, Vec<PartitionIndex>>,
+    told: BTreeMap<TopicPartition, Asked>,
+    /// What the next request asks for, or takes out (none). Never what `told` says already.
+    changes: BTreeMap<TopicPartition, Option<Asked>>,
 }
 
 impl FetchSession {
@@ -30,9 +33,9 @@ impl FetchSession {
         self.epoch != FetchRequest::INITIAL_EPOCH
     }
 
-    /// True if there is nothing to fetch.
+    /// True if the next request would leave nothing to fetch.
     pub(super) fn is_empty(&self) -> bool {
-        self.told.is_empty()
+        self.changes.values().all(Option::is_none) && self.changes.len() == self.told.len()
     }
 
     /// Forgets what was told: the next request begins a session, and ends the one that was.
@@ -40,57 +43,59 @@ impl FetchSession {
         self.epoch = FetchRequest::INITIAL_EPOCH;
         self.told.clear();
         self.changes.clear();
-        self.forgotten.clear();
     }
 
     /// The next request asks for this, if the leader does not know so already.
     pub(super) fn ask(&mut self, partition: &TopicPartition, topic: TopicId, fetch: FetchPartition) {
-        match self.told.get(partition) {
-            Some((known, told)) if *known == topic && *told == fetch => return,
-            // A topic of the same name that was created anew.
-            Some((known, _)) if *known != topic => self.forget(partition),
-            Some(_) | None => {}
+        let asked = (topic, fetch);
+        if self.told.get(partition) == Some(&asked) {
+            self.changes.remove(partition);
+        } else {
+            self.changes.insert(partition.clone(), Some(asked));
         }
-        // It was to be taken out by a request that was never sent. A leader takes out last.
-        if let Some(forgotten) = self.forgotten.get_mut(&topic) {
-            forgotten.retain(|index| *index != partition.partition);
-        }
-        self.changes.entry(topic).or_default().push(fetch.clone());
-        self.told.insert(partition.clone(), (topic, fetch));
     }
 
     /// The next request takes this out of the session, if it is in it.
     pub(super) fn forget(&mut self, partition: &TopicPartition) {
-        if let Some((topic, _)) = self.told.remove(partition)
-            && self.is_open()
-        {
-            self.forgotten.entry(topic).or_default().push(partition.partition);
+        if self.told.contains_key(partition) {
+            self.changes.insert(partition.clone(), None);
+        } else {
+            self.changes.remove(partition);
         }
     }
 
-    /// What the leader was told of a partition.
-    pub(super) fn told(&self, partition: &TopicPartition) -> Option<&(TopicId, FetchPartition)> {
+    /// What the leader was told of a partition, by the request under way at the latest.
+    pub(super) fn told(&self, partition: &TopicPartition) -> Option<&Asked> {
         self.told.get(partition)
-    }
-
-    /// Where the request under way reads a partition of this topic.
-    pub(super) fn position(&self, partition: &TopicPartition, topic: TopicId) -> Option<FetchPosition> {
-        let (_, fetch) = self.told.get(partition).filter(|(known, _)| *known == topic)?;
-        Some(FetchPosition { epoch: fetch.current_leader_epoch, offset: fetch.fetch_offset })
     }
 
     /// Adds to a request what changed since the last one.
     pub(super) fn complete(&mut self, request: FetchRequest) -> FetchRequest {
-        let topics = std::mem::take(&mut self.changes).into_iter();
-        let forgotten = std::mem::take(&mut self.forgotten).into_iter();
-        let forgotten = forgotten.filter(|(_, partitions)| !partitions.is_empty());
+        let mut topics: BTreeMap<TopicId, Vec<FetchPartition>> = BTreeMap::new();
+        let mut forgotten: BTreeMap<TopicId, Vec<PartitionIndex>> = BTreeMap::new();
+        for (partition, asked) in std::mem::take(&mut self.changes) {
+            let index = partition.partition;
+            let before = match &asked {
+                Some(asked) => self.told.insert(partition, asked.clone()),
+                None => self.told.remove(&partition),
+            };
+            let topic = asked.as_ref().map(|(topic, _)| *topic);
+            // A topic of this name that is there no more is taken out, whatever took its place.
+            if let Some((before, _)) = before.filter(|(before, _)| Some(*before) != topic) {
+                forgotten.entry(before).or_default().push(index);
+            }
+            if let Some((topic, fetch)) = asked {
+                topics.entry(topic).or_default().push(fetch);
+            }
+        }
+        let topics = topics.into_iter().map(|(id, partitions)| FetchTopic { name: None, id, partitions });
+        let forgotten_topics =
+            forgotten.into_iter().map(|(id, partitions)| ForgottenTopic { name: None, id, partitions });
         FetchRequest {
             session_id: self.id,
             session_epoch: self.epoch,
-            topics: topics.map(|(id, partitions)| FetchTopic { name: None, id, partitions }).collect(),
-            forgotten_topics: forgotten
-                .map(|(id, partitions)| ForgottenTopic { name: None, id, partitions })
-                .collect(),
+            topics: topics.collect(),
+            forgotten_topics: forgotten_topics.collect(),
             ..request
         }
     }
@@ -170,8 +175,7 @@ mod tests {
         session.ask(&partition(0), TOPIC, at(0, 5));
         session.ask(&partition(1), TOPIC, at(1, 9));
         assert_eq!(said(&request(&mut session)), ((77, 1), vec![(1, 9)], vec![]));
-        assert_eq!(session.position(&partition(1), TOPIC).map(|position| position.offset), Some(Offset(9)));
-        assert_eq!(session.position(&partition(1), RECREATED), None);
+        assert_eq!(session.told(&partition(1)), Some(&(TOPIC, at(1, 9))));
     }
 
     #[test]
@@ -192,6 +196,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_out_of_the_session_before_it_was_asked_for_is_not_said() {
+        let mut session = opened();
+        session.ask(&partition(2), TOPIC, at(2, 7));
+        session.forget(&partition(2));
+        session.ask(&partition(1), TOPIC, at(1, 9));
+        session.ask(&partition(1), TOPIC, at(1, 6));
+        assert_eq!(said(&request(&mut session)), ((77, 1), vec![], vec![]));
+        assert!(!session.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_left_to_fetch_when_everything_told_is_taken_out_and_nothing_is_asked_for() {
+        let mut session = opened();
+        session.forget(&partition(0));
+        assert!(!session.is_empty());
+        session.forget(&partition(1));
+        assert!(session.is_empty());
+        session.ask(&partition(2), TOPIC, at(2, 0));
+        assert!(!session.is_empty());
+    }
+
+    #[test]
     fn a_topic_created_anew_under_its_name_takes_the_place_of_the_old_one() {
         let mut session = opened();
         session.ask(&partition(0), RECREATED, at(0, 0));
@@ -205,6 +231,7 @@ mod tests {
         let answer = FetchResponse { error, ..FetchResponse::new(Vec::new()) };
         assert_eq!(session.answered(&answer), Err(error));
         assert!(!session.is_open() && session.is_empty());
+        session.forget(&partition(0));
         session.ask(&partition(0), TOPIC, at(0, 5));
         assert_eq!(said(&request(&mut session)), ((77, 0), vec![(0, 5)], vec![]));
     }

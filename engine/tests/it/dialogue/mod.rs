@@ -214,6 +214,7 @@ dialogues! {
     planted_bug_a_controller_that_lost_its_disk_votes_a_committed_record_away "no_directory_id.txt" "no-directory-id" 3;
     a_controller_that_was_away_catches_up_from_a_snapshot "quorum_snapshot.txt" "safe" 3;
     a_broker_that_was_cut_off_catches_up_from_a_snapshot "broker_snapshot.txt" "safe" 1;
+    a_partition_whose_leader_hears_of_it_last_is_replicated "leader_late_on_metadata.txt" "safe" 1;
     a_leader_tells_retries_from_gaps_and_so_does_the_next_one "idempotent_producer.txt" "safe" 1;
     planted_bug_a_new_leader_takes_a_retry_for_a_new_batch "producer_state_not_rebuilt.txt" "producer-state-not-rebuilt" 1;
     planted_bug_truncation_to_the_high_watermark_loses_a_record "truncate_to_high_watermark.txt" "truncate-to-high-watermark" 1;
