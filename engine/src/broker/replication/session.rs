@@ -191,8 +191,12 @@ mod tests {
     fn what_comes_back_before_the_leader_heard_that_it_went_is_not_taken_out() {
         let mut session = opened();
         session.forget(&partition(0));
+        session.forget(&partition(1));
+        assert!(session.is_empty());
         session.ask(&partition(0), TOPIC, at(0, 5));
-        assert_eq!(said(&request(&mut session)), ((77, 1), vec![(0, 5)], vec![]));
+        session.ask(&partition(1), TOPIC, at(1, 9));
+        assert_eq!(said(&request(&mut session)), ((77, 1), vec![(1, 9)], vec![]));
+        assert_eq!(session.told(&partition(0)), Some(&(TOPIC, at(0, 5))));
     }
 
     #[test]

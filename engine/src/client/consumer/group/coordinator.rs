@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::Group;
+use super::membership::{After, Step};
 use crate::client::connection::{Call, CallError, Connection, ConnectionError};
 use crate::client::outcome::ClientError;
 use crate::driver::Platform;
@@ -27,6 +28,21 @@ impl<P: Platform> Group<P> {
             self.forget_coordinator();
         }
         connected
+    }
+
+    /// The same for a step of the member, if that is still what it has to do. It may have been closed, or have left,
+    /// while the coordinator was looked for: what it says is decided when it can be sent.
+    ///
+    /// # Errors
+    /// What comes of the step: it is over, or the coordinator cannot be found or reached now.
+    pub(super) async fn coordinator_for(&self, step: Step) -> Result<Connection, After> {
+        let connection = self.coordinator().await.map_err(|error| {
+            if step == Step::Heartbeat {
+                self.machine.borrow_mut().heartbeat_lost(self.cluster.now());
+            }
+            self.failed(&error)
+        })?;
+        if self.machine.borrow().step(self.cluster.now()) == step { Ok(connection) } else { Err(After::GoOn) }
     }
 
     /// The coordinator is another one, or gone: it is looked for before the next request.

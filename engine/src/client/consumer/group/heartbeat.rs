@@ -19,19 +19,12 @@ enum Beat {
 impl<P: Platform> Group<P> {
     /// Sends the heartbeat that is due, and takes in the answer.
     ///
-    /// What it says is decided when it can be sent. While the coordinator was looked for the member may have left: a
-    /// heartbeat that joins, sent behind the one that leaves, would make it a member that nobody is.
+    /// A heartbeat that joins, sent behind the one that leaves, would make it a member that nobody is.
     pub(super) async fn heartbeat(&self) -> After {
-        let connection = match self.coordinator().await {
+        let connection = match self.coordinator_for(Step::Heartbeat).await {
             Ok(connection) => connection,
-            Err(error) => {
-                self.machine.borrow_mut().heartbeat_lost(self.cluster.now());
-                return self.failed(&error);
-            }
+            Err(after) => return after,
         };
-        if self.machine.borrow().step(self.cluster.now()) != Step::Heartbeat {
-            return After::GoOn;
-        }
         let (beat, sent) = self.next_beat();
         match beat {
             Beat::Classic(request, timeout) => {

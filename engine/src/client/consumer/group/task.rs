@@ -80,14 +80,10 @@ impl<P: Platform> Group<P> {
 
     /// Joins, assigns if this member leads, and gets its own assignment.
     async fn join(&self) -> After {
-        let connection = match self.coordinator().await {
+        let connection = match self.coordinator_for(Step::Join).await {
             Ok(connection) => connection,
-            Err(error) => return self.failed(&error),
+            Err(after) => return after,
         };
-        // The consumer may have been closed while the coordinator was looked for.
-        if self.machine.borrow().step(self.cluster.now()) != Step::Join {
-            return After::GoOn;
-        }
         let request = self.classic(Classic::join_request);
         let timeout = self.cluster.config().request_timeout.max(request.rebalance_timeout + JOIN_LAPSE);
         let joined: JoinGroupResponse = match self.ask_over(connection, request, timeout).await {

@@ -18,6 +18,8 @@ mod runs;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Debug;
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// The session of every member, in milliseconds.
@@ -46,6 +48,42 @@ enum Act {
     Log(Log),
     /// Another coordinator takes over, with so many of the batches that were not committed.
     FailOver(usize),
+}
+
+impl Act {
+    /// What happens without a member: requests of operators, time, the log, failovers. As likely as these numbers
+    /// say, which add up to [`Act::WEIGHT`].
+    fn without_members(uncommitted: usize, millis: BoxedStrategy<u64>) -> BoxedStrategy<Act> {
+        let log = prop::sample::select(vec![Log::Works, Log::Works, Log::Lags, Log::Refuses]);
+        let topic = prop::sample::select(TOPICS.to_vec());
+        prop_oneof![
+            1 => Just(Act::Ask(Request::Fetch)),
+            1 => topic.prop_map(|topic| Act::Ask(Request::DeleteOffsets { topic })),
+            1 => Just(Act::Ask(Request::DeleteGroup)),
+            4 => millis.prop_map(Act::Advance),
+            2 => log.prop_map(Act::Log),
+            4 => Just(Act::CommitNext),
+            2 => Just(Act::FailNext),
+            2 => (0..=uncommitted).prop_map(Act::FailOver),
+        ]
+        .boxed()
+    }
+
+    const WEIGHT: u32 = 17;
+
+    /// True if it can happen with this log.
+    fn is_possible<D: Clone + Default, C>(&self, desk: &Desk<D, C>) -> bool {
+        match self {
+            Act::CommitNext | Act::FailNext => !desk.in_flight.is_empty(),
+            Act::FailOver(kept) => *kept <= desk.uncommitted(),
+            _ => true,
+        }
+    }
+}
+
+/// True if the member of this index is in a set of bits.
+fn is_in(set: u8, index: usize) -> bool {
+    set & (1 << index) != 0
 }
 
 /// What the log does with what is written.

@@ -35,28 +35,14 @@ pub(in crate::group::tests::model) enum Step {
     },
     /// An operator removes a static member.
     Remove(usize),
-    Fetch,
-    DeleteOffsets(&'static str),
-    DeleteGroup,
-    Pass {
-        millis: u64,
-    },
     /// For so many seconds these members do what they should; of these, those that sync ask for their assignments.
     Behave {
         seconds: u64,
         members: u8,
         syncs: u8,
     },
-    Log(Log),
-    CommitNext,
-    FailNext,
-    FailOver {
-        kept: usize,
-    },
-}
-
-fn is_in(set: u8, index: usize) -> bool {
-    set & (1 << index) != 0
+    /// No member does this.
+    Act(Act),
 }
 
 impl Classic {
@@ -79,10 +65,6 @@ impl Classic {
                 let instance = self.clients[member].instance.clone();
                 self.act(Act::Ask(Request::Leave { id: String::new(), instance }));
             }
-            Step::Fetch => self.act(Act::Ask(Request::Fetch)),
-            Step::DeleteOffsets(topic) => self.act(Act::Ask(Request::DeleteOffsets { topic })),
-            Step::DeleteGroup => self.act(Act::Ask(Request::DeleteGroup)),
-            Step::Pass { millis } => self.act(Act::Advance(millis)),
             Step::Behave { seconds, members, syncs } => {
                 for _ in 0..seconds.div_ceil(2) {
                     for member in (0..MEMBERS).filter(|member| is_in(members, *member)) {
@@ -91,10 +73,7 @@ impl Classic {
                     self.act(Act::Advance(2000));
                 }
             }
-            Step::Log(log) => self.act(Act::Log(log)),
-            Step::CommitNext => self.act(Act::CommitNext),
-            Step::FailNext => self.act(Act::FailNext),
-            Step::FailOver { kept } => self.act(Act::FailOver(kept)),
+            Step::Act(ref act) => self.act(act.clone()),
         }
     }
 
@@ -108,15 +87,14 @@ impl Classic {
             Step::Leave(member) => !client(member).id.is_empty(),
             Step::Zombie { member, .. } => client(member).former.is_some(),
             Step::Remove(member) => client(member).instance.is_some(),
-            Step::CommitNext | Step::FailNext => !self.desk.in_flight.is_empty(),
-            Step::FailOver { kept } => kept <= self.desk.uncommitted(),
+            Step::Act(ref act) => act.is_possible(&self.desk),
             _ => true,
         }
     }
 
     /// Everything works again and everybody does what they should: it ends well.
     pub(super) fn recover_in_time(&mut self, then: &mut dyn FnMut(&Classic)) {
-        self.step(&Step::Log(Log::Works));
+        self.step(&Step::Act(Act::Log(Log::Works)));
         then(self);
         let everybody = |seconds| Step::Behave { seconds, members: u8::MAX, syncs: u8::MAX };
         for _ in 0..ROUNDS {
@@ -147,8 +125,8 @@ impl ReferenceStateMachine for Classic {
 
     fn transitions(state: &Classic) -> BoxedStrategy<Step> {
         let member = 0..MEMBERS;
-        let topic = || prop::sample::select(TOPICS.to_vec());
-        let log = prop::sample::select(vec![Log::Works, Log::Works, Log::Lags, Log::Refuses]);
+        let topic = prop::sample::select(TOPICS.to_vec());
+        let millis = prop_oneof![8 => 0..8000_u64, 2 => 0..70_000_u64, 1 => 0..200_000_u64].boxed();
         let all: Vec<(u32, BoxedStrategy<Step>)> = vec![
             (
                 6,
@@ -160,7 +138,7 @@ impl ReferenceStateMachine for Classic {
             (3, member.clone().prop_map(Step::Heartbeat).boxed()),
             (1, member.clone().prop_map(Step::Leave).boxed()),
             (1, member.clone().prop_map(Step::HangUp).boxed()),
-            (3, (member.clone(), topic()).prop_map(|(member, topic)| Step::Commit { member, topic }).boxed()),
+            (3, (member.clone(), topic).prop_map(|(member, topic)| Step::Commit { member, topic }).boxed()),
             (2, member.clone().prop_map(Step::Restart).boxed()),
             (
                 2,
@@ -169,25 +147,13 @@ impl ReferenceStateMachine for Classic {
                     .boxed(),
             ),
             (1, member.prop_map(Step::Remove).boxed()),
-            (1, Just(Step::Fetch).boxed()),
-            (1, topic().prop_map(Step::DeleteOffsets).boxed()),
-            (1, Just(Step::DeleteGroup).boxed()),
-            (
-                4,
-                prop_oneof![8 => 0..8000_u64, 2 => 0..70_000_u64, 1 => 0..200_000_u64]
-                    .prop_map(|millis| Step::Pass { millis })
-                    .boxed(),
-            ),
             (
                 4,
                 (0..80_u64, any::<u8>(), any::<u8>())
                     .prop_map(|(seconds, members, syncs)| Step::Behave { seconds, members, syncs })
                     .boxed(),
             ),
-            (2, log.prop_map(Step::Log).boxed()),
-            (4, Just(Step::CommitNext).boxed()),
-            (2, Just(Step::FailNext).boxed()),
-            (2, (0..=state.desk.uncommitted()).prop_map(|kept| Step::FailOver { kept }).boxed()),
+            (Act::WEIGHT, Act::without_members(state.desk.uncommitted(), millis).prop_map(Step::Act).boxed()),
         ];
         let state = state.clone();
         Union::new_weighted(all)

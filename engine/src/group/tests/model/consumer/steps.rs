@@ -32,30 +32,16 @@ pub(in crate::group::tests::model) enum Step {
     },
     /// An operator removes a static member.
     Remove(usize),
-    Fetch,
-    DeleteOffsets(&'static str),
-    DeleteGroup,
     /// The topic gets another partition.
     Grow,
-    Pass {
-        millis: u64,
-    },
     /// For so many seconds these members send heartbeats; of these, some do what they are told.
     Behave {
         seconds: u64,
         members: u8,
         obey: u8,
     },
-    Log(Log),
-    CommitNext,
-    FailNext,
-    FailOver {
-        kept: usize,
-    },
-}
-
-fn is_in(set: u8, index: usize) -> bool {
-    set & (1 << index) != 0
+    /// No member does this.
+    Act(Act),
 }
 
 impl Consumer {
@@ -79,11 +65,7 @@ impl Consumer {
                 let instance = self.clients[member].instance.clone();
                 self.act(Act::Ask(Request::Leave { id: String::new(), instance }));
             }
-            Step::Fetch => self.act(Act::Ask(Request::Fetch)),
-            Step::DeleteOffsets(topic) => self.act(Act::Ask(Request::DeleteOffsets { topic })),
-            Step::DeleteGroup => self.act(Act::Ask(Request::DeleteGroup)),
             Step::Grow => self.partitions = (self.partitions + 1).min(PARTITIONS_MAX),
-            Step::Pass { millis } => self.act(Act::Advance(millis)),
             Step::Behave { seconds, members, obey } => {
                 for _ in 0..seconds {
                     for member in (0..MEMBERS).filter(|member| is_in(members, *member)) {
@@ -97,10 +79,7 @@ impl Consumer {
                     self.act(Act::Advance(1000));
                 }
             }
-            Step::Log(log) => self.act(Act::Log(log)),
-            Step::CommitNext => self.act(Act::CommitNext),
-            Step::FailNext => self.act(Act::FailNext),
-            Step::FailOver { kept } => self.act(Act::FailOver(kept)),
+            Step::Act(ref act) => self.act(act.clone()),
         }
     }
 
@@ -112,15 +91,14 @@ impl Consumer {
             Step::Late(member) => client(member).epoch > 1,
             Step::Zombie { member, .. } => client(member).former.is_some(),
             Step::Remove(member) => client(member).instance.is_some(),
-            Step::CommitNext | Step::FailNext => !self.desk.in_flight.is_empty(),
-            Step::FailOver { kept } => kept <= self.desk.uncommitted(),
+            Step::Act(ref act) => act.is_possible(&self.desk),
             _ => true,
         }
     }
 
     /// Everything works again and everybody does what they should: it ends well.
     pub(super) fn recover_in_time(&mut self, then: &mut dyn FnMut(&Consumer)) {
-        self.step(&Step::Log(Log::Works));
+        self.step(&Step::Act(Act::Log(Log::Works)));
         then(self);
         for _ in 0..ROUNDS {
             self.step(&Step::Behave { seconds: 1, members: u8::MAX, obey: u8::MAX });
@@ -153,10 +131,9 @@ impl ReferenceStateMachine for Consumer {
 
     fn transitions(state: &Consumer) -> BoxedStrategy<Step> {
         let member = || 0..MEMBERS;
-        let topic = || prop::sample::select(TOPICS.to_vec());
-        let log = prop::sample::select(vec![Log::Works, Log::Works, Log::Lags, Log::Refuses]);
-        let millis = prop_oneof![8 => 0..4000_u64, 2 => 0..30_000_u64, 1 => 0..200_000_u64];
-        let commit = (member(), topic()).prop_map(|(member, topic)| Step::Commit { member, topic });
+        let topic = prop::sample::select(TOPICS.to_vec());
+        let millis = prop_oneof![8 => 0..4000_u64, 2 => 0..30_000_u64, 1 => 0..200_000_u64].boxed();
+        let commit = (member(), topic).prop_map(|(member, topic)| Step::Commit { member, topic });
         let zombie = (member(), any::<bool>()).prop_map(|(member, commits)| Step::Zombie { member, commits });
         let behave = (0..70_u64, any::<u8>(), any::<u8>())
             .prop_map(|(seconds, members, obey)| Step::Behave { seconds, members, obey });
@@ -170,16 +147,9 @@ impl ReferenceStateMachine for Consumer {
             (2, member().prop_map(Step::Restart).boxed()),
             (1, zombie.boxed()),
             (1, member().prop_map(Step::Remove).boxed()),
-            (1, Just(Step::Fetch).boxed()),
-            (1, topic().prop_map(Step::DeleteOffsets).boxed()),
-            (1, Just(Step::DeleteGroup).boxed()),
             (1, Just(Step::Grow).boxed()),
-            (3, millis.prop_map(|millis| Step::Pass { millis }).boxed()),
             (2, behave.boxed()),
-            (2, log.prop_map(Step::Log).boxed()),
-            (5, Just(Step::CommitNext).boxed()),
-            (2, Just(Step::FailNext).boxed()),
-            (2, (0..=state.desk.uncommitted()).prop_map(|kept| Step::FailOver { kept }).boxed()),
+            (Act::WEIGHT, Act::without_members(state.desk.uncommitted(), millis).prop_map(Step::Act).boxed()),
         ];
         let state = state.clone();
         Union::new_weighted(all)
