@@ -324,9 +324,11 @@ impl Replica {
         effects: &mut Effects,
     ) {
         let high_watermark = self.high_watermark;
-        let partition = self.partition().clone();
         let join = self.settings.variant.isr_join;
         let Ok(leader) = self.leader_mut() else { return };
+        if leader.proposal.is_some() || leader.isr.contains(&follower.broker) {
+            return;
+        }
         let reached = match join {
             // The epoch's start matters while our own high watermark is stale (KAFKA-7128).
             IsrJoin::ReachedEpochStart => high_watermark.max(leader.start),
@@ -334,11 +336,7 @@ impl Replica {
         };
         let progress = leader.followers.get(&follower.broker);
         let caught_up = progress.and_then(|progress| progress.end).is_some_and(|end| end >= reached);
-        if leader.proposal.is_some()
-            || leader.isr.contains(&follower.broker)
-            || !caught_up
-            || !metadata.is_active(follower.broker)
-        {
+        if !caught_up || !metadata.is_active(follower.broker) {
             return;
         }
         let mut isr = leader.members(metadata);
@@ -346,6 +344,7 @@ impl Replica {
         isr.sort_unstable_by_key(|member| member.broker);
         let brokers = isr.iter().map(|member| member.broker).collect();
         leader.proposal = Some(Proposal { isr, sent: false });
+        let partition = self.partition().clone();
         effects.note(Event::IsrProposed { partition, isr: brokers });
         self.maybe_advance_high_watermark(now, effects);
     }
@@ -354,7 +353,6 @@ impl Replica {
     pub fn maybe_shrink_isr(&mut self, now: Now, metadata: &MetadataImage, effects: &mut Effects) {
         let lag_time_max = self.settings.lag_time_max;
         let leader_end = self.log.end_offset();
-        let partition = self.partition().clone();
         let Ok(leader) = self.leader_mut() else { return };
         if leader.proposal.is_some() {
             return;
@@ -370,6 +368,7 @@ impl Replica {
         }
         let isr = kept.iter().map(|member| member.broker).collect();
         leader.proposal = Some(Proposal { isr: kept, sent: false });
+        let partition = self.partition().clone();
         effects.note(Event::IsrProposed { partition, isr });
     }
 
@@ -400,12 +399,12 @@ impl Replica {
     /// while fewer than `min.insync.replicas` are in sync (KAFKA-15583).
     pub(super) fn maybe_advance_high_watermark(&mut self, now: Now, effects: &mut Effects) {
         let Role::Leader(leader) = &self.role else { return };
-        if leader.isr.len() < self.effective_min_isr(leader) {
+        let mut common = self.log.progress().submitted();
+        // Most of the time there is nothing to commit, whatever the followers have.
+        if common <= self.high_watermark || leader.isr.len() < self.effective_min_isr(leader) {
             return;
         }
-        let leader_end = self.log.end_offset();
-        let quorum = leader.quorum(&self.settings, leader_end, now.mono);
-        let mut common = self.log.progress().submitted();
+        let quorum = leader.quorum(&self.settings, self.log.end_offset(), now.mono);
         for follower in quorum {
             match leader.followers.get(&follower).and_then(|progress| progress.end) {
                 Some(end) => common = common.min(end),

@@ -10,6 +10,7 @@ mod plan;
 mod session;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 use self::plan::{Limits, Plan, Reader, Target, Verdict};
 use self::session::{Answered, Session, Sessions, TopicKey, Wanted};
@@ -20,6 +21,7 @@ use crate::id::{ConnectionId, NodeId, TopicId, TopicName, TopicPartition};
 use crate::log::ReadTrim;
 use crate::machine::{Effect, Effects, RequestContext, Wakeup};
 use crate::message::{FetchRequest, FetchResponse, FetchedTopic, IsrMember, MetadataBroker};
+use crate::metadata::TopicImage;
 use crate::replica::{FollowerFetch, Leader};
 use crate::rng::Rng;
 use crate::storage::{DiskDone, DiskOutcome};
@@ -105,8 +107,10 @@ impl PendingFetch {
         self.by_partition.get(place.ok()?).copied()
     }
 
+    /// Its partitions, in order.
     fn partitions(&self) -> Vec<TopicPartition> {
-        self.targets.iter().filter_map(|target| target.partition.clone()).collect()
+        let targets = self.by_partition.iter().filter_map(|index| self.targets.get(*index));
+        targets.filter_map(|target| target.partition.clone()).collect()
     }
 }
 
@@ -126,7 +130,7 @@ impl Broker {
                 return effects.respond(&context, refused.into());
             }
         };
-        let targets: Vec<Target> = wanted.into_iter().map(|wanted| self.target(wanted)).collect();
+        let targets = self.targets(wanted);
         let reader = Reader {
             replica: request.replica,
             version: context.api_version,
@@ -150,20 +154,32 @@ impl Broker {
                 bytes_max: bytes(bytes_max),
             },
             by_partition: Vec::new(),
-            news: (0..targets.len()).collect(),
+            news: BTreeSet::new(),
             targets,
             deadline: now.mono.after(request.max_wait),
         };
-        self.serve_or_wait(now, fetch, &verdicts, effects);
+        let plan = self.plan_fetch(&fetch, 0..fetch.targets.len(), &verdicts);
+        self.serve_or_wait(now, fetch, plan, effects);
     }
 
-    fn target(&self, wanted: Wanted) -> Target {
-        let image = match &wanted.topic {
+    /// Finds the topic of each partition that is wanted. Neighbours are most often of one topic.
+    fn targets(&self, wanted: Vec<Wanted>) -> Vec<Target> {
+        let mut found: Option<(TopicKey, Option<&TopicImage>)> = None;
+        let target = |wanted: Wanted| {
+            let image = match &found {
+                Some((topic, image)) if *topic == wanted.topic => *image,
+                _ => found.insert((wanted.topic.clone(), self.topic(&wanted.topic))).1,
+            };
+            Target { partition: image.map(|image| partition_of(image, wanted.fetch.partition)), wanted }
+        };
+        wanted.into_iter().map(target).collect()
+    }
+
+    fn topic(&self, topic: &TopicKey) -> Option<&TopicImage> {
+        match topic {
             TopicKey::Name(name) => self.image.topics().get(name),
             TopicKey::Id(id) => self.image.topic_by_id(*id),
-        };
-        let partition = image.map(|image| partition_of(image, wanted.fetch.partition));
-        Target { wanted, partition }
+        }
     }
 
     /// Tells each leader what its follower has; returns what kept a fetch from counting, by target.
@@ -198,14 +214,7 @@ impl Broker {
         verdicts
     }
 
-    fn serve_or_wait(
-        &mut self,
-        now: Now,
-        mut fetch: PendingFetch,
-        verdicts: &BTreeMap<usize, Verdict>,
-        effects: &mut Effects,
-    ) {
-        let plan = self.plan_fetch(&fetch, verdicts);
+    fn serve_or_wait(&mut self, now: Now, mut fetch: PendingFetch, plan: Plan, effects: &mut Effects) {
         if plan.is_ready(fetch.limits) || fetch.deadline <= now.mono || fetch.targets.is_empty() {
             return self.start_reads(now, fetch, plan, effects);
         }
@@ -220,9 +229,15 @@ impl Broker {
         self.fetches.waiting.park(connection, fetch, partitions, deadline);
     }
 
-    fn plan_fetch(&self, fetch: &PendingFetch, verdicts: &BTreeMap<usize, Verdict>) -> Plan {
+    /// What these of its targets have to say.
+    fn plan_fetch(
+        &self,
+        fetch: &PendingFetch,
+        targets: impl Iterator<Item = usize>,
+        verdicts: &BTreeMap<usize, Verdict>,
+    ) -> Plan {
         let mut plan = Plan::default();
-        for index in fetch.news.iter().copied() {
+        for index in targets {
             let Some(target) = fetch.targets.get(index) else { continue };
             plan.add(self, &fetch.reader, fetch.limits, (index, target), verdicts.get(&index));
         }
@@ -323,11 +338,12 @@ impl Broker {
         let Some(index) = fetch.find(changed) else { return false };
         fetch.news.insert(index);
         let Some(fetch) = self.fetches.waiting.get(id) else { return false };
-        let Some(target) = fetch.targets.get(index) else { return false };
-        let mut plan = Plan::default();
-        plan.add(self, &fetch.reader, fetch.limits, (index, target), None);
-        plan.is_ready(fetch.limits)
-            || plan.bytes > 0 && self.plan_fetch(fetch, &BTreeMap::new()).is_ready(fetch.limits)
+        let plan = self.plan_fetch(fetch, iter::once(index), &BTreeMap::new());
+        plan.is_ready(fetch.limits) || plan.bytes > 0 && self.plan_news(fetch).is_ready(fetch.limits)
+    }
+
+    fn plan_news(&self, fetch: &PendingFetch) -> Plan {
+        self.plan_fetch(fetch, fetch.news.iter().copied(), &BTreeMap::new())
     }
 
     fn serve_parked(&mut self, now: Now, id: ParkId, effects: &mut Effects) {
@@ -336,16 +352,14 @@ impl Broker {
                 self.knows_news(&fetch),
                 "a change of a partition was not told to who waits for it"
             );
-            self.serve_or_wait(now, fetch, &BTreeMap::new(), effects);
+            let plan = self.plan_news(&fetch);
+            self.serve_or_wait(now, fetch, plan, effects);
         }
     }
 
     /// True if a follower's fetch knows every target that has something to say.
     fn knows_news(&self, fetch: &PendingFetch) -> bool {
-        let mut all = Plan::default();
-        for (index, target) in fetch.targets.iter().enumerate() {
-            all.add(self, &fetch.reader, fetch.limits, (index, target), None);
-        }
+        let all = self.plan_fetch(fetch, 0..fetch.targets.len(), &BTreeMap::new());
         fetch.reader.replica == NodeId::NONE
             || all.answers.iter().all(|(index, _)| fetch.news.contains(index))
     }
