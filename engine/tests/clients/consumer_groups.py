@@ -211,7 +211,8 @@ def main():
                 steps.run(f"{kind}: one is killed, one leaves, the last one has everything", group.lose_two)
                 steps.run(f"{kind}: commits survive the coordinator", group.kill_the_coordinator)
                 group.stop()
-        for node in cluster.nodes():
+        # Brokers first: without a controller they cannot hand over what they lead, and wait for one.
+        for node in reversed(cluster.nodes()):
             node.stop()
     sys.exit(steps.finish())
 
