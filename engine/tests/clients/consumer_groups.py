@@ -3,9 +3,10 @@
     python3 consumer_groups.py TRIBUNAL KCAT
 
 Three broker processes and a controller. For each kind of member (confluent_kafka with `group.protocol=consumer`, that is
-KIP-848; kcat -G and kafka-python with the classic protocol): three members share six partitions, each partition has one
-owner and every record is processed at least once; one member is killed with kill -9, one leaves, and the last one has
-everything; the broker that coordinates the group is killed with kill -9, and what was committed is still there.
+KIP-848; confluent_kafka with cooperative-sticky, kcat -G and kafka-python with the classic protocol): three members share
+six partitions, each partition has one owner and every record is processed at least once; one member is killed with
+kill -9, one leaves, and the last one has everything; the broker that coordinates the group is killed with kill -9, and
+what was committed is still there.
 """
 
 import json
@@ -37,11 +38,18 @@ def tell(kind, what):
     print(json.dumps([kind, what]), flush=True)
 
 
-def confluent_member(bootstrap, topic, group):
+CONFLUENT = {
+    "consumer": {"group.protocol": "consumer"},
+    "cooperative": {"group.protocol": "classic", "partition.assignment.strategy": "cooperative-sticky",
+                    "session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
+}
+
+
+def confluent_member(bootstrap, topic, group, protocol):
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "group.protocol": "consumer",
-                         "auto.offset.reset": "earliest", "enable.auto.commit": False, "log_level": 2})
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest",
+                         "enable.auto.commit": False, "log_level": 2, **protocol})
     mine = set()
 
     def assigned(_, partitions):
@@ -92,10 +100,13 @@ class Member:
     """A member in a process of its own, and what it told."""
 
     def __init__(self, kind, kcat, bootstrap, topic, group):
+        self.kind = kind
         self.owns, self.seen, self.lock = [], set(), threading.Lock()
         if kind == "kcat":
+            # A heartbeat often enough that the session outlives the coordinator, until there is another one.
             command = [kcat, "-b", bootstrap, "-G", group, "-u", "-f", "%p %o\n", "-X", "session.timeout.ms=6000",
-                       "-X", "auto.offset.reset=earliest", "-X", "auto.commit.interval.ms=200", topic]
+                       "-X", "heartbeat.interval.ms=500", "-X", "auto.offset.reset=earliest",
+                       "-X", "auto.commit.interval.ms=200", topic]
         else:
             command = [sys.executable, os.path.abspath(__file__), "member", kind, bootstrap, topic, group]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -126,7 +137,14 @@ class Member:
 
     def end(self, with_signal):
         self.process.send_signal(with_signal)
-        self.process.wait(20)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            # The librdkafka of kcat 1.7.1 may hang in rd_kafka_destroy, long after its consumer has left (its issue 3470).
+            if self.kind != "kcat":
+                raise
+            self.process.kill()
+            self.process.wait()
         self.owns = []
 
 
@@ -204,7 +222,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         cluster = kill9.Cluster(tribunal, folder, 1, False)
         steps.run("a cluster starts", cluster.start)
-        for kind in ("consumer", "kcat", "python"):
+        for kind in (*CONFLUENT, "kcat", "python"):
             group = steps.run(f"{kind}: three members join", Group, kind, kcat, cluster)
             if group is not None:
                 steps.run(f"{kind}: each partition has one owner, every record is processed", group.share_evenly)
@@ -219,7 +237,7 @@ def main():
 
 if __name__ == "__main__":
     if sys.argv[1] == "member":
-        member = confluent_member if sys.argv[2] == "consumer" else python_member
-        member(*sys.argv[3:])
+        kind, *where = sys.argv[2:]
+        confluent_member(*where, CONFLUENT[kind]) if kind in CONFLUENT else python_member(*where)
     else:
         main()
