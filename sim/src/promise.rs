@@ -18,6 +18,7 @@
 //! | | acks=all, a full, slow, stalled or unreadable disk | broken: an error is told before anything is acknowledged |
 //! | | acks=all otherwise | broken |
 //! | | a compacted topic, and a later record of its key is there | not lost: `cleanup.policy=compact` keeps the last of each key |
+//! | | any acks, deleted when it was older than `retention.ms`, or with `retention.bytes` set | allowed: that setting |
 //! | order reversed | idempotence, one session of the producer | broken, but after an unclean election or a loss with the power as above |
 //! | | idempotence, two sessions | allowed: `enable.idempotence=true` |
 //! | | acks=0 | allowed |
@@ -60,6 +61,7 @@
 mod evidence;
 mod group;
 mod record;
+mod retention;
 
 use std::collections::BTreeMap;
 

@@ -17,7 +17,9 @@ use crate::view::{Acknowledgement, What};
 
 /// Whether an acknowledged record may be gone.
 pub(super) fn loss(evidence: &Evidence<'_>, lost: &Lost<'_>) -> Option<Excuse> {
-    gone(evidence, lost.producer.acks, lost.send, lost.partition, lost.offset)
+    let deleted =
+        lost.offset.and_then(|offset| evidence.retention(lost.partition, offset, lost.send.invoked));
+    deleted.or_else(|| gone(evidence, lost.producer.acks, lost.send, lost.partition, lost.offset))
 }
 
 fn gone(
